@@ -1,0 +1,414 @@
+"""The records that stages hand to each other. Read this module first.
+
+    Model → MemoryPlan → FirmwareProject → FirmwareImage → BenchmarkResult ┐
+      │      Board → BudgetReport (planned → linked → measured) ───────────┤→ Evidence
+      └→ Predictions → ValidationResult ───────────────────────────────────┘
+
+Each record names by SHA-256 (lower-case hex) what it was made from, so the evidence chain is a join and not a story.
+A number carries its basis, a statistic its interval. Sizes are in bytes, times in the unit of the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Basis = Literal["planned", "linked", "emulated", "measured", "published"]
+Verdict = Literal["pass", "fail", "inconclusive"]
+Backend = Literal["aot", "tflm"]
+
+
+def sha256_hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------- quantize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSet:
+    """Which inputs set the activation ranges. `digest` covers the drawn inputs' bytes in order."""
+
+    dataset: str
+    policy: str
+    seed: int
+    count: int
+    per_class: tuple[tuple[str, int], ...]
+    patients: tuple[str, ...]
+    indices: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerError:
+    """Quantization error of one operator's output over the calibration set.
+
+    `sqnr_db` is 10 log10(signal power / error power) of INT8 against float; `saturated_fraction` is the share of
+    output values at -128 or 127.
+    """
+
+    operator_index: int
+    kind: str
+    tensor: str
+    sqnr_db: float
+    saturated_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizedModel:
+    """A full-integer INT8 .tflite file and how it was made."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    source_digest: str
+    calibration: CalibrationSet
+    layer_errors: tuple[LayerError, ...]
+    pinned: tuple[tuple[str, str], ...]
+
+
+# ---------------------------------------------------------------------------------------------- plan, budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One buffer in the arena, alive from the start of `first_operator` to the end of `last_operator`.
+
+    `tensor` is the tensor that owns the bytes; a tensor that shares them (no-copy or in place) has its own placement
+    with the same offset. Scratch of an operator has tensor -1.
+    """
+
+    tensor: int
+    offset_bytes: int
+    size_bytes: int
+    first_operator: int
+    last_operator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index."""
+
+    model_digest: str
+    arena_bytes: int
+    lower_bound_bytes: int
+    peak_operator: int
+    alignment_bytes: int
+    placements: tuple[Placement, ...]
+    scratch: tuple[Placement, ...]
+    in_place: tuple[tuple[int, int], ...]
+    """(operator, input tensor) pairs whose output takes the input's place."""
+
+    def offset(self, tensor: int) -> int:
+        return next(p.offset_bytes for p in self.placements if p.tensor == tensor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """One resource against its limit; `limit` None means not limited. `required_basis` says what may pass."""
+
+    resource: Literal["flash", "ram", "latency"]
+    used: float
+    limit: float | None
+    unit: Literal["B", "us"]
+    basis: Basis
+    note: str = ""
+
+    @property
+    def over(self) -> float:
+        return 0.0 if self.limit is None else max(0.0, self.used - self.limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReport:
+    """The same budget with better knowledge each time: planned, linked, measured (emulated boards: emulated)."""
+
+    board_id: str
+    subject_digest: str
+    basis: Basis
+    lines: tuple[BudgetLine, ...]
+    peak: str
+
+    @property
+    def fits(self) -> bool:
+        return all(line.over == 0 for line in self.lines)
+
+
+# ---------------------------------------------------------------------------------------------- generate, build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareProject:
+    """Generated sources on disk. `sources` and `include_dirs` are relative to `root`; `digest` covers all files.
+
+    `model_sources` is the part a firmware team drops into its tree (model and runtime); the rest is bench firmware
+    and port. For board 'host' there is no firmware part.
+    """
+
+    root: Path
+    backend: Backend
+    board_id: str
+    model_digest: str
+    plan_arena_bytes: int
+    sources: tuple[str, ...]
+    model_sources: tuple[str, ...]
+    include_dirs: tuple[str, ...]
+    linker_script: str | None
+    defines: tuple[tuple[str, str], ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    name: str
+    address: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackBound:
+    """Worst case from -fstack-usage and the call graph of the ELF; `path` is the deepest call chain."""
+
+    bytes: int
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareImage:
+    """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
+
+    `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
+    `digest` is the SHA-256 of the ELF file.
+    """
+
+    elf: Path
+    digest: str
+    project_digest: str
+    model_digest: str
+    board_id: str
+    backend: Backend
+    toolchain: str
+    build_id: str
+    sections: tuple[Section, ...]
+    text_bytes: int
+    rodata_bytes: int
+    data_bytes: int
+    bss_bytes: int
+    model_flash_bytes: int
+    model_ram_bytes: int
+    stack: StackBound
+
+    @property
+    def flash_bytes(self) -> int:
+        return self.text_bytes + self.rodata_bytes + self.data_bytes
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.data_bytes + self.bss_bytes + self.stack.bytes
+
+
+# ---------------------------------------------------------------------------------------------- flash, bench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """What the device says of itself in answer to `describe` (leadwire group of the link protocol)."""
+
+    firmware_version: str
+    build_id: str
+    model_name: str
+    model_digest: str
+    board_id: str
+    unique_id: str
+    clock_hz: int
+    arena_bytes: int
+    input_bytes: int
+    output_bytes: int
+    operator_count: int
+    cycle_counter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorShare:
+    index: int
+    kind: str
+    tensor: str
+    macs: int
+    cycles: float
+    instructions: int | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkResult:
+    """One model on one board. `instructions_per_inference` is None where nothing can count them (real silicon).
+
+    `constant_instructions`: the count was the same for all inputs. `output_crc32` is the CRC-32 (zlib) of the
+    output bytes for the pattern input, or of all outputs in order; `io_digest` the SHA-256 over all (input, output)
+    pairs.
+    """
+
+    board_id: str
+    backend: Backend
+    image_digest: str
+    model_digest: str
+    basis: Basis
+    inputs: int
+    warmup: int
+    instructions_per_inference: int | None
+    instructions_basis: str
+    constant_instructions: bool | None
+    cycles_estimate: float
+    latency_us: Percentiles
+    throughput_hz: float
+    operators: tuple[OperatorShare, ...]
+    macs: int
+    arena_bytes: int
+    flash_bytes: int
+    ram_bytes: int
+    stack_high_water_bytes: int
+    output_crc32: str
+    io_digest: str
+    device: DeviceInfo
+
+
+# ---------------------------------------------------------------------------------------------- validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Outputs of one runtime on the same inputs in the same order.
+
+    `outputs` float64 [n, classes], dequantized for INT8 runtimes; `raw` the INT8 output bytes [n, output_bytes] or
+    None for float.
+    """
+
+    runtime: Literal["float", "tflite", "tflm", "host_c", "device"]
+    model_digest: str
+    dataset_digest: str
+    outputs: npt.NDArray[np.float64]
+    raw: npt.NDArray[np.int8] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Two-sided confidence interval; `method` names procedure and parameters ('patient bootstrap BCa, B=2000, seed 7')."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic:
+    """A figure with its interval; `numerator` and `denominator` where it is a proportion."""
+
+    name: str
+    estimate: float
+    interval: Interval | None = None
+    numerator: int | None = None
+    denominator: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeMetrics:
+    """Figures of one runtime. `confusion[reference][predicted]` in the order of the dataset's labels."""
+
+    runtime: str
+    confusion: tuple[tuple[int, ...], ...]
+    accuracy: Statistic
+    sensitivity: tuple[Statistic, ...]
+    positive_predictivity: tuple[Statistic, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointResult:
+    """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin."""
+
+    endpoint: str
+    float_value: float
+    int8_value: float
+    loss: Statistic
+    beat_level: tuple[Interval, ...]
+    margin: float
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """Host against device bytes. `first_operator` is the first whose output differs, None when all are equal."""
+
+    compared: int
+    identical: int
+    max_abs_lsb: int
+    decisions_changed: int
+    first_operator: str | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordResult:
+    """One recording: beats and accuracy of float, host INT8 and device INT8."""
+
+    record: str
+    patient: str
+    beats: int
+    float_accuracy: float
+    host_accuracy: float
+    device_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedDecision:
+    """A beat whose class changed between float and INT8; the strip is millivolts around the beat for the report."""
+
+    index: int
+    record: str
+    time_s: float
+    reference: str
+    float_class: str
+    int8_class: str
+    float_margin: float
+    strip_mv: tuple[float, ...]
+    strip_hz: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationResult:
+    protocol_name: str
+    protocol_digest: str
+    dataset_name: str
+    dataset_digest: str
+    dataset_basis: Literal["real", "synthetic"]
+    model_digest: str
+    image_digest: str
+    labels: tuple[str, ...]
+    beats: int
+    patients: int
+    metrics: tuple[RuntimeMetrics, ...]
+    agreement_float_int8: Statistic
+    host_device: Divergence
+    tflite_device: Divergence
+    endpoints: tuple[EndpointResult, ...]
+    records: tuple[RecordResult, ...]
+    changed: tuple[ChangedDecision, ...]
+    changed_total: int
+    lost_samples: int
+    io_digest: str
+    notes: tuple[str, ...]
+    verdict: Verdict

@@ -1,0 +1,71 @@
+"""The contract of one operator: rules, MACs, memory behaviour and the kernel call that `aot` emits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from leadwire.model.graph import Model, Operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`text` says what must hold ("batch size is 1"), `remedy` what to do when it does not."""
+
+    text: str
+    holds: Callable[[Model, Operator], bool]
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A table the kernel reads from flash: weights, biases, multipliers, shifts. `ctype` as in C ('int8_t')."""
+
+    suffix: str
+    ctype: str
+    values: tuple[int, ...]
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelCall:
+    """How one operator becomes C.
+
+    `function(&params, <arguments>)`. `params_type` is the struct of leadwire's runtime, `params` its designated
+    initializers in order (field, C expression). `arguments` are tokens in call order: 'in0', 'in1', 'out0' (arena
+    pointers, or the constant tensor where the input is one), 'scratch', 'const:<suffix>' or 'NULL'.
+    """
+
+    function: str
+    source: str
+    params_type: str
+    params: tuple[tuple[str, str], ...]
+    arguments: tuple[str, ...]
+    constants: tuple[Constant, ...] = ()
+
+
+def no_scratch(model: Model, operator: Operator) -> int:
+    return 0
+
+
+def no_reuse(model: Model, operator: Operator) -> tuple[int, ...]:
+    return ()
+
+
+def no_macs(model: Model, operator: Operator) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSpec:
+    """`emit` None marks a no-copy operator: output and input 0 are the same bytes (RESHAPE).
+
+    `in_place` gives the input positions whose buffer the kernel may overwrite with output 0 (same size or larger).
+    """
+
+    kind: str
+    rules: tuple[Rule, ...]
+    emit: Callable[[Model, Operator], KernelCall] | None
+    macs: Callable[[Model, Operator], int] = field(default=no_macs)
+    in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
+    scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
