@@ -41,10 +41,15 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulation:
-    """`engine` unicorn (built in), qemu (`machine` is QEMU's -machine name), or host (a native library)."""
+    """`engine` unicorn (built in), qemu (`machine` is QEMU's -machine name), or host (a native library).
+
+    `ns_per_instruction`: virtual nanoseconds that one executed instruction takes (QEMU's -icount shift=0: 1), so that
+    a timer of the emulated machine counts instructions; None where the emulator counts them itself or nothing does.
+    """
 
     engine: Literal["unicorn", "qemu", "host"]
     machine: str = ""
+    ns_per_instruction: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
