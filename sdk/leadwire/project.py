@@ -1,0 +1,215 @@
+"""`leadwire.toml`: one project, from model to signed report. Paths are relative to the file's folder.
+
+Parsed strictly; all mistakes are reported at once. `leadwire init` writes `TEMPLATE`, whose comments are the reference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from leadwire.errors import ConfigError, FileMissingError
+from leadwire.strict import load_toml
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    path: str
+    per_tensor_dense: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSettings:
+    """`source` is a dataset file (a path) or an id of validation/datasets; `folder` overrides where recordings lie."""
+
+    source: str
+    folder: str = ""
+    test_split: str = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSettings:
+    split: str = "train"
+    count: int = 200
+    seed: int = 1
+    stratify: Literal["class", "patient", "class+patient"] = "class+patient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSettings:
+    """`flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given."""
+
+    boards: tuple[str, ...]
+    backend: Literal["aot"] = "aot"
+    toolchain: Literal["zig", "arm-none-eabi-gcc"] = "zig"
+    port: str = ""
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    latency_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchSettings:
+    inputs: int = 50
+    warmup: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSettings:
+    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
+
+    protocol: str
+    device_beats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningSettings:
+    """`key`: a PEM file with an Ed25519 private key, or 'generate' for a demonstration key in the output folder."""
+
+    key: str = "generate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutData:
+    """What stands in when no recordings are at hand (LEADWIRE_DATA unset and no dataset.folder)."""
+
+    source: str
+    protocol: str
+    device_beats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    name: str
+    model: ModelSettings
+    dataset: DatasetSettings
+    target: TargetSettings
+    validation: ValidationSettings
+    output: str = "out"
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
+    bench: BenchSettings = field(default_factory=BenchSettings)
+    signing: SigningSettings = field(default_factory=SigningSettings)
+    without_data: WithoutData | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedProject:
+    """A parsed project with its paths made absolute and the stand-in dataset chosen where no recordings are at hand."""
+
+    path: Path
+    settings: Project
+    model: Path
+    output: Path
+    dataset: str
+    dataset_folder: str
+    protocol: str
+    device_beats: int
+    standing_in: bool
+
+
+def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
+    """The project of a leadwire.toml; ConfigError with all mistakes, FileMissingError for a missing model."""
+    settings = load_toml(Project, path, "project file")
+    mistakes = _mistakes(settings)
+    if mistakes:
+        raise ConfigError(path, mistakes)
+    base = path.resolve().parent
+    model = base / settings.model.path
+    if not model.exists():
+        raise FileMissingError(model, role="model")
+    stand_in = settings.without_data
+    standing_in = stand_in is not None and not settings.dataset.folder and not os.environ.get("LEADWIRE_DATA")
+    source, protocol, beats = settings.dataset.source, settings.validation.protocol, settings.validation.device_beats
+    if stand_in is not None and standing_in:
+        source, protocol, beats = stand_in.source, stand_in.protocol, stand_in.device_beats
+    return LoadedProject(
+        path=path.resolve(),
+        settings=settings,
+        model=model,
+        output=(output or base / settings.output).resolve(),
+        dataset=_path_or_id(base, source),
+        dataset_folder=str(base / settings.dataset.folder) if settings.dataset.folder else "",
+        protocol=_path_or_id(base, protocol),
+        device_beats=beats,
+        standing_in=standing_in,
+    )
+
+
+def _path_or_id(base: Path, value: str) -> str:
+    return str(base / value) if value.endswith(".toml") else value
+
+
+def _mistakes(settings: Project) -> list[str]:
+    """What the types cannot say."""
+    checks = (
+        (_NAME.fullmatch(settings.name), "name: lower-case letters, digits, '-' and '_', a letter first, 48 at most"),
+        (settings.target.boards, "target.boards: name at least one board ('leadwire boards' lists them)"),
+        (settings.calibration.count >= 1, "calibration.count: at least 1"),
+        (settings.calibration.seed >= 0, "calibration.seed: 0 or more"),
+        (settings.bench.inputs >= 1, "bench.inputs: at least 1"),
+        (settings.bench.warmup >= 0, "bench.warmup: 0 or more"),
+        (settings.validation.device_beats >= 0, "validation.device_beats: 0 (all) or more"),
+        (
+            settings.calibration.split != settings.dataset.test_split,
+            "calibration.split: must differ from dataset.test_split, or the test patients would set the ranges",
+        ),
+    )
+    limits = (
+        ("flash_bytes", settings.target.flash_bytes),
+        ("ram_bytes", settings.target.ram_bytes),
+        ("latency_us", settings.target.latency_us),
+    )
+    return [text for holds, text in checks if not holds] + [
+        f"target.{name}: must be more than 0" for name, value in limits if value is not None and value <= 0
+    ]
+
+
+TEMPLATE = '''\
+# A leadwire project. Paths are relative to this file. `leadwire run leadwire.toml` does the whole line.
+name = "{name}"
+output = "out"                  # report.html, evidence.json and the signed bundle are written here
+
+[model]
+path = "{model}"                # .keras, .h5, a SavedModel folder, or a full-INT8 .tflite
+per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
+
+[dataset]
+source = "{dataset}"            # a dataset file (*.toml), or an id of `leadwire doctor`'s list
+# folder = "/data/physionet/mitdb"   # where the recordings lie; default: $LEADWIRE_DATA/mitdb
+test_split = "test"
+
+[calibration]                   # which inputs set the INT8 ranges; their patients are never test patients
+split = "train"
+count = 200
+seed = 1
+stratify = "class+patient"      # or "class", or "patient"
+
+[target]
+boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked
+backend = "aot"                 # leadwire's own interpreter-free C99
+toolchain = "zig"               # or "arm-none-eabi-gcc"
+# port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
+# flash_bytes = 65536           # this model's share of the board, instead of the board file's
+# ram_bytes = 32768
+# latency_us = 100000.0
+
+[bench]
+inputs = 50
+warmup = 3
+
+[validation]
+protocol = "{protocol}"         # endpoints and margins, fixed before the run
+device_beats = 0                # how many beats go over the link; 0: all
+
+[signing]
+key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
+
+# [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
+# source = "synthetic"
+# protocol = "arrhythmia-synthetic"
+'''
