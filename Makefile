@@ -1,0 +1,53 @@
+# Needs Python 3.11 or newer, git and make; everything else comes from PyPI into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: help setup demo test check format golden bench clean
+
+help:
+	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
+	@echo "make test    all tests (those that need QEMU, an Arm GCC, Chromium or recordings skip where absent)"
+	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make golden  write the golden files again; read the diff"
+	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than 3.11; run make PYTHON=python3.11 (or newer)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "error: no venv module; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+demo: setup
+	env -u LEADWIRE_DATA $(BIN)/leadwire run examples/arrhythmia/leadwire.toml --output out/demo
+
+test: setup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: setup
+	$(BIN)/ruff check sdk tests examples benchmarks
+	$(BIN)/ruff format --check sdk tests examples benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix sdk tests examples benchmarks
+	$(BIN)/ruff format sdk tests examples benchmarks
+
+golden: setup
+	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/test_docs_fresh.py
+	@git --no-pager diff --stat
+
+bench: setup
+	$(BIN)/python benchmarks/models.py
+
+clean:
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache
