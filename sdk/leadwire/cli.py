@@ -1,0 +1,367 @@
+"""The command line: verbs of the flow, results on stdout (`--json` on each), progress and errors on stderr.
+
+Every command imports what it needs inside its body, so that `leadwire --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from leadwire import __version__
+from leadwire.errors import BadInputError, LeadwireError, ValidationError
+
+if TYPE_CHECKING:
+    from leadwire.pipeline import Options
+
+app = typer.Typer(
+    name="leadwire",
+    help="From a trained ECG network to a measured, validated and signed result on a microcontroller.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Exit codes: 0 ok, 2 bad input, 3 unsupported model, 4 over budget, 5 build, 6 device, "
+    "7 validation failed or inconclusive, 8 evidence invalid.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
+Port = Annotated[str, typer.Option("--port", "-p", help="Serial port of a real board; emulated ones bring their own.")]
+Work = Annotated[Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output folder instead of the project file's.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run every stage again, also those whose inputs did not change.")]
+ModelFile = Annotated[Path, typer.Argument(help="A full-INT8 .tflite file.")]
+ProjectFile = Annotated[Path, typer.Argument(help="The project file, leadwire.toml.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"leadwire {__version__}")
+        raise typer.Exit
+    context.obj = None
+
+
+@app.command()
+def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
+    outcome = _run_until("report", project, output, fresh, as_json)
+    result = outcome["validation"]
+    if result["verdict"] != "pass":
+        reasons = [f"{e['endpoint']}: {e['verdict']} ({e['reason']})" for e in result["endpoints"] if e["verdict"] != "pass"]
+        _end(ValidationError(result["verdict"], reasons, hint="read the accuracy section of the report"))
+
+
+@app.command()
+def quantize(
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a .keras, .h5, SavedModel or float .tflite model.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file that calibration is drawn from.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="The .tflite file to write.")] = None,
+    count: Annotated[int, typer.Option("--count", help="Calibration inputs.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 1,
+    stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
+    per_tensor_dense: Annotated[bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")] = False,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Quantize a Keras model to full-integer INT8 TFLite, calibrated by a stated policy."""
+    if source.suffix == ".toml":
+        _run_until("quantize", source, output, fresh, as_json)
+        return
+    from leadwire import pipeline, views
+
+    if not dataset:
+        raise BadInputError("quantize needs inputs to calibrate with", hint="add --dataset ID, or give a leadwire.toml")
+    with _watcher() as watcher:
+        result = pipeline.quantize_file(
+            source, dataset, out or source.with_suffix(".int8.tflite"), watcher=watcher, count=count, seed=seed,
+            stratify=stratify, per_tensor_dense=per_tensor_dense,
+        )  # fmt: skip
+    _show(result, as_json, views.quantized)
+
+
+@app.command()
+def analyze(
+    model: ModelFile,
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "zig",
+    work: Work = None,
+    as_json: Json = False,
+) -> None:
+    """MACs, arena, flash and RAM of a model on a board, operator by operator, before anything is flashed."""
+    from leadwire import pipeline, views
+
+    with _watcher() as watcher:
+        result = pipeline.analyze_model(model, _options(board, backend, toolchain, "", work), watcher=watcher)
+    _show(result, as_json, views.analysis)
+
+
+@app.command()
+def generate(
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
+    if source.suffix == ".toml":
+        _run_until("generate", source, output, fresh, as_json)
+        return
+    from leadwire import pipeline, views
+
+    with _watcher() as watcher:
+        result = pipeline.generate_model(
+            source, _options(board, backend, "zig", "", None), out or Path(f"{source.stem}-{board}"), watcher=watcher
+        )
+    _show(result, as_json, views.project)
+
+
+@app.command()
+def build(
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "zig",
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Compile and link the firmware; the same inputs give the same ELF on every machine."""
+    if source.suffix == ".toml":
+        _run_until("build", source, output, fresh, as_json)
+        return
+    from leadwire import pipeline, views
+
+    folder = work or Path(f"{source.stem}-{board}")
+    with _watcher() as watcher:
+        result = pipeline.build_model(source, _options(board, backend, toolchain, "", folder), watcher=watcher).image
+    _show(result, as_json, views.image)
+
+
+@app.command()
+def flash(
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "zig",
+    port: Port = "",
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Put the image on the board, start it, and check by asking it that it is the image that was built."""
+    if source.suffix == ".toml":
+        _run_until("flash", source, output, fresh, as_json)
+        return
+    from leadwire import pipeline, views
+
+    with _watcher() as watcher:
+        result = pipeline.flash_model(source, _options(board, backend, toolchain, port, work), watcher=watcher)
+    _show(result, as_json, views.device)
+
+
+@app.command()
+def bench(
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "zig",
+    port: Port = "",
+    pattern: Annotated[
+        bool, typer.Option("--pattern", help="Only the fixed input whose byte i is (i*37+11) & 0xff; default: and random ones.")
+    ] = False,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1)] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0)] = 2,
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory."""
+    if source.suffix == ".toml":
+        _run_until("bench", source, output, fresh, as_json)
+        return
+    from leadwire import pipeline, views
+
+    with _watcher() as watcher:
+        result = pipeline.bench_model(
+            source, _options(board, backend, toolchain, port, work), watcher=watcher,
+            pattern=pattern, inputs=inputs, warmup=warmup,
+        )  # fmt: skip
+    _show(result, as_json, views.benchmark)
+
+
+@app.command()
+def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
+    outcome = _run_until("validate", project, output, fresh, as_json)
+    verdict = outcome["validation"]["verdict"]
+    if verdict != "pass":
+        _end(ValidationError(verdict, [e["reason"] for e in outcome["validation"]["endpoints"] if e["verdict"] != "pass"]))
+
+
+@app.command()
+def report(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Write report.html, evidence.json and the signed bundle (stages already done are not run again)."""
+    _run_until("report", project, output, fresh, as_json)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The evidence bundle (.leadwire-evidence.zip).")],
+    key: Annotated[Path | None, typer.Option("--key", help="The signer's public key (PEM), got from the signer.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every byte of an evidence bundle against its signed statement."""
+    from leadwire import views
+    from leadwire.evidence.bundle import verify_bundle
+
+    _show(verify_bundle(bundle, key), as_json, views.verified)
+
+
+@app.command()
+def boards(
+    board: Annotated[str, typer.Argument(help="One board's id, for its details.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the boards, or show one."""
+    from leadwire import views
+    from leadwire.board import list_boards, load_board
+
+    found = [load_board(board)] if board else [load_board(name) for name in list_boards()]
+    _show(found, as_json, views.boards)
+
+
+@app.command()
+def emulate(
+    elf: Annotated[Path, typer.Argument(help="A firmware image (ELF) for the board.")],
+    board: BoardId = "virtual-stm32f405",
+    as_json: Json = False,
+) -> None:
+    """Run an image on the emulated board until Ctrl-C; its serial port is printed and opens like any other."""
+    from leadwire import pipeline
+
+    pipeline.emulate_elf(elf, board, lambda port: _print_line({"port": port, "board": board}, as_json))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write leadwire.toml.")] = Path(),
+    model: Annotated[str, typer.Option("--model", help="The model's file name.")] = "model.keras",
+    dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file.")] = "mitdb",
+    as_json: Json = False,
+) -> None:
+    """Write a commented leadwire.toml."""
+    from leadwire.project import write_template
+
+    path = write_template(folder, model=model, dataset=dataset)
+    _print_line({"written": str(path)}, as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this installation has: toolchains, emulators, witnesses, data, serial ports."""
+    from leadwire import pipeline, views
+
+    _show(pipeline.diagnose(), as_json, views.diagnosis)
+
+
+# ------------------------------------------------------------------------------------------------ plumbing
+
+
+def _options(board: str, backend: str, toolchain: str, port: str, work: Path | None) -> Options:
+    from leadwire.pipeline import Options
+
+    return Options(board=board, backend=backend, toolchain=toolchain, port=port, work=work)
+
+
+def _run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> dict[str, Any]:
+    """Run a project up to a stage, show what it gave, and return it as plain data."""
+    from leadwire import pipeline, views
+    from leadwire.project import load_project
+
+    loaded = load_project(project, output=output)
+    with _watcher() as watcher:
+        outcome = pipeline.run_project(loaded, until=stage, watcher=watcher, fresh=fresh)
+    return _show(outcome, as_json, views.outcome)
+
+
+def _watcher() -> Any:
+    from leadwire.views import ConsoleWatcher
+
+    return ConsoleWatcher()
+
+
+def _show(result: object, as_json: bool, view: Any) -> Any:
+    """Print a result, as JSON or through its view; returns it as plain data."""
+    from pydantic import TypeAdapter
+
+    plain = TypeAdapter(type(result) if not isinstance(result, list) else list[Any]).dump_python(result, mode="json")
+    if as_json:
+        print(json.dumps(plain, indent=2, sort_keys=True, allow_nan=False))
+    else:
+        view(result)
+    return plain
+
+
+def _print_line(fields: dict[str, str], as_json: bool) -> None:
+    print(json.dumps(fields) if as_json else "\n".join(f"{key}: {value}" for key, value in fields.items()), flush=True)
+
+
+def _end(error: LeadwireError) -> NoReturn:
+    """The result is on stdout already; say on stderr why it does not do, and exit."""
+    hint = f"\ntry: {error.hint}" if error.hint else ""
+    print(f"error: {error.message}{hint}  [exit {error.exit_code}]", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _fail(error: LeadwireError) -> NoReturn:
+    """There is no result; with --json the error itself is what stdout gets."""
+    if "--json" in sys.argv:
+        problem = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        print(json.dumps({"error": problem}, indent=2, sort_keys=True))
+    _end(error)
+
+
+def main() -> NoReturn:
+    """Entry point: the only place that prints errors and turns them into exit codes."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app(standalone_mode=True)
+    except LeadwireError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        _fail(BadInputError(f"{error.filename or 'file'}: {error.strerror or error}", hint="check path, rights and free space"))
+    except Exception as error:
+        if os.environ.get("LEADWIRE_TRACEBACK"):
+            raise
+        print(
+            f"error: leadwire has a bug: {type(error).__name__}: {error}\n"
+            "try: run again with LEADWIRE_TRACEBACK=1 and report the output  [exit 1]",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    sys.exit(0)
