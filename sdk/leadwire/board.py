@@ -1,12 +1,27 @@
 """Boards: memory regions, the share this model may use, core, clock, port and how the image gets there.
 
-One file `boards/<id>.toml` per board; `load_board` parses it strictly and reports all mistakes at once.
+One file `boards/<id>.toml` per board; `load_board` parses it strictly and reports all mistakes at once. What several
+boards share is in `boards/families/<name>.toml` and taken over with `inherits = "<name>"`: the board's own keys win,
+tables are merged key by key, lists are replaced whole.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+from leadwire import resources
+from leadwire.errors import BadInputError, ConfigError
+from leadwire.strict import parse_table, read_toml
+
+CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "rv32imc", "host")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_ADDRESS_SPACE = 1 << 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +92,112 @@ class Board:
 
     def total_bytes(self, kind: Literal["flash", "ram"]) -> int:
         return sum(region.size_bytes for region in self.memory if region.kind == kind)
+
+
+def list_boards() -> tuple[str, ...]:
+    """The ids of the boards that come with leadwire, in alphabetical order."""
+    return tuple(sorted(path.stem for path in resources.BOARDS.glob("*.toml")))
+
+
+def load_board(board: str | Path) -> Board:
+    """The board of an id ('virtual-stm32f405') or of a board file ('my/board.toml').
+
+    Raises FileMissingError for a file that is not there, BadInputError for an unknown id and ConfigError with all
+    mistakes of the file.
+    """
+    if str(board) in list_boards():
+        path = resources.BOARDS / f"{board}.toml"
+    elif Path(board).suffix == ".toml":
+        path = Path(board)
+    else:
+        raise BadInputError(f"board '{board}' is not known", hint=f"use one of {', '.join(list_boards())}, or the "
+                            "path of a board file that ends in .toml")
+    table = _with_family(read_toml(path, "board file"), path)
+    loaded = parse_table(Board, table, path)
+    if mistakes := list(_mistakes(loaded)):
+        raise ConfigError(path, mistakes)
+    return loaded
+
+
+def _with_family(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    family = table.pop("inherits", None)
+    if family is None:
+        return table
+    if not isinstance(family, str) or not _NAME.fullmatch(family):
+        raise ConfigError(path, [f"inherits: the name of a file in boards/families, found {family!r}"])
+    folders = (path.parent / "families", resources.BOARDS / "families")
+    found = next((file for folder in folders if (file := folder / f"{family}.toml").is_file()), None)
+    if found is None:
+        raise ConfigError(path, [f"inherits: there is no family '{family}'"])
+    merged = read_toml(found, "board family file")
+    for key, value in table.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if both_tables else value
+    return merged
+
+
+def _mistakes(board: Board) -> Iterator[str]:
+    """What types cannot say about one board file, 'key: what is wrong'."""
+    if not _NAME.fullmatch(board.id):
+        yield f"id: lower-case letters, digits, '.', '_' and '-' only, at most 64, found {board.id!r}"
+    if board.core not in CORES:
+        yield f"core: one of {', '.join(CORES)}, found '{board.core}'"
+    if board.clock_hz <= 0:
+        yield f"clock_hz: larger than 0, found {board.clock_hz}"
+    on_host = board.emulation is not None and board.emulation.engine == "host"
+    if not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2"):
+        yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
+    if board.link.baud <= 0:
+        yield f"link.baud: larger than 0, found {board.link.baud}"
+    if board.emulation is not None:
+        yield from _emulation_mistakes(board.emulation)
+    yield from _memory_mistakes(board.memory)
+    yield from _budget_mistakes(board)
+
+
+def _is_one_of(name: str, folder: Path, file: str) -> bool:
+    return _NAME.fullmatch(name) is not None and (folder / name / file).is_file()
+
+
+def _emulation_mistakes(emulation: Emulation) -> Iterator[str]:
+    if emulation.engine == "qemu" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", emulation.machine):
+        yield f"emulation.machine: a machine name of qemu-system-arm, found {emulation.machine!r}"
+    nanoseconds = emulation.ns_per_instruction
+    if nanoseconds is not None and not (math.isfinite(nanoseconds) and nanoseconds > 0):
+        yield f"emulation.ns_per_instruction: larger than 0, found {nanoseconds:g}"
+
+
+def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
+    for kind in ("flash", "ram"):
+        if not any(region.kind == kind for region in regions):
+            yield f"memory: no region of kind '{kind}'"
+    for region in regions:
+        where = f"memory '{region.name}'"
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", region.name):
+            yield f"{where}: a name has lower-case letters, digits and '_', and begins with a letter"
+        if region.size_bytes <= 0:
+            yield f"{where}: size_bytes larger than 0, found {region.size_bytes}"
+        if not 0 <= region.origin < _ADDRESS_SPACE or region.end > _ADDRESS_SPACE:
+            yield f"{where}: lies outside the 32-bit address space"
+        if region.wait_states < 0:
+            yield f"{where}: wait_states not negative, found {region.wait_states}"
+    for one, other in combinations(regions, 2):
+        if one.name == other.name:
+            yield f"memory: two regions are named '{one.name}'"
+        if one.origin < other.end and other.origin < one.end:
+            yield (f"memory: '{one.name}' [{one.origin:#010x}, {one.end:#010x}) and '{other.name}' "
+                   f"[{other.origin:#010x}, {other.end:#010x}) overlap")
+
+
+def _budget_mistakes(board: Board) -> Iterator[str]:
+    limits: tuple[tuple[Literal["flash", "ram"], int], ...] = (
+        ("flash", board.budget.flash_bytes), ("ram", board.budget.ram_bytes))
+    for kind, limit in limits:
+        total = board.total_bytes(kind)
+        if limit <= 0:
+            yield f"budget.{kind}_bytes: larger than 0, found {limit}"
+        elif limit > total:
+            yield f"budget.{kind}_bytes: {limit} of the {total} bytes that the board has"
+    latency = board.budget.latency_us
+    if latency is not None and not (math.isfinite(latency) and latency > 0):
+        yield f"budget.latency_us: larger than 0, found {latency:g}"
