@@ -5,13 +5,14 @@ Parsed strictly; all mistakes are reported at once. `leadwire init` writes `TEMP
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from leadwire.errors import ConfigError, FileMissingError
+from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
@@ -167,6 +168,21 @@ def _mistakes(settings: Project) -> list[str]:
     return [text for holds, text in checks if not holds] + [
         f"target.{name}: must be more than 0" for name, value in limits if value is not None and value <= 0
     ]
+
+
+def write_template(folder: Path, *, model: str, dataset: str, protocol: str = "arrhythmia-mitdb") -> Path:
+    """Write a commented leadwire.toml into `folder`; never over an existing one."""
+    path = folder / "leadwire.toml"
+    if path.exists():
+        raise BadInputError(f"'{path}' exists already", hint="edit it, or give another folder")
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.resolve().name.lower()).strip("-_0123456789") or "ecg"
+    values = {"name": name[:48], "model": model, "dataset": dataset, "protocol": protocol}
+    quoted = {key: json.dumps(value, ensure_ascii=False)[1:-1] for key, value in values.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(TEMPLATE.format(**quoted), encoding="utf-8")
+    temporary.replace(path)
+    return path
 
 
 TEMPLATE = '''\
