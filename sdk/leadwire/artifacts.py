@@ -293,7 +293,7 @@ class Predictions:
     """Outputs of one runtime on the same inputs in the same order.
 
     `outputs` float64 [n, classes], dequantized for INT8 runtimes; `raw` the INT8 output bytes [n, output_bytes] or
-    None for float.
+    None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for all of them.
     """
 
     runtime: Literal["float", "tflite", "tflm", "host_c", "device"]
@@ -301,6 +301,7 @@ class Predictions:
     dataset_digest: str
     outputs: npt.NDArray[np.float64]
     raw: npt.NDArray[np.int8] | None = None
+    indices: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,10 +335,19 @@ class RuntimeMetrics:
     sensitivity: tuple[Statistic, ...]
     positive_predictivity: tuple[Statistic, ...]
 
+    @property
+    def beats(self) -> int:
+        return sum(map(sum, self.confusion))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointResult:
-    """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin."""
+    """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin.
+
+    `judged` is the interval the verdict was made by: from the lowest to the highest limit of the patient bootstrap and
+    the first beat-level interval. `mcnemar_mid_p` tests equality and is for information. `patients_needed` is how many
+    patients like these would end an inconclusive result, None where no number would or none is needed.
+    """
 
     endpoint: str
     float_value: float
@@ -347,11 +357,19 @@ class EndpointResult:
     margin: float
     verdict: Verdict
     reason: str
+    judged: Interval | None = None
+    mcnemar_mid_p: float | None = None
+    patients_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """Host against device bytes. `first_operator` is the first whose output differs, None when all are equal."""
+    """Output bytes of two runtimes, beat by beat. `first_operator` is the first whose output differs, None when all
+    are equal or it cannot be told.
+
+    `compared` and `identical` count beats, `values` and `differing_values` output values; `lsb_histogram` holds
+    (absolute difference, values) for each difference that occurs; `runtimes` names the two.
+    """
 
     compared: int
     identical: int
@@ -359,6 +377,10 @@ class Divergence:
     decisions_changed: int
     first_operator: str | None
     cause: str
+    runtimes: tuple[str, str] = ("", "")
+    values: int = 0
+    differing_values: int = 0
+    lsb_histogram: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +412,11 @@ class ChangedDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationResult:
+    """`judged_runtime` is the INT8 runtime of the endpoints, records and changed decisions: the device, or the
+    generated C on the host where the protocol lets it stand in for a device that was sent `device_beats` of `beats`.
+    `identities` compares every two INT8 runtimes; `host_device` is the one that the verdict depends on.
+    """
+
     protocol_name: str
     protocol_digest: str
     dataset_name: str
@@ -412,3 +439,6 @@ class ValidationResult:
     io_digest: str
     notes: tuple[str, ...]
     verdict: Verdict
+    device_beats: int = 0
+    judged_runtime: str = "device"
+    identities: tuple[Divergence, ...] = ()

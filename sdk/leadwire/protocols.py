@@ -1,0 +1,199 @@
+"""Protocols: what is to be shown, on whom and by how much, fixed in a TOML file before the run.
+
+The digest of the file's bytes goes into the evidence, so that margins cannot move after the figures are known.
+Built-in protocols are validation/protocols/<id>.toml; how verdicts are made from one: docs/manual/statistics.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from leadwire import resources
+from leadwire.artifacts import sha256_hex
+from leadwire.errors import ConfigError, FileMissingError
+from leadwire.strict import parse_table, read_toml
+
+Measure = Literal["accuracy", "sensitivity", "positive_predictivity", "f1"]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRule:
+    """How one class is scored, and how much of it must be there before a verdict on it means anything.
+
+    A beat whose reference class is in `not_false_positive` and that is called `label` counts neither for nor against
+    positive predictivity and F1 (ANSI/AAMI EC57: fusion and unknown beats called V, unknown beats called S).
+    """
+
+    label: Text
+    name: Text
+    minimum_beats: Count = 0
+    minimum_patients: Count = 0
+    not_false_positive: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The loss (float - INT8) of one figure and the `margin` below which it is acceptable, as a fraction.
+
+    `label` is the class a figure belongs to, empty for accuracy alone. `rationale` says why this margin.
+    """
+
+    name: Text
+    measure: Measure
+    margin: Share
+    rationale: Text
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsRule:
+    """`one_sided_alpha` 0.025 judges by the upper limit of the two-sided 95 % interval. `power` is for planning only:
+    the probability with which the stated number of patients would end an inconclusive result.
+    """
+
+    one_sided_alpha: Annotated[float, Field(ge=0.0005, le=0.2)] = 0.025
+    resamples: Annotated[int, Field(ge=1000, le=100_000)] = 2000
+    method: Literal["percentile", "bca"] = "percentile"
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+    power: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
+
+    @property
+    def level(self) -> float:
+        """Two-sided confidence level of all intervals."""
+        return 1.0 - 2.0 * self.one_sided_alpha
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDeviceRule:
+    """When host and device count as the same.
+
+    `witness` computes on the host what the device must compute: 'tflm' (TensorFlow Lite Micro's interpreter) or
+    'host_c' (the generated C). Where the device was sent only part of the beats, and `extend_with_host_c` holds, the
+    endpoints are taken from the generated C on the host over all beats, provided its bytes equal the device's on every
+    beat sent and these were at least `minimum_device_beats`.
+    """
+
+    witness: Literal["tflm", "host_c"] = "tflm"
+    max_abs_lsb: Annotated[int, Field(ge=0, le=255)] = 0
+    max_differing_ppm: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+    max_decisions_changed: Count = 0
+    minimum_device_beats: Annotated[int, Field(ge=1, le=10**9)] = 1
+    extend_with_host_c: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRule:
+    """No record of at least `minimum_beats` beats may lose this much accuracy or more."""
+
+    max_accuracy_loss: Share
+    minimum_beats: Annotated[int, Field(ge=1, le=10**9)] = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """One protocol file. `digest` is the SHA-256 of its bytes, never a key of the file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+    title: Text
+    intended_population: Text
+    labels: Annotated[tuple[Text, ...], Field(min_length=2, max_length=256)]
+    minimum_patients: Annotated[int, Field(ge=2, le=10**9)]
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1, max_length=100)]
+    classes: tuple[ClassRule, ...] = ()
+    statistics: StatisticsRule = field(default_factory=StatisticsRule)
+    host_device: HostDeviceRule = field(default_factory=HostDeviceRule)
+    record_limit: RecordRule | None = None
+    digest: str = ""
+
+    def class_rule(self, label: str) -> ClassRule:
+        """The rule of a class; one without demands where the file says nothing of it."""
+        return next((rule for rule in self.classes if rule.label == label), ClassRule(label=label, name=label))
+
+
+def load_protocol(reference: str | Path) -> Protocol:
+    """A protocol by file ('my/protocol.toml') or by the id of a built-in one ('arrhythmia-mitdb').
+
+    Raises FileMissingError, or ConfigError with all mistakes of the file.
+    """
+    path = _path(reference)
+    table = read_toml(path, "protocol")
+    digest = sha256_hex(path.read_bytes())
+    mistakes = list(_contradictions(table))
+    if "digest" in table:
+        mistakes.append("digest: unknown key; it is computed from the file")
+    try:
+        protocol = parse_table(Protocol, {**table, "digest": digest}, path)
+    except ConfigError as error:
+        raise ConfigError(path, [*error.mistakes, *mistakes]) from error
+    if mistakes:
+        raise ConfigError(path, mistakes)
+    return protocol
+
+
+def builtin_protocols() -> tuple[str, ...]:
+    """Ids of the protocols that come with leadwire."""
+    return tuple(sorted(path.stem for path in (resources.VALIDATION / "protocols").glob("*.toml")))
+
+
+def _path(reference: str | Path) -> Path:
+    if isinstance(reference, Path) or reference.endswith(".toml"):
+        return Path(reference)
+    path = resources.VALIDATION / "protocols" / f"{reference}.toml"
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", reference) or not path.is_file():
+        raise FileMissingError(
+            Path(reference), role="protocol", hint=f"give a .toml file, or one of: {', '.join(builtin_protocols())}"
+        )
+    return path
+
+
+def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
+    """What the types cannot say, read from the raw table so that it is reported together with wrong types."""
+    labels = _texts(table.get("labels"))
+    yield from _repeated("labels", labels)
+    classes, endpoints = _tables(table.get("classes")), _tables(table.get("endpoints"))
+    yield from _repeated("classes.label", _texts([rule.get("label") for rule in classes]))
+    yield from _repeated("endpoints.name", _texts([endpoint.get("name") for endpoint in endpoints]))
+    for i, rule in enumerate(classes):
+        for label in _texts([rule.get("label")]):
+            yield from _unknown(f"classes[{i}].label", label, labels)
+        for label in _texts(rule.get("not_false_positive")):
+            yield from _unknown(f"classes[{i}].not_false_positive", label, labels)
+            if label == rule.get("label"):
+                yield f"classes[{i}].not_false_positive: '{label}' cannot be excused from itself"
+    for i, endpoint in enumerate(endpoints):
+        label = endpoint.get("label", "")
+        if endpoint.get("measure") == "accuracy":
+            if label:
+                yield f"endpoints[{i}].label: accuracy is over all classes and takes no label"
+        elif label == "":
+            yield f"endpoints[{i}].label: missing; {endpoint.get('measure', 'this measure')} belongs to a class"
+        elif isinstance(label, str):
+            yield from _unknown(f"endpoints[{i}].label", label, labels)
+
+
+def _repeated(key: str, values: list[str]) -> Iterator[str]:
+    for value in dict.fromkeys(values):
+        if values.count(value) > 1:
+            yield f"{key}: '{value}' appears {values.count(value)} times"
+
+
+def _unknown(key: str, label: str, labels: list[str]) -> Iterator[str]:
+    if label not in labels:
+        yield f"{key}: '{label}' is none of the labels {', '.join(labels)}"
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
