@@ -1,0 +1,270 @@
+"""Static placement of all activations in one arena: live ranges, shared bytes, offsets.
+
+Three steps. (1) Which tensors share bytes: the output of a no-copy operator (RESHAPE) is its input; an operator that
+works in place writes its output over an input that nobody needs afterwards. Tensors that share form one block, whose
+members have the same offset but their own live range and size. (2) The lower bound: the largest set of bytes alive
+during any operator. No placement can be smaller. (3) Offsets by first fit in several orders; where that misses the
+bound, an exact search over orders (small graphs) within a fixed number of steps, so that the same model always gets the
+same plan. The problem is dynamic storage allocation (Garey and Johnson 1979, SR2); first fit by size is the strategy of
+Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", MLSys 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from leadwire.artifacts import MemoryPlan, Placement
+from leadwire.errors import UnsupportedModelError
+from leadwire.model.graph import Model, Operator
+from leadwire.ops.spec import OperatorSpec
+
+_SEARCH_STEPS: Final = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """`size` bytes alive from the start of operator `first` to the end of operator `last`."""
+
+    tensor: int
+    size: int
+    first: int
+    last: int
+
+
+_Block = tuple[_Segment, ...]
+
+
+def plan_memory(
+    model: Model, *, alignment_bytes: int = 4, spec: Callable[[str], OperatorSpec] | None = None
+) -> MemoryPlan:
+    """Place every activation and scratch buffer of `model`; offsets are multiples of `alignment_bytes`.
+
+    Graph inputs are alive from the start to their last use, graph outputs to the end. Constants are not in the arena.
+    `spec` finds an operator's memory behaviour, by default leadwire's own operators. UnsupportedModelError where a
+    no-copy operator reads a constant or changes the size.
+    """
+    if spec is None:
+        from leadwire.ops import registry
+
+        spec = registry.spec
+    specs = tuple(spec(operator.kind) for operator in model.operators)
+    ranges = _live_ranges(model)
+    owner, in_place = _share(model, specs, ranges)
+    blocks: dict[int, list[_Segment]] = {}
+    for tensor, (first, last) in ranges.items():
+        segment = _Segment(tensor, model.tensors[tensor].size_bytes, first, min(last, len(model.operators) - 1))
+        blocks.setdefault(owner[tensor], []).append(segment)
+    scratch: list[_Block] = [
+        (_Segment(-1, size, operator.index, operator.index),)
+        for operator, its in zip(model.operators, specs, strict=True)
+        if (size := its.scratch_bytes(model, operator)) > 0
+    ]
+    everything: list[_Block] = [tuple(block) for block in blocks.values()] + scratch
+    live = [_live_bytes(everything, operator.index) for operator in model.operators]
+    offsets = _place(everything, alignment_bytes)
+    placed = [
+        Placement(tensor=s.tensor, offset_bytes=offset, size_bytes=s.size, first_operator=s.first, last_operator=s.last)
+        for block, offset in zip(everything, offsets, strict=True)
+        for s in block
+    ]
+    return MemoryPlan(
+        model_digest=model.digest,
+        arena_bytes=max(p.offset_bytes + p.size_bytes for p in placed),
+        lower_bound_bytes=max(live),
+        peak_operator=live.index(max(live)),
+        alignment_bytes=alignment_bytes,
+        placements=tuple(sorted((p for p in placed if p.tensor >= 0), key=lambda p: p.tensor)),
+        scratch=tuple(p for p in placed if p.tensor < 0),
+        in_place=tuple(in_place),
+    )
+
+
+def _live_ranges(model: Model) -> dict[int, tuple[int, int]]:
+    """First and last operator of every activation: a graph output outlives the last operator, an output that nobody
+    reads is alive during its operator."""
+    ranges = dict.fromkeys(model.inputs, (0, 0))
+    for operator in model.operators:
+        for tensor in operator.inputs:
+            if tensor >= 0 and not model.tensors[tensor].is_constant:
+                ranges[tensor] = (ranges[tensor][0], operator.index)
+        for tensor in operator.outputs:
+            ranges[tensor] = (operator.index, operator.index)
+    return ranges | {tensor: (ranges[tensor][0], len(model.operators)) for tensor in model.outputs}
+
+
+def _share(
+    model: Model, specs: Sequence[OperatorSpec], ranges: dict[int, tuple[int, int]]
+) -> tuple[dict[int, int], list[tuple[int, int]]]:
+    """The owner of each activation's bytes (a tensor index), and the (operator, input) pairs that work in place."""
+    owner = {tensor: tensor for tensor in ranges}
+    for operator, spec in zip(model.operators, specs, strict=True):
+        if spec.emit is None:
+            owner[operator.outputs[0]] = owner[_no_copy_input(model, operator)]
+    last_use: dict[int, int] = {}
+    for tensor, (_, last) in ranges.items():
+        last_use[owner[tensor]] = max(last, last_use.get(owner[tensor], last))
+    in_place = []
+    for operator, spec in zip(model.operators, specs, strict=True):
+        if spec.emit is not None and len(operator.outputs) == 1:
+            taken = _overwritten_input(model, operator, spec, owner, last_use)
+            if taken is not None:
+                in_place.append((operator.index, taken))
+                _merge(owner, last_use, into=owner[taken], block=owner[operator.outputs[0]])
+    return owner, in_place
+
+
+def _no_copy_input(model: Model, operator: Operator) -> int:
+    source, output = model.required(operator, 0), model.output(operator)
+    if source.is_constant:
+        raise UnsupportedModelError(model.describe(operator), "its input is a constant",
+                                    hint="let the converter fold constants")
+    if source.size_bytes != output.size_bytes:
+        raise UnsupportedModelError(
+            model.describe(operator), f"it shares bytes but has {source.size_bytes} B in and {output.size_bytes} B out"
+        )
+    return source.index
+
+
+def _overwritten_input(
+    model: Model, operator: Operator, spec: OperatorSpec, owner: dict[int, int], last_use: dict[int, int]
+) -> int | None:
+    """The first input whose bytes the output may take: allowed by the kernel, large enough, dead afterwards and read
+    by this operator in no other way."""
+    allowed = spec.in_place(model, operator)
+    size = model.output(operator).size_bytes
+    for position in allowed:
+        tensor = model.input(operator, position)
+        if tensor is None or tensor.is_constant or tensor.size_bytes < size:
+            continue
+        block = owner[tensor.index]
+        also = [p for p, other in enumerate(operator.inputs) if other in owner and owner[other] == block]
+        if last_use[block] == operator.index and all(p in allowed and operator.inputs[p] == tensor.index for p in also):
+            return tensor.index
+    return None
+
+
+def _merge(owner: dict[int, int], last_use: dict[int, int], *, into: int, block: int) -> None:
+    for tensor, current in owner.items():
+        if current == block:
+            owner[tensor] = into
+    last_use[into] = last_use.pop(block)
+
+
+def _live_bytes(blocks: Iterable[_Block], operator: int) -> int:
+    return sum(max((s.size for s in block if s.first <= operator <= s.last), default=0) for block in blocks)
+
+
+# ---------------------------------------------------------------------------------------------- offsets
+
+
+def _place(blocks: Sequence[_Block], alignment: int) -> tuple[int, ...]:
+    """An offset for each block such that no two segments that are alive together overlap."""
+    above = _clearances(blocks, alignment)
+    sizes = [max(s.size for s in block) for block in blocks]
+    starts = [min(s.first for s in block) for block in blocks]
+    spans = [sum((s.last - s.first + 1) * s.size for s in block) for block in blocks]
+    indices = range(len(blocks))
+    orders = (
+        sorted(indices, key=lambda i: (-sizes[i], starts[i], i)),
+        sorted(indices, key=lambda i: (-spans[i], starts[i], i)),
+        sorted(indices, key=lambda i: (starts[i], -sizes[i], i)),
+        sorted(indices, key=lambda i: (-starts[i], -sizes[i], i)),
+    )
+    bound = _aligned_bound(blocks, alignment)
+    best = min((_first_fit(order, above, sizes) for order in orders), key=lambda found: _top(found, sizes))
+    if _top(best, sizes) > bound:
+        best = _Search(above, sizes, orders[0], best, bound).run()
+    return best
+
+
+def _aligned_bound(blocks: Sequence[_Block], alignment: int) -> int:
+    """The least arena when offsets are aligned: of the blocks alive together, only the topmost needs no padding."""
+    worst = 0
+    for operator in {s.first for block in blocks for s in block}:
+        sizes = [max((s.size for s in block if s.first <= operator <= s.last), default=0) for block in blocks]
+        padding = [-size % alignment for size in sizes]
+        worst = max(worst, sum(sizes) + sum(padding) - max(padding))
+    return worst
+
+
+def _clearances(blocks: Sequence[_Block], alignment: int) -> list[dict[int, int]]:
+    """above[i][j]: how far above the offset of block j block i must start when it lies above it; absent: never alive
+    together."""
+    above: list[dict[int, int]] = [{} for _ in blocks]
+    for i, one in enumerate(blocks):
+        for j, other in enumerate(blocks):
+            if i != j:
+                meeting = [o.size for o in other for s in one if s.first <= o.last and o.first <= s.last]
+                if meeting:
+                    above[i][j] = -(-max(meeting) // alignment) * alignment
+    return above
+
+
+def _top(offsets: Sequence[int], sizes: Sequence[int]) -> int:
+    return max(offset + size for offset, size in zip(offsets, sizes, strict=True))
+
+
+def _first_fit(order: Iterable[int], above: Sequence[dict[int, int]], sizes: Sequence[int]) -> tuple[int, ...]:
+    """Each block in turn at the lowest offset that is free among those already placed."""
+    offsets: dict[int, int] = {}
+    for block in order:
+        taken = [(offsets[j], offsets[j] + gap, above[j][block]) for j, gap in above[block].items() if j in offsets]
+        candidates = sorted({0, *(end for _, end, _ in taken)})
+        offsets[block] = next(
+            offset for offset in candidates if all(offset >= end or offset + own <= start for start, end, own in taken)
+        )
+    return tuple(offsets[block] for block in range(len(sizes)))
+
+
+class _Search:
+    """Branch and bound over the orders in which blocks are stacked, from the bottom up.
+
+    Every placement is at least as high as the one that stacks its blocks in order of their offsets, each as low as
+    those below it allow; so trying all orders with rising offsets is exact. It stops at the bound, or after a fixed
+    number of steps with the best found.
+    """
+
+    def __init__(
+        self,
+        above: Sequence[dict[int, int]],
+        sizes: Sequence[int],
+        order: Sequence[int],
+        best: tuple[int, ...],
+        bound: int,
+    ) -> None:
+        self.above, self.sizes, self.order, self.best, self.bound = above, sizes, order, best, bound
+        self.height = _top(best, sizes)
+        self.steps = _SEARCH_STEPS // len(sizes)
+
+    def run(self) -> tuple[int, ...]:
+        stack: list[tuple[dict[int, int], list[tuple[int, int]]]] = [({}, self._choices({}, (0, -1)))]
+        while stack and self.steps and self.height > self.bound:
+            offsets, choices = stack[-1]
+            if not choices:
+                stack.pop()
+                continue
+            self.steps -= 1
+            offset, block = choices.pop()
+            grown = offsets | {block: offset}
+            if len(grown) == len(self.sizes):
+                found = tuple(grown[index] for index in range(len(self.sizes)))
+                if (height := _top(found, self.sizes)) < self.height:
+                    self.best, self.height = found, height
+            else:
+                stack.append((grown, self._choices(grown, (offset, block))))
+        return self.best
+
+    def _choices(self, offsets: dict[int, int], after: tuple[int, int]) -> list[tuple[int, int]]:
+        """(offset, block) that may come next, the most promising last; none where some block no longer fits."""
+        found = []
+        for block in self.order:
+            if block in offsets:
+                continue
+            lowest = max((offsets[j] + gap for j, gap in self.above[block].items() if j in offsets), default=0)
+            if max(lowest, after[0]) + self.sizes[block] >= self.height:
+                return []
+            if (lowest, block) > after:
+                found.append((lowest, block))
+        return sorted(found, key=lambda choice: (-choice[0], self.sizes[choice[1]]))
