@@ -1,0 +1,52 @@
+"""The one door to pyserial: opens any port it knows and turns each of its failures into PortError.
+
+Waits are short slices of a fixed length: changing a pyserial time-out reconfigures the port, which pseudo-terminals
+refuse, so the callers count the slices against their own deadline.
+"""
+
+from __future__ import annotations
+
+import serial
+
+from leadwire.errors import PortError
+
+SLICE_S = 0.02
+"""Longest wait of one `read`."""
+
+
+class Port:
+    """An open byte stream. `name` is a device path or a pyserial URL ('/dev/ttyACM0', 'COM4', 'socket://host:port')."""
+
+    def __init__(self, name: str, baud: int, *, write_timeout_s: float) -> None:
+        """Opens the port, 8 data bits, no parity, 1 stop bit; PortError where that fails."""
+        self.name = name
+        try:
+            self._serial = serial.serial_for_url(name, baudrate=baud, timeout=SLICE_S, write_timeout=write_timeout_s)
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise PortError(name, f"cannot be opened: {_reason(error)}") from None
+
+    def read(self) -> bytes:
+        """What has arrived, or what arrives within SLICE_S, possibly nothing; PortError when the port is gone."""
+        try:
+            return bytes(self._serial.read(max(1, self._serial.in_waiting)))
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise PortError(self.name, f"vanished while in use: {_reason(error)}") from None
+
+    def write(self, data: bytes) -> bool:
+        """Hands all of `data` to the port; False where it took them not within the write time-out."""
+        try:
+            self._serial.write(data)
+        except serial.SerialTimeoutException:
+            return False
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise PortError(self.name, f"vanished while in use: {_reason(error)}") from None
+        return True
+
+    def close(self) -> None:
+        self._serial.close()
+
+
+def _reason(error: Exception) -> str:
+    """One line of what the operating system says, without pyserial's advice."""
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return cause.splitlines()[0] if cause else type(error).__name__
