@@ -415,6 +415,7 @@ class ValidationResult:
     """`judged_runtime` is the INT8 runtime of the endpoints, records and changed decisions: the device, or the
     generated C on the host where the protocol lets it stand in for a device that was sent `device_beats` of `beats`.
     `identities` compares every two INT8 runtimes; `host_device` is the one that the verdict depends on.
+    `reasons` says what kept the verdict from being a pass.
     """
 
     protocol_name: str
@@ -442,3 +443,4 @@ class ValidationResult:
     device_beats: int = 0
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
+    reasons: tuple[str, ...] = ()

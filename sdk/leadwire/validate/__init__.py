@@ -1,0 +1,273 @@
+"""validate: float, INT8 on the host and INT8 on the device on the same beats, judged by a protocol fixed beforehand.
+
+Predictions come from the other stages; this one only counts. docs/manual/statistics.md says how, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+
+from leadwire.artifacts import (
+    ChangedDecision,
+    Divergence,
+    EndpointResult,
+    Predictions,
+    RecordResult,
+    ValidationResult,
+    Verdict,
+)
+from leadwire.errors import BadInputError
+from leadwire.protocols import Protocol
+from leadwire.stats import Bootstrap
+
+from .endpoints import Beats, judge
+from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
+from .inputs import Integers, LabelledBeats, Run, check_dataset, check_predictions
+from .scores import proportions, runtime_metrics
+
+__all__ = ["OperatorOutput", "OperatorOutputs", "Strip", "run_validation"]
+
+Strip = Callable[[int], tuple[Sequence[float], float]]
+"""Beat of the dataset -> (millivolts around it, samples per second)."""
+
+_FEW_PATIENTS = 20
+
+
+def run_validation(
+    dataset: LabelledBeats,
+    protocol: Protocol,
+    predictions: Iterable[Predictions] | Mapping[str, Predictions],
+    *,
+    model_digest: str,
+    image_digest: str,
+    io_digest: str,
+    lost_samples: int,
+    calibration_patients: Collection[str] | None,
+    operator_outputs: OperatorOutputs | None = None,
+    strip: Strip | None = None,
+    changed_limit: int = 40,
+) -> ValidationResult:
+    """Judge INT8 on the device against float.
+
+    `predictions`: float, tflite and device are needed, tflm and host_c wanted; float and tflite cover the dataset, the
+    others may carry `indices`. `lost_samples` counts beats sent without a valid answer: one is enough to fail.
+    `calibration_patients` must not occur in the dataset (LeakError); None where nobody knows them, which is noted.
+    `operator_outputs` explains differing bytes, `strip` draws changed decisions, of which `changed_limit` are listed:
+    those that INT8 got wrong first.
+
+    Raises DatasetError, LeakError or BadInputError for input that cannot be judged; a bad figure is a result.
+    """
+    if lost_samples < 0:
+        raise BadInputError(f"{lost_samples} lost samples")
+    check_dataset(dataset, protocol, calibration_patients)
+    runs = check_predictions(predictions, dataset, model_digest)
+    rule = protocol.statistics
+    bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
+
+    identities = _identities(runs, None if operator_outputs is None else cache(operator_outputs))
+    broken, unchecked = _identity_reasons(protocol, runs, identities)
+    judged = _judged_run(protocol, runs, identities)
+    scope = judged.beats
+    patients = [dataset.patients[beat] for beat in scope]
+    float_decided = runs["float"].decided[scope]
+    beats = Beats(
+        reference=dataset.labels[scope].astype(np.int64),
+        float_decided=float_decided,
+        int8_decided=judged.decided,
+        patients=patients,
+    )
+    endpoints = tuple(judge(endpoint, protocol, beats, bootstrap) for endpoint in protocol.endpoints)
+    records = _records(dataset, runs, judged)
+    failures = [*broken, *_record_failures(protocol, records)]
+    if lost_samples:
+        failures.append(f"{lost_samples} sample(s) were lost on the way to the device and back: the run is invalid")
+    changed = scope[float_decided != judged.decided]
+    same = np.stack([float_decided == judged.decided, np.ones(len(scope))], axis=1).astype(np.float64)
+    verdict, reasons = _overall(failures, unchecked, endpoints)
+    return ValidationResult(
+        protocol_name=protocol.name,
+        protocol_digest=protocol.digest,
+        dataset_name=dataset.name,
+        dataset_digest=dataset.digest,
+        dataset_basis=dataset.basis,
+        model_digest=model_digest,
+        image_digest=image_digest,
+        labels=protocol.labels,
+        beats=len(dataset.labels),
+        patients=len(set(dataset.patients)),
+        metrics=tuple(runtime_metrics(run, dataset, protocol, bootstrap) for run in runs.values()),
+        agreement_float_int8=proportions(["same decision, float and INT8"], same, patients, bootstrap, rule.level)[0],
+        host_device=_pair(identities, protocol.host_device.witness, "device"),
+        tflite_device=_pair(identities, "tflite", "device"),
+        endpoints=endpoints,
+        records=records,
+        changed=_changed(dataset, runs["float"], judged, changed, strip, changed_limit),
+        changed_total=len(changed),
+        lost_samples=lost_samples,
+        io_digest=io_digest,
+        notes=_notes(dataset, runs, judged, calibration_patients),
+        verdict=verdict,
+        device_beats=len(runs["device"].beats),
+        judged_runtime=judged.runtime,
+        identities=identities,
+        reasons=reasons,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- identity, scope
+
+
+def _identities(runs: dict[str, Run], operator_outputs: OperatorOutputs | None) -> tuple[Divergence, ...]:
+    """Every two INT8 runtimes, the specification first: tflm, host_c, tflite, device."""
+    present = [runs[runtime] for runtime in ("tflm", "host_c", "tflite", "device") if runtime in runs]
+    return tuple(compare(first, second, runs, operator_outputs) for first, second in combinations(present, 2))
+
+
+def _pair(identities: tuple[Divergence, ...], first: str, second: str) -> Divergence:
+    return next((one for one in identities if one.runtimes == (first, second)), not_compared((first, second)))
+
+
+def _identity_reasons(
+    protocol: Protocol, runs: dict[str, Run], identities: tuple[Divergence, ...]
+) -> tuple[list[str], list[str]]:
+    """Demands of the protocol on host and device that are broken, and those that could not be checked."""
+    rule = protocol.host_device
+    broken = [broken_rule(one, rule) for one in identities if must_agree(*one.runtimes)]
+    unchecked = []
+    sent = len(runs["device"].beats)
+    checked = _pair(identities, rule.witness, "device").compared
+    if checked < sent:
+        unchecked.append(f"only {checked} of {sent} beats of the device could be compared with {rule.witness}")
+    demanded = min(rule.minimum_device_beats, len(runs["float"].beats))
+    if sent < demanded:
+        unchecked.append(f"the device was sent {sent} beats of at least {demanded}")
+    return [reason for reason in broken if reason], unchecked
+
+
+def _judged_run(protocol: Protocol, runs: dict[str, Run], identities: tuple[Divergence, ...]) -> Run:
+    """The device, or the generated C where it covers more and equalled the device on every beat sent."""
+    device, host_c, rule = runs["device"], runs.get("host_c"), protocol.host_device
+    if host_c is None or not rule.extend_with_host_c or len(host_c.beats) <= len(device.beats):
+        return device
+    proof = _pair(identities, "host_c", "device")
+    proven = proof.identical == len(device.beats) >= rule.minimum_device_beats
+    return host_c if proven else device
+
+
+# ---------------------------------------------------------------------------------------------- records, decisions
+
+
+def _records(dataset: LabelledBeats, runs: dict[str, Run], judged: Run) -> tuple[RecordResult, ...]:
+    """Accuracy of each record over the judged beats, in sorted order of the records' names."""
+    scope = judged.beats
+    reference = dataset.labels[scope]
+    right = {
+        "float": runs["float"].decided[scope] == reference,
+        "host": runs["tflite"].decided[scope] == reference,
+        "device": judged.decided == reference,
+    }
+    names, first, record = np.unique(
+        np.asarray([dataset.records[beat] for beat in scope]), return_index=True, return_inverse=True
+    )
+    beats = np.bincount(record, minlength=len(names))
+    share = {key: np.bincount(record, weights=hits, minlength=len(names)) / beats for key, hits in right.items()}
+    return tuple(
+        RecordResult(
+            record=str(name),
+            patient=dataset.patients[int(scope[first[i]])],
+            beats=int(beats[i]),
+            float_accuracy=float(share["float"][i]),
+            host_accuracy=float(share["host"][i]),
+            device_accuracy=float(share["device"][i]),
+        )
+        for i, name in enumerate(names)
+    )
+
+
+def _record_failures(protocol: Protocol, records: tuple[RecordResult, ...]) -> list[str]:
+    limit = protocol.record_limit
+    if limit is None:
+        return []
+    return [
+        f"record {one.record} loses {100 * (one.float_accuracy - one.device_accuracy):.2f} points of accuracy, "
+        f"less than {100 * limit.max_accuracy_loss:g} allowed"
+        for one in records
+        if one.beats >= limit.minimum_beats and one.float_accuracy - one.device_accuracy >= limit.max_accuracy_loss
+    ]
+
+
+def _changed(
+    dataset: LabelledBeats, float_run: Run, judged: Run, changed: Integers, strip: Strip | None, limit: int
+) -> tuple[ChangedDecision, ...]:
+    """The first `limit` beats that float and INT8 decide differently, those that INT8 newly gets wrong first."""
+    harmed = float_run.decided[changed] == dataset.labels[changed]
+    names = dataset.label_names
+    listed = []
+    for beat in (int(beat) for beat in np.concatenate([changed[harmed], changed[~harmed]])[:limit]):
+        millivolts, rate_hz = strip(beat) if strip is not None else ((), 0.0)
+        listed.append(
+            ChangedDecision(
+                index=beat,
+                record=dataset.records[beat],
+                time_s=float(dataset.times_s[beat]),
+                reference=names[int(dataset.labels[beat])],
+                float_class=names[int(float_run.decided[beat])],
+                int8_class=names[int(judged.decided[judged.at(np.asarray([beat]))[0]])],
+                float_margin=float(float_run.margins[beat]),
+                strip_mv=tuple(float(value) for value in millivolts),
+                strip_hz=float(rate_hz),
+            )
+        )
+    return tuple(listed)
+
+
+# ---------------------------------------------------------------------------------------------- verdict
+
+
+def _overall(
+    failures: list[str], unchecked: list[str], endpoints: tuple[EndpointResult, ...]
+) -> tuple[Verdict, tuple[str, ...]]:
+    """One failure fails; else one doubt leaves it inconclusive; the reasons are those that count."""
+
+    def said(verdict: Verdict) -> list[str]:
+        return [f"{one.endpoint}: {one.reason}{_patients(one)}" for one in endpoints if one.verdict == verdict]
+
+    failed, doubts = [*failures, *said("fail")], [*unchecked, *said("inconclusive")]
+    if failed:
+        return "fail", (*failed, *doubts)
+    return ("inconclusive", tuple(doubts)) if doubts else ("pass", ())
+
+
+def _patients(endpoint: EndpointResult) -> str:
+    needed = endpoint.patients_needed
+    return f" (about {needed} patients like these would be needed)" if needed else ""
+
+
+def _notes(
+    dataset: LabelledBeats, runs: dict[str, Run], judged: Run, calibration_patients: Collection[str] | None
+) -> tuple[str, ...]:
+    """What a reader must know to read the figures rightly."""
+    total, sent = len(dataset.labels), len(runs["device"].beats)
+    patients = len({dataset.patients[beat] for beat in judged.beats})
+    notes = ["the decision is the class with the largest output; of equal outputs the first class"]
+    if dataset.basis == "synthetic":
+        notes.append("synthetic ECG: the figures say nothing of any patient")
+    if sent < total and judged.runtime == "device":
+        notes.append(
+            f"the device was sent {sent} of {total} beats; its metrics, the endpoints, records and changed decisions "
+            "are over these beats, the metrics of the other runtimes over theirs"
+        )
+    elif sent < total:
+        notes.append(
+            f"the device was sent {sent} of {total} beats and answered each with the bytes of the generated C run on "
+            f"the host; endpoints, records and changed decisions are from that C over {len(judged.beats)} beats"
+        )
+    if patients < _FEW_PATIENTS:
+        notes.append(f"{patients} patients: a bootstrap over fewer than about {_FEW_PATIENTS} patients is too narrow")
+    if calibration_patients is None:
+        notes.append("the calibration patients are unknown: that none of them is in the test set was not checked")
+    return tuple(notes)

@@ -1,0 +1,181 @@
+"""One endpoint, one verdict: the loss float - INT8, its intervals, and the margin of the protocol.
+
+pass: the upper limit is below the margin and the protocol's minimum of beats and patients is there. fail: the lower
+limit is above the margin. Everything else is inconclusive, with the number of patients that would settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite
+
+import numpy as np
+
+from leadwire.artifacts import EndpointResult, Interval, Statistic, Verdict
+from leadwire.protocols import Endpoint, Protocol
+from leadwire.stats import (
+    Bootstrap,
+    Floats,
+    PairedTable,
+    bootstrap_interval,
+    clusters_needed,
+    mcnemar,
+    newcombe_paired,
+    paired_ratio_delta,
+    ratio_loss,
+    tango,
+)
+
+from .inputs import Integers
+from .scores import ratio_parts, sum_by_patient
+
+# Kinds of beats whose call changes, as rows (float numerator, denominator, INT8 numerator, denominator): a beat of the
+# class called by float alone, by INT8 alone; a beat of another class called by float alone, by INT8 alone.
+_CHANGES: dict[str, Floats] = {
+    "positive_predictivity": np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
+    "f1": np.array([[2, 2, 0, 1], [0, 1, 2, 2], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beats:
+    """The beats an endpoint is judged on: reference classes, what float and INT8 decided, and whose they are."""
+
+    reference: Integers
+    float_decided: Integers
+    int8_decided: Integers
+    patients: Sequence[str]
+
+
+def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Bootstrap) -> EndpointResult:
+    """The endpoint's loss with intervals and verdict. Rows hold numerator and denominator of float, then of INT8."""
+    level = protocol.statistics.level
+    rows = np.concatenate(
+        [
+            ratio_parts(endpoint.measure, endpoint.label, protocol, beats.reference, decided)
+            for decided in (beats.float_decided, beats.int8_decided)
+        ],
+        axis=1,
+    )
+    per_patient = sum_by_patient(rows, beats.patients)
+    sums = per_patient.sum(axis=0)
+    loss = float(ratio_loss(sums))
+    by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level)
+    table = None
+    if endpoint.measure in _CHANGES:
+        entering = rows[rows.any(axis=1)]
+        beat_level: tuple[Interval, ...] = (paired_ratio_delta(entering, level, unseen=_CHANGES[endpoint.measure]),)
+    else:
+        table = _table(rows)
+        beat_level = (tango(table, level), newcombe_paired(table, level))
+    judged = None if by_patient is None else _hull(by_patient, beat_level[0])
+    shortages, enough_patients = _shortages(endpoint, protocol, beats)
+    verdict, reason = _verdict(loss, judged, endpoint.margin, shortages)
+    return EndpointResult(
+        endpoint=endpoint.name,
+        float_value=_ratio(sums[0], sums[1]),
+        int8_value=_ratio(sums[2], sums[3]),
+        loss=Statistic(name=f"loss of {endpoint.name}", estimate=loss, interval=by_patient),
+        beat_level=beat_level,
+        margin=endpoint.margin,
+        verdict=verdict,
+        reason=reason,
+        judged=judged,
+        mcnemar_mid_p=None if table is None else mcnemar(table.first_only, table.second_only).mid_p,
+        patients_needed=_needed(verdict, loss, judged, endpoint.margin, protocol, len(per_patient), enough_patients),
+    )
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")
+
+
+def _table(rows: Floats) -> PairedTable:
+    """Accuracy and sensitivity have the same denominator in both runtimes: the beats that count."""
+    counting = rows[rows[:, 1] == 1]
+    first, second = counting[:, 0] == 1, counting[:, 2] == 1
+    return PairedTable(
+        both=int(np.count_nonzero(first & second)),
+        first_only=int(np.count_nonzero(first & ~second)),
+        second_only=int(np.count_nonzero(~first & second)),
+        neither=int(np.count_nonzero(~first & ~second)),
+    )
+
+
+def _hull(one: Interval, other: Interval) -> Interval:
+    """Resampling patients sees that beats of a patient belong together; the closed form sees that n beats without a
+    change do not prove that none can change. Neither may be forgotten, so the wider limit counts on each side."""
+    return Interval(
+        low=min(one.low, other.low),
+        high=max(one.high, other.high),
+        level=one.level,
+        method=f"hull of {one.method} and {other.method}",
+    )
+
+
+def _shortages(endpoint: Endpoint, protocol: Protocol, beats: Beats) -> tuple[list[str], int]:
+    """What the protocol's minimum demands and the data lack, and the patients at which it would be there."""
+    everyone = len(set(beats.patients))
+    lacks: list[str] = []
+    needed = 0
+    demands = [("patients", everyone, protocol.minimum_patients)]
+    if endpoint.label:
+        rule = protocol.class_rule(endpoint.label)
+        of_class = np.flatnonzero(beats.reference == protocol.labels.index(endpoint.label))
+        with_class = len({beats.patients[int(beat)] for beat in of_class})
+        demands.append((f"{endpoint.label} beats", len(of_class), rule.minimum_beats))
+        demands.append((f"patients with {endpoint.label} beats", with_class, rule.minimum_patients))
+    for what, found, demanded in demands:
+        if found < demanded:
+            lacks.append(f"{found} {what} of at least {demanded}")
+            if found:
+                needed = max(needed, ceil(everyone * demanded / found))
+    return lacks, needed
+
+
+def _verdict(loss: float, judged: Interval | None, margin: float, shortages: list[str]) -> tuple[Verdict, str]:
+    if not isfinite(loss):
+        return "inconclusive", "undefined: no beat enters the figure" + _also(shortages)
+    if judged is None:
+        return "inconclusive", "too few patients have beats that enter the figure" + _also(shortages)
+    if judged.low > margin:
+        return "fail", f"lower limit {_points(judged.low)} is above the margin {_points(margin)}"
+    if shortages:
+        return "inconclusive", "; ".join(shortages)
+    if judged.high < margin:
+        return "pass", f"upper limit {_points(judged.high)} is below the margin {_points(margin)}"
+    return "inconclusive", f"upper limit {_points(judged.high)} is not below the margin {_points(margin)}"
+
+
+def _also(shortages: list[str]) -> str:
+    return "".join(f"; {shortage}" for shortage in shortages)
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.2f} points"
+
+
+def _needed(
+    verdict: Verdict,
+    loss: float,
+    judged: Interval | None,
+    margin: float,
+    protocol: Protocol,
+    patients: int,
+    enough_patients: int,
+) -> int | None:
+    """Patients that would settle an inconclusive endpoint: for the minimum, and for the width of the interval."""
+    if verdict != "inconclusive":
+        return None
+    if judged is None or judged.high < margin:
+        return enough_patients or None
+    for_width = clusters_needed(
+        clusters=patients,
+        estimate=loss,
+        upper=judged.high,
+        margin=margin,
+        level=protocol.statistics.level,
+        power=protocol.statistics.power,
+    )
+    return None if for_width is None else max(for_width, enough_patients)

@@ -1,0 +1,168 @@
+"""What validation takes in, checked before any figure is computed: a wrong array must not become a wrong number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from typing import Protocol as Structural
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.artifacts import Predictions
+from leadwire.errors import BadInputError, DatasetError, LeakError
+from leadwire.protocols import Protocol
+
+Integers = npt.NDArray[np.int64]
+_RUNTIMES = ("float", "tflite", "tflm", "host_c", "device")
+
+
+class LabelledBeats(Structural):
+    """What validation reads of a dataset: one label, patient, record and time per beat."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Integers: ...
+    @property
+    def label_names(self) -> tuple[str, ...]: ...
+    @property
+    def patients(self) -> tuple[str, ...]: ...
+    @property
+    def records(self) -> tuple[str, ...]: ...
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def basis(self) -> Literal["real", "synthetic"]: ...
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One runtime's checked predictions: `beats` int64 [k] are its beats of the dataset, `decided` int64 [k] the class
+    of each (the largest output; of equal ones the first), `margins` float64 [k] the lead of the largest over the
+    second, `raw` int8 [k, output bytes] or None for float.
+    """
+
+    runtime: str
+    beats: Integers
+    decided: Integers
+    margins: npt.NDArray[np.float64]
+    raw: npt.NDArray[np.int8] | None
+
+    def at(self, beats: Integers) -> Integers:
+        """Rows of these beats, all of which must be among `beats`."""
+        return np.searchsorted(self.beats, beats).astype(np.int64)
+
+    def covers(self, beats: Integers) -> bool:
+        return bool(np.isin(beats, self.beats, assume_unique=True).all())
+
+
+def check_dataset(dataset: LabelledBeats, protocol: Protocol, calibration_patients: Collection[str] | None) -> None:
+    """DatasetError where the dataset contradicts itself or the protocol, LeakError where calibration saw a patient."""
+    beats = len(dataset.labels)
+    if beats == 0:
+        raise DatasetError(dataset.name, "no beats", hint="check the split and the records of the dataset file")
+    if dataset.labels.ndim != 1 or not np.issubdtype(dataset.labels.dtype, np.integer):
+        raise DatasetError(dataset.name, f"labels must be integers [n], found {_shape(dataset.labels)}")
+    for name, length in (
+        ("patients", len(dataset.patients)),
+        ("records", len(dataset.records)),
+        ("times_s", len(dataset.times_s)),
+    ):
+        if length != beats:
+            raise DatasetError(dataset.name, f"{name} has {length} entries for {beats} beats")
+    if tuple(dataset.label_names) != protocol.labels:
+        raise DatasetError(
+            dataset.name,
+            f"labels {' '.join(dataset.label_names)} where protocol '{protocol.name}' has {' '.join(protocol.labels)}",
+            hint="use a protocol written for these labels, in the same order",
+        )
+    wrong = np.flatnonzero((dataset.labels < 0) | (dataset.labels >= len(protocol.labels)))
+    if len(wrong):
+        raise DatasetError(dataset.name, f"label {dataset.labels[wrong[0]]} of beat {wrong[0]} is out of range")
+    shared = sorted(set(dataset.patients) & set(calibration_patients or ()))
+    if shared:
+        raise LeakError(shared, "calibration", f"test dataset '{dataset.name}'")
+
+
+def check_predictions(
+    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: LabelledBeats, model_digest: str
+) -> dict[str, Run]:
+    """One `Run` per runtime, in a fixed order; BadInputError or DatasetError names the runtime and what is wrong."""
+    given = list(predictions.values()) if isinstance(predictions, Mapping) else list(predictions)
+    runs: dict[str, Run] = {}
+    for one in given:
+        if one.runtime not in _RUNTIMES:
+            raise BadInputError(f"'{one.runtime}' is none of the runtimes {', '.join(_RUNTIMES)}")
+        if one.runtime in runs:
+            raise BadInputError(f"two sets of predictions of runtime '{one.runtime}'")
+        runs[one.runtime] = _checked(one, dataset, model_digest)
+    for runtime in ("float", "tflite", "device"):
+        if runtime not in runs:
+            raise BadInputError(
+                f"no predictions of runtime '{runtime}'",
+                hint="validation compares the float model, INT8 on the host (tflite) and INT8 on the device",
+            )
+    for runtime in ("float", "tflite"):
+        if len(runs[runtime].beats) != len(dataset.labels):
+            raise BadInputError(f"predictions of runtime '{runtime}' must be of all beats of '{dataset.name}'")
+    widths = {run.raw.shape[1] for run in runs.values() if run.raw is not None}
+    if len(widths) > 1:
+        raise BadInputError(f"INT8 runtimes differ in output size: {sorted(widths)} bytes")
+    return {runtime: runs[runtime] for runtime in _RUNTIMES if runtime in runs}
+
+
+def _checked(one: Predictions, dataset: LabelledBeats, model_digest: str) -> Run:
+    where = f"predictions of runtime '{one.runtime}'"
+    if one.dataset_digest != dataset.digest:
+        raise DatasetError(
+            dataset.name,
+            f"{where} are of another dataset: digest {one.dataset_digest[:16]}, expected {dataset.digest[:16]}",
+            hint="run all runtimes again on this dataset",
+        )
+    if one.runtime != "float" and one.model_digest != model_digest:
+        raise BadInputError(f"{where} are of another model: {one.model_digest[:16]}, expected {model_digest[:16]}")
+    beats = _beats(one, len(dataset.labels), where)
+    if one.outputs.shape != (len(beats), len(dataset.label_names)):
+        raise BadInputError(
+            f"{where}: outputs {_shape(one.outputs)}, expected [{len(beats)}, {len(dataset.label_names)}] "
+            "(beats, classes)"
+        )
+    broken = np.flatnonzero(~np.isfinite(one.outputs).all(axis=1))
+    if len(broken):
+        raise BadInputError(
+            f"{where}: NaN or infinity for {len(broken)} beat(s), the first is beat {beats[broken[0]]}",
+            hint="look for NaN in the recording, or for overflow in the float model",
+        )
+    decided = one.outputs.argmax(axis=1).astype(np.int64)
+    ranked = np.sort(one.outputs, axis=1)
+    raw = None if one.runtime == "float" else _raw(one, decided, where)
+    return Run(runtime=one.runtime, beats=beats, decided=decided, margins=ranked[:, -1] - ranked[:, -2], raw=raw)
+
+
+def _beats(one: Predictions, dataset_beats: int, where: str) -> Integers:
+    if one.indices is None:
+        return np.arange(dataset_beats, dtype=np.int64)
+    beats = np.asarray(one.indices)
+    if beats.ndim != 1 or len(beats) == 0 or not np.issubdtype(beats.dtype, np.integer):
+        raise BadInputError(f"{where}: indices must be integers [k] of at least one beat, found {_shape(beats)}")
+    if beats[0] < 0 or beats[-1] >= dataset_beats or (np.diff(beats) <= 0).any():
+        raise BadInputError(f"{where}: indices must rise strictly within 0..{dataset_beats - 1}")
+    return beats.astype(np.int64)
+
+
+def _raw(one: Predictions, decided: Integers, where: str) -> npt.NDArray[np.int8]:
+    raw = one.raw
+    if raw is None or raw.dtype != np.int8 or raw.ndim != 2 or len(raw) != len(decided):
+        found = "none" if raw is None else _shape(raw)
+        raise BadInputError(f"{where}: raw output bytes must be int8 [{len(decided)}, bytes], found {found}")
+    if raw.shape[1] == one.outputs.shape[1] and (raw.argmax(axis=1) != decided).any():
+        raise BadInputError(f"{where}: raw bytes and dequantized outputs decide differently")
+    return raw
+
+
+def _shape(array: npt.NDArray[np.generic]) -> str:
+    return f"{array.dtype} [{', '.join(map(str, array.shape))}]"
