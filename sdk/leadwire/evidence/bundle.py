@@ -8,14 +8,14 @@ signer.pem  statement.dsse.json     who vouches for every file here (see `statem
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from leadwire.artifacts import sha256_hex
+from leadwire.artifacts import Verdict, sha256_hex
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError, LeadwireError
+from leadwire.workspace import write_atomically
 
 from .archive import MAX_BUNDLE_BYTES, pack, unpack
 from .document import FIRMWARE_FILE, MODEL_FILE, read_document, schema_text, write_document
@@ -47,7 +47,9 @@ class Bundle:
 class VerifiedBundle:
     """A bundle in which every byte is vouched for by `signer` and every figure that can be derived again agrees.
 
-    `authenticated` is False where no trusted key was given: then anybody may have made it.
+    `digest` is the SHA-256 of the bundle, `files` those of its files. `authenticated` is False where no trusted key was
+    given: then anybody may have made it, and `trust` says so. `verdict` and `reasons` are the evidence's own: a bundle
+    of a failed validation verifies like any other.
     """
 
     path: Path
@@ -55,16 +57,12 @@ class VerifiedBundle:
     files: tuple[tuple[str, str], ...]
     signer: str
     authenticated: bool
-    evidence: Evidence
-
-    @property
-    def trust(self) -> str:
-        if self.authenticated:
-            return f"signed by the trusted key {self.signer}"
-        return (
-            f"unaltered since it was signed by key {self.signer}, which came with the bundle: "
-            "the signer is NOT authenticated; compare the fingerprint with the issuer's, or give their public key"
-        )
+    trust: str
+    name: str
+    board_id: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    stamps: tuple[str, ...]
 
 
 def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *, out: Path, key: Path) -> Bundle:
@@ -133,7 +131,21 @@ def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
         files=tuple(sorted(_digests(files).items())),
         signer=fingerprint(pem),
         authenticated=trusted is not None,
-        evidence=evidence,
+        trust=_trust(fingerprint(pem), authenticated=trusted is not None),
+        name=evidence.name,
+        board_id=evidence.board.id,
+        verdict=evidence.verdict,
+        reasons=tuple(reason for _, reason in evidence.reasons),
+        stamps=tuple(stamp.word for stamp in evidence.stamps),
+    )
+
+
+def _trust(signer: str, *, authenticated: bool) -> str:
+    if authenticated:
+        return f"signed by the trusted key {signer}"
+    return (
+        f"unaltered since it was signed by key {signer}, which came with the bundle: "
+        "the signer is NOT authenticated; compare the fingerprint with the issuer's, or give their public key"
     )
 
 
@@ -211,12 +223,7 @@ def _read(path: Path, role: str) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All or nothing: a reader never meets half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        write_atomically(path, data)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BadInputError(f"'{path}' cannot be written: {error.strerror}") from error

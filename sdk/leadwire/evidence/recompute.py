@@ -2,7 +2,7 @@
 
 `predictions.csv` has one row for each test beat: index, record, patient, reference class, then the outputs of each
 runtime, one column `<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest decimals
-that read back as the same binary64 where it is float. Cells are empty for beats that were not sent to the device. The
+that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was not given. The
 decision of a runtime is its first largest output.
 """
 
@@ -39,9 +39,7 @@ def write_predictions(attachments: Attachments, labels: Sequence[str]) -> bytes:
 
 def _cells(item: Predictions, attachments: Attachments, classes: int) -> dict[int, list[str]]:
     """One runtime's cells by beat."""
-    beats: Sequence[int] = range(len(attachments.beats))
-    if item.runtime == "device" and attachments.device_beats is not None:
-        beats = attachments.device_beats
+    beats: Sequence[int] = range(len(attachments.beats)) if item.indices is None else item.indices.tolist()
     if item.outputs.shape != (len(beats), classes):
         raise BadInputError(
             f"predictions of '{item.runtime}' have shape {item.outputs.shape}, expected ({len(beats)}, {classes})"

@@ -79,14 +79,13 @@ class Attachments:
     """What travels beside evidence.json so that its figures can be derived again.
 
     `protocol` is the file that fixed endpoints and margins before the run. `predictions` are the outputs of each
-    runtime on `beats`, in the same order; a device that was sent a part of them answers for the `device_beats`
-    (indices into `beats`), all where it is None. The model and the ELF are found through the records that made them.
+    runtime on `beats`, or on those that `Predictions.indices` names. The model and the ELF are found through the
+    records that made them.
     """
 
     protocol: Path
     beats: tuple[Beat, ...]
     predictions: tuple[Predictions, ...]
-    device_beats: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,492 @@
+"""A realistic run as records: a five-class beat classifier, 44 patients, an emulated Cortex-M4. All figures follow from
+seeded simulated predictions, so that every count in the records can be derived again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.artifacts import (
+    BenchmarkResult,
+    BudgetLine,
+    BudgetReport,
+    CalibrationSet,
+    ChangedDecision,
+    DeviceInfo,
+    Divergence,
+    EndpointResult,
+    FirmwareImage,
+    FirmwareProject,
+    Interval,
+    LayerError,
+    MemoryPlan,
+    OperatorShare,
+    Percentiles,
+    Placement,
+    Predictions,
+    QuantizedModel,
+    RecordResult,
+    RuntimeMetrics,
+    Section,
+    StackBound,
+    Statistic,
+    ValidationResult,
+    sha256_hex,
+)
+from leadwire.board import Board, Budget, Emulation, MemoryRegion
+from leadwire.evidence.record import (
+    Attachments,
+    Beat,
+    Evidence,
+    ModelSummary,
+    OperatorSummary,
+    TensorSummary,
+    ToolVersion,
+)
+
+LABELS = ("N", "S", "V", "F", "Q")
+PATIENTS = 44
+BEATS = 4400
+MODEL = b"TFL3" + bytes(range(256)) * 76
+FIRMWARE = b"\x7fELF" + bytes(range(255, -1, -1)) * 120
+PROTOCOL = b'name = "arrhythmia-mitdb"\n# margins fixed before the run\n'
+LAYERS = (
+    ("CONV_2D", "stem/conv", 45000, 2200, 41.9),
+    ("DEPTHWISE_CONV_2D", "block1/depthwise", 10000, 2000, 38.2),
+    ("CONV_2D", "block1/pointwise", 64000, 4000, 36.4),
+    ("MAX_POOL_2D", "block1/pool", 0, 2000, 36.4),
+    ("DEPTHWISE_CONV_2D", "block2/depthwise", 10000, 2000, 35.0),
+    ("CONV_2D", "block2/pointwise", 96000, 3000, 33.8),
+    ("ADD", "block2/add", 0, 3000, 33.1),
+    ("MEAN", "pool", 0, 48, 37.7),
+    ("CONCATENATION", "merge", 0, 64, 37.5),
+    ("FULLY_CONNECTED", "dense", 2048, 32, 34.6),
+    ("FULLY_CONNECTED", "logits", 160, 5, 33.9),
+    ("SOFTMAX", "probabilities", 0, 5, math.inf),
+)
+NOTE = "NON-STANDARD: beats are classified at reference R positions; this is not an EC57 or IEC 60601-2-47 result"
+
+
+def wilson(good: int, of: int) -> Interval:
+    """Wilson score interval, 95 %."""
+    z, n, p = 1.959963984540054, max(of, 1), good / max(of, 1)
+    centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Interval(
+        low=max(0.0, (centre - half) / (1 + z * z / n)),
+        high=min(1.0, (centre + half) / (1 + z * z / n)),
+        level=0.95,
+        method="Wilson score",
+    )
+
+
+def proportion(name: str, good: int, of: int) -> Statistic:
+    return Statistic(
+        name=name,
+        estimate=good / of if of else math.nan,
+        interval=wilson(good, of) if of else None,
+        numerator=good,
+        denominator=of,
+    )
+
+
+def simulate(seed: int = 5) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[Predictions]]:
+    """Reference classes, patient numbers and the predictions of float, TFLite, TFLM and device."""
+    random = np.random.default_rng(seed)
+    reference = random.choice(5, size=BEATS, p=[0.80, 0.07, 0.09, 0.03, 0.01])
+    patient = np.sort(random.integers(0, PATIENTS, size=BEATS))
+    reference[:5], patient[:5] = np.arange(5), 0
+    scores = random.normal(0, 1.0, (BEATS, 5)) + 4.2 * np.eye(5)[reference] + np.array([0.8, 0, 0.2, -0.4, -0.8])
+    outputs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    raw = np.clip(np.round((outputs + random.normal(0, 0.012, outputs.shape)) * 256) - 128, -128, 127).astype(np.int8)
+    desktop = raw.copy()
+    desktop[::40, 1] = np.clip(desktop[::40, 1].astype(int) + 1, -128, 127)
+    predictions = [
+        Predictions(
+            runtime=runtime,
+            model_digest=sha256_hex(MODEL),
+            dataset_digest=sha256_hex(b"dataset"),
+            outputs=outputs if values is None else (values.astype(np.float64) + 128) / 256,
+            raw=values,
+        )
+        for runtime, values in (("float", None), ("tflite", desktop), ("tflm", raw), ("device", raw))
+    ]
+    return reference, patient, predictions
+
+
+def metrics(runtime: str, reference: npt.NDArray[np.int64], decided: npt.NDArray[np.int64]) -> RuntimeMetrics:
+    confusion = np.zeros((5, 5), dtype=int)
+    np.add.at(confusion, (reference, decided), 1)
+    return RuntimeMetrics(
+        runtime=runtime,
+        confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
+        accuracy=proportion("accuracy", int(np.trace(confusion)), int(confusion.sum())),
+        sensitivity=tuple(
+            proportion(f"{label} sensitivity", int(confusion[i, i]), int(confusion[i].sum()))
+            for i, label in enumerate(LABELS)
+        ),
+        positive_predictivity=tuple(
+            proportion(f"{label} positive predictivity", int(confusion[i, i]), int(confusion[:, i].sum()))
+            for i, label in enumerate(LABELS)
+        ),
+    )
+
+
+def strip(kind: int, seed: int, hz: float = 250.0, seconds: float = 1.6) -> tuple[float, ...]:
+    """A beat in millivolts: P, QRS and T as Gaussians, wide and tall for a ventricular beat."""
+    random = np.random.default_rng(seed)
+    t = np.arange(int(hz * seconds)) / hz - seconds / 2
+    waves = [(-0.20, 0.025, 0.14), (-0.03, 0.010, -0.12), (0.0, 0.012, 1.15), (0.03, 0.012, -0.25), (0.26, 0.055, 0.28)]
+    if kind == 2:
+        waves = [(0.0, 0.045, 1.5), (0.09, 0.040, -0.5), (0.33, 0.07, -0.42)]
+    if kind == 1:
+        waves[0] = (-0.13, 0.02, -0.10)
+    signal = sum(a * np.exp(-((t - c) ** 2) / (2 * w * w)) for c, w, a in waves)
+    signal = signal + 0.05 * np.sin(2 * np.pi * 0.35 * t + seed) + random.normal(0, 0.012, t.size)
+    return tuple(round(float(v), 4) for v in signal)
+
+
+def endpoint(name: str, float_value: float, loss: float, half: float, margin: float) -> EndpointResult:
+    low, high = loss - half, loss + half * 1.15
+    verdict = "pass" if high < margin else "fail" if low > margin else "inconclusive"
+    interval = Interval(low=low, high=high, level=0.95, method="patient bootstrap BCa, B=2000, seed 20040719")
+    return EndpointResult(
+        endpoint=name,
+        float_value=float_value,
+        int8_value=float_value - loss,
+        loss=Statistic(name=f"{name} loss", estimate=loss, interval=interval),
+        beat_level=(Interval(low=loss - half * 0.8, high=loss + half * 0.85, level=0.95, method="Newcombe 10"),),
+        margin=margin,
+        verdict=verdict,
+        reason=f"upper limit {high:+.4f} against margin {margin:.4f}",
+        judged=interval,
+        mcnemar_mid_p=0.21,
+        patients_needed=61 if verdict == "inconclusive" else None,
+    )
+
+
+def divergence(one: str, other: str, a: npt.NDArray[np.int8], b: npt.NDArray[np.int8], cause: str) -> Divergence:
+    distance = np.abs(a.astype(int) - b.astype(int))
+    values, counts = np.unique(distance[distance > 0], return_counts=True)
+    return Divergence(
+        compared=len(a),
+        identical=int((distance.max(axis=1) == 0).sum()),
+        max_abs_lsb=int(distance.max()),
+        decisions_changed=int((a.argmax(1) != b.argmax(1)).sum()),
+        first_operator=None if not distance.any() else "op 9 FULLY_CONNECTED 'dense'",
+        cause=cause if distance.any() else "",
+        runtimes=(one, other),
+        values=a.size,
+        differing_values=int((distance > 0).sum()),
+        lsb_histogram=tuple((int(v), int(c)) for v, c in zip(values, counts, strict=True)),
+    )
+
+
+def example_validation(
+    reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64], predictions: list[Predictions]
+) -> ValidationResult:
+    decided = {item.runtime: (item.outputs if item.raw is None else item.raw).argmax(axis=1) for item in predictions}
+    raw = {item.runtime: item.raw for item in predictions if item.raw is not None}
+    changed = np.flatnonzero(decided["float"] != decided["device"])
+    agree = int((decided["float"] == decided["device"]).sum())
+    host_device = divergence("tflm", "device", raw["tflm"], raw["device"], "")
+    tflite_device = divergence(
+        "tflite", "device", raw["tflite"], raw["device"],
+        "FULLY_CONNECTED rounds twice in TensorFlow Lite Micro and once in desktop TFLite",
+    )  # fmt: skip
+    outputs = predictions[0].outputs
+    margins = np.sort(outputs, axis=1)[:, -1] - np.sort(outputs, axis=1)[:, -2]
+    return ValidationResult(
+        protocol_name="arrhythmia-mitdb",
+        protocol_digest=sha256_hex(PROTOCOL),
+        dataset_name="mitdb-ds2",
+        dataset_digest=sha256_hex(b"dataset"),
+        dataset_basis="real",
+        model_digest=sha256_hex(MODEL),
+        image_digest=sha256_hex(FIRMWARE),
+        labels=LABELS,
+        beats=BEATS,
+        patients=PATIENTS,
+        metrics=tuple(metrics(runtime, reference, decided[runtime]) for runtime in ("float", "tflite", "device")),
+        agreement_float_int8=proportion("agreement", agree, BEATS),
+        host_device=host_device,
+        tflite_device=tflite_device,
+        endpoints=(
+            endpoint("accuracy", 0.968, 0.0011, 0.0042, 0.010),
+            endpoint("VEB sensitivity", 0.923, -0.0025, 0.0090, 0.020),
+            endpoint("VEB positive predictivity", 0.905, 0.0031, 0.0075, 0.020),
+            endpoint("SVEB sensitivity", 0.742, 0.0129, 0.0210, 0.050),
+            endpoint("SVEB positive predictivity", 0.611, 0.0048, 0.0225, 0.050),
+        ),
+        records=tuple(
+            RecordResult(
+                record=str(200 + number),
+                patient=f"p{number:02d}",
+                beats=int((patient == number).sum()),
+                float_accuracy=float((decided["float"] == reference)[patient == number].mean()),
+                host_accuracy=float((decided["tflite"] == reference)[patient == number].mean()),
+                device_accuracy=float((decided["device"] == reference)[patient == number].mean()),
+            )
+            for number in range(PATIENTS)
+        ),
+        changed=tuple(
+            ChangedDecision(
+                index=int(beat),
+                record=str(200 + int(patient[beat])),
+                time_s=303.1 + 0.83 * int(beat),
+                reference=LABELS[reference[beat]],
+                float_class=LABELS[decided["float"][beat]],
+                int8_class=LABELS[decided["device"][beat]],
+                float_margin=float(margins[beat]),
+                strip_mv=strip(int(reference[beat]), int(beat)),
+                strip_hz=250.0,
+            )
+            for beat in changed[:8]
+        ),
+        changed_total=len(changed),
+        lost_samples=0,
+        io_digest=sha256_hex(b"pairs"),
+        notes=(NOTE, "classes F and Q are reported and not judged: too few beats"),
+        verdict="pass",
+        device_beats=BEATS,
+        identities=(host_device, tflite_device),
+    )
+
+
+def example_board() -> Board:
+    return Board(
+        id="virtual-stm32f405",
+        name="Virtual STM32F405",
+        vendor="leadwire",
+        mcu="STM32F405RG",
+        core="cortex-m4f",
+        clock_hz=168_000_000,
+        port="stm32f4",
+        flash_tool="emulator",
+        memory=(
+            MemoryRegion(name="flash", kind="flash", origin=0x0800_0000, size_bytes=1 << 20, wait_states=5),
+            MemoryRegion(name="sram", kind="ram", origin=0x2000_0000, size_bytes=128 << 10),
+        ),
+        budget=Budget(flash_bytes=131072, ram_bytes=32768, latency_us=20000.0),
+        emulation=Emulation(engine="unicorn"),
+        source="ST RM0090, DS8626",
+    )
+
+
+def example_plan() -> MemoryPlan:
+    """Ping-pong between the two ends of a 6.2 kB arena."""
+    sizes = [1000, *(layer[3] for layer in LAYERS)]
+    arena = 6208
+    placements = []
+    for tensor, size in enumerate(sizes):
+        first, last = max(tensor - 1, 0), min(tensor, len(LAYERS) - 1)
+        offset = 0 if tensor % 2 == 0 else arena - -(-size // 16) * 16
+        placements.append(
+            Placement(tensor=tensor, offset_bytes=offset, size_bytes=size, first_operator=first, last_operator=last)
+        )
+    scratch = Placement(tensor=-1, offset_bytes=2208, size_bytes=256, first_operator=2, last_operator=2)
+    return MemoryPlan(
+        model_digest=sha256_hex(MODEL),
+        arena_bytes=arena,
+        lower_bound_bytes=6000,
+        peak_operator=2,
+        alignment_bytes=16,
+        placements=tuple(placements),
+        scratch=(scratch,),
+        in_place=((6, 6),),
+    )
+
+
+def budget(basis: str, flash: float, ram: float, latency: float) -> BudgetReport:
+    return BudgetReport(
+        board_id="virtual-stm32f405",
+        subject_digest=sha256_hex(FIRMWARE),
+        basis=basis,
+        lines=(
+            BudgetLine(resource="flash", used=flash, limit=131072, unit="B", basis=basis),
+            BudgetLine(resource="ram", used=ram, limit=32768, unit="B", basis=basis),
+            BudgetLine(resource="latency", used=latency, limit=20000, unit="us", basis=basis, note="99th percentile"),
+        ),
+        peak="op 2 CONV_2D 'block1/pointwise'",
+    )
+
+
+def example_bench() -> BenchmarkResult:
+    total = sum(layer[2] * 2.1 + layer[3] * 9 for layer in LAYERS)
+    return BenchmarkResult(
+        board_id="virtual-stm32f405",
+        backend="aot",
+        image_digest=sha256_hex(FIRMWARE),
+        model_digest=sha256_hex(MODEL),
+        basis="emulated",
+        inputs=50,
+        warmup=3,
+        instructions_per_inference=613_424,
+        instructions_basis="counted by the emulator, block by block",
+        constant_instructions=True,
+        cycles_estimate=812_330.0,
+        latency_us=Percentiles(p50=4835.3, p95=4835.9, p99=4836.1, max=4836.2),
+        throughput_hz=206.8,
+        operators=tuple(
+            OperatorShare(
+                index=index,
+                kind=kind,
+                tensor=tensor,
+                macs=macs,
+                cycles=(macs * 2.1 + size * 9) * 812_330 / total,
+                instructions=round((macs * 2.1 + size * 9) * 613_424 / total),
+                share=(macs * 2.1 + size * 9) / total,
+            )
+            for index, (kind, tensor, macs, size, _) in enumerate(LAYERS)
+        ),
+        macs=sum(layer[2] for layer in LAYERS),
+        arena_bytes=6208,
+        flash_bytes=33_920,
+        ram_bytes=7_410,
+        stack_high_water_bytes=612,
+        output_crc32="61e23c25",
+        io_digest=sha256_hex(b"bench"),
+        device=DeviceInfo(
+            firmware_version="0.1.0",
+            build_id="5f0c" * 8,
+            model_name="ecg_beats",
+            model_digest=sha256_hex(MODEL),
+            board_id="virtual-stm32f405",
+            unique_id="4c57000000000001",
+            clock_hz=168_000_000,
+            arena_bytes=6208,
+            input_bytes=1000,
+            output_bytes=5,
+            operator_count=len(LAYERS),
+            cycle_counter="dwt",
+        ),
+    )
+
+
+def example_evidence(folder: Path) -> tuple[Evidence, Attachments]:
+    """The evidence of a passing run and its attachments; the files they name are written into `folder`."""
+    for name, data in (("model.tflite", MODEL), ("firmware.elf", FIRMWARE), ("protocol.toml", PROTOCOL)):
+        (folder / name).write_bytes(data)
+    reference, patient, predictions = simulate()
+    model, image, project = sha256_hex(MODEL), sha256_hex(FIRMWARE), sha256_hex(b"project")
+    evidence = Evidence(
+        name="ecg-beats",
+        leadwire_version="0.1.0",
+        model=ModelSummary(
+            name="ecg_beats",
+            digest=model,
+            size_bytes=len(MODEL),
+            parameters=17_429,
+            inputs=(0,),
+            outputs=(len(LAYERS),),
+            activations=(
+                TensorSummary(index=0, name="ecg", shape=(1, 1, 250, 4), dtype="INT8", size_bytes=1000),
+                *(
+                    TensorSummary(index=i + 1, name=name, shape=(1, 1, 1, size), dtype="INT8", size_bytes=size)
+                    for i, (_, name, _, size, _) in enumerate(LAYERS)
+                ),
+            ),
+            operators=tuple(
+                OperatorSummary(index=i, kind=kind, tensor=name) for i, (kind, name, *_) in enumerate(LAYERS)
+            ),
+        ),
+        quantized=QuantizedModel(
+            path=folder / "model.tflite",
+            digest=model,
+            size_bytes=len(MODEL),
+            source_digest=sha256_hex(b"keras"),
+            calibration=CalibrationSet(
+                dataset="mitdb-ds1",
+                policy="class+patient",
+                seed=1,
+                count=200,
+                per_class=(("N", 80), ("S", 40), ("V", 40), ("F", 30), ("Q", 10)),
+                patients=tuple(f"t{number:02d}" for number in range(22)),
+                indices=tuple(range(11, 200 * 37 + 11, 37)),
+                digest=sha256_hex(b"calibration"),
+            ),
+            layer_errors=tuple(
+                LayerError(
+                    operator_index=index,
+                    kind=kind,
+                    tensor=name,
+                    sqnr_db=sqnr,
+                    saturated_fraction=0.0004 * (index % 4),
+                )
+                for index, (kind, name, _, _, sqnr) in enumerate(LAYERS)
+            ),
+            pinned=(("tensorflow", "2.21.0"), ("keras", "3.15.1"), ("batch size", "1"), ("tensor names", "explicit")),
+        ),
+        plan=example_plan(),
+        board=example_board(),
+        project=FirmwareProject(
+            root=folder,
+            backend="aot",
+            board_id="virtual-stm32f405",
+            model_digest=model,
+            plan_arena_bytes=6208,
+            sources=("app/main.c", "model/model.c", "model/weights.c"),
+            model_sources=("model/model.c", "model/weights.c"),
+            include_dirs=("model", "runtime"),
+            linker_script="linker.ld",
+            defines=(("NDEBUG", "1"),),
+            digest=project,
+        ),
+        image=FirmwareImage(
+            elf=folder / "firmware.elf",
+            digest=image,
+            project_digest=project,
+            model_digest=model,
+            board_id="virtual-stm32f405",
+            backend="aot",
+            toolchain="zig 0.17.0 (clang 20.1.2), -O2",
+            build_id="5f0c" * 8,
+            sections=(
+                Section(name=".text", address=0x0800_0000, size_bytes=17_204),
+                Section(name=".rodata", address=0x0800_4334, size_bytes=25_808),
+                Section(name=".data", address=0x2000_0000, size_bytes=64),
+                Section(name=".bss", address=0x2000_0040, size_bytes=9_880),
+            ),
+            text_bytes=17_204,
+            rodata_bytes=25_808,
+            data_bytes=64,
+            bss_bytes=9_880,
+            model_flash_bytes=33_920,
+            model_ram_bytes=6_720,
+            stack=StackBound(bytes=880, path=("main", "link_poll", "lw_infer", "lw_conv_2d_s8")),
+        ),
+        budgets=(
+            budget("planned", 31_000, 6_208, 6_400),
+            budget("linked", 33_920, 7_600, 6_400),
+            budget("emulated", 33_920, 7_410, 4_836.1),
+        ),
+        bench=example_bench(),
+        validation=example_validation(reference, patient, predictions),
+        tools=(
+            ToolVersion(name="leadwire", version="0.1.0"),
+            ToolVersion(name="tensorflow", version="2.21.0"),
+            ToolVersion(name="ai-edge-litert", version="2.3.0"),
+            ToolVersion(name="tflite-micro", version="0.dev20261023182759"),
+            ToolVersion(name="ziglang", version="0.17.0"),
+            ToolVersion(name="unicorn", version="2.1.4"),
+        ),
+        environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
+        demo_key=True,
+    )
+    beats = tuple(
+        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r))
+        for p, r in zip(patient, reference, strict=True)
+    )
+    return evidence, Attachments(protocol=folder / "protocol.toml", beats=beats, predictions=tuple(predictions))
+
+
+def with_endpoint(evidence: Evidence, changed: EndpointResult) -> Evidence:
+    """The same evidence with its first endpoint replaced and the verdict that follows."""
+    validation = dataclasses.replace(
+        evidence.validation, endpoints=(changed, *evidence.validation.endpoints[1:]), verdict=changed.verdict
+    )
+    return dataclasses.replace(evidence, validation=validation)
