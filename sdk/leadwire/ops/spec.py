@@ -1,4 +1,4 @@
-"""The contract of one operator: rules, MACs, memory behaviour and the kernel call that `aot` emits."""
+"""The contract of one operator: rules, MACs, memory behaviour and the kernel calls that `aot` emits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from leadwire.model.graph import Model, Operator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`text` says what must hold ("batch size is 1"), `remedy` what to do when it does not."""
+    """`text` says what must hold ("batch size is 1"), `remedy` what to do when it does not.
+
+    Rules of an operator are tried in order and the first that fails is reported, so that a later one may rely on what
+    an earlier one has made sure of.
+    """
 
     text: str
     holds: Callable[[Model, Operator], bool]
@@ -19,21 +23,27 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """A table the kernel reads from flash: weights, biases, multipliers, shifts. `ctype` as in C ('int8_t')."""
+    """A table the kernel reads from flash: weights, biases, rescales.
+
+    `ctype` as in C ('int8_t', 'int32_t', 'lw_rescale'). A table of structs has one row of values per element.
+    """
 
     suffix: str
     ctype: str
     values: tuple[int, ...]
     comment: str = ""
+    row: int = 1
+    """Values per element: 1 for numbers, the number of fields for structs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelCall:
     """How one operator becomes C.
 
-    `function(&params, <arguments>)`. `params_type` is the struct of leadwire's runtime, `params` its designated
-    initializers in order (field, C expression). `arguments` are tokens in call order: 'in0', 'in1', 'out0' (arena
-    pointers, or the constant tensor where the input is one), 'scratch', 'const:<suffix>' or 'NULL'.
+    `function(&params, <arguments>)`. `source` is the kernel's file under runtime/kernels. `params_type` is the struct
+    of leadwire's runtime, `params` its designated initializers in order (field, C expression). `arguments` are tokens
+    in call order: 'in0', 'in1', 'out0' (arena pointers, or the constant tensor where the input is one) or
+    'const:<suffix>'.
     """
 
     function: str
@@ -60,12 +70,13 @@ def no_macs(model: Model, operator: Operator) -> int:
 class OperatorSpec:
     """`emit` None marks a no-copy operator: output and input 0 are the same bytes (RESHAPE).
 
+    `emit` is called only for operators that keep all rules; it returns the calls that do the work, in order.
     `in_place` gives the input positions whose buffer the kernel may overwrite with output 0 (same size or larger).
     """
 
     kind: str
     rules: tuple[Rule, ...]
-    emit: Callable[[Model, Operator], KernelCall] | None
+    emit: Callable[[Model, Operator], tuple[KernelCall, ...]] | None
     macs: Callable[[Model, Operator], int] = field(default=no_macs)
     in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)

@@ -1,0 +1,74 @@
+"""CONV_2D: weights [outputs, height, width, inputs], per-channel or per-tensor; any stride, dilation, SAME or VALID."""
+
+from __future__ import annotations
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import zero_point_of
+from .convolution import constants_of, filters_of, output_params, weight_rules
+from .geometry import WINDOW_OPTIONS, Window, window_of
+from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .spec import KernelCall, OperatorSpec, Rule
+
+
+def _window(model: Model, operator: Operator) -> Window:
+    _, height, width, _ = model.required(operator, 1).shape
+    return window_of(model, operator, height, width)
+
+
+def _shapes_match(model: Model, operator: Operator) -> bool:
+    data, weights, output = model.required(operator, 0), model.required(operator, 1), model.output(operator)
+    if len(output.shape) != 4 or weights.shape[0] != output.shape[3]:
+        return False
+    window = _window(model, operator)
+    return (
+        weights.shape[3] == data.shape[3]
+        and min(data.shape + weights.shape) >= 1
+        and output.shape[1:3] == (window.y.output, window.x.output)
+    )
+
+
+def _macs(model: Model, operator: Operator) -> int:
+    _, height, width, channels = model.required(operator, 1).shape
+    return model.output(operator).elements * height * width * channels
+
+
+def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    return (
+        KernelCall(
+            function="lw_conv_2d_s8",
+            source="conv_2d_s8.c",
+            params_type="lw_convolution_params",
+            params=(
+                ("window", _window(model, operator).flattened.initializer),
+                ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                *output_params(model, operator),
+            ),
+            arguments=("in0", "const:weights", "const:bias", "const:rescale", "out0"),
+            constants=constants_of(
+                filters_of(model, operator, 0, broadcast=True), model.required(operator, 1).array
+            ),
+        ),
+    )
+
+
+SPEC = OperatorSpec(
+    kind="CONV_2D",
+    rules=(
+        inputs(2, optional=1),
+        int8_activations(0),
+        computed(0),
+        rank(0, 4, 4),
+        batch_one(0),
+        FUSED_ACTIVATION,
+        WINDOW_OPTIONS,
+        *weight_rules(output_axis=0, rank=4),
+        Rule(
+            text="input, weight and output shapes agree (no grouped convolution)",
+            holds=_shapes_match,
+            remedy="split a grouped convolution into one CONV_2D per group, or use a depthwise convolution",
+        ),
+    ),
+    emit=_emit,
+    macs=_macs,
+)

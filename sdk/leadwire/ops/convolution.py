@@ -1,0 +1,138 @@
+"""What CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED share: weights, folded biases and rescales that cannot overflow.
+
+Folding: sum(w * (x - zi)) + b = sum(w * x) + (b - zi * sum(w)); the bracket is known at generation time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.model.graph import Model, Operator
+from leadwire.model.tensor import Tensor, TensorType
+
+from .arithmetic import INT32_MAX, Rescale, activation_range, rescale, scale_of, zero_point_of
+from .spec import Constant, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """`weights` has shape [outputs, taps]; `bias` (int64) is the bias of the file, 0 where there is none.
+
+    `factors` holds the real rescale factor of every output, or one for all of them.
+    """
+
+    weights: npt.NDArray[np.int64]
+    bias: npt.NDArray[np.int64]
+    factors: tuple[float, ...]
+    input_zero_point: int
+
+    @property
+    def folded_bias(self) -> npt.NDArray[np.int64]:
+        return np.asarray(self.bias - self.input_zero_point * self.weights.sum(axis=1), np.int64)
+
+    @property
+    def largest(self) -> npt.NDArray[np.int64]:
+        """A bound of every intermediate sum of each output, whatever the input bytes and their order."""
+        return np.asarray(np.abs(self.bias) + 256 * np.abs(self.weights).sum(axis=1), np.int64)
+
+    @property
+    def rescales(self) -> tuple[Rescale | None, ...]:
+        """One per factor; None where 32 bits cannot hold an intermediate value."""
+        largest = self.largest
+        bounds = [int(largest.max(initial=0))] if len(self.factors) == 1 else [int(value) for value in largest]
+        return tuple(
+            rescale(factor, bound) if bound <= INT32_MAX else None
+            for factor, bound in zip(self.factors, bounds, strict=True)
+        )
+
+
+def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast: bool) -> Filters:
+    """Weights and rescales of an operator whose weights (input 1) have their outputs along `output_axis`.
+
+    Per-tensor FULLY_CONNECTED forms input scale * weight scale in float32, everything else in double, as TensorFlow
+    Lite Micro does; `broadcast` repeats the one factor of per-tensor weights for every output.
+    """
+    data, weights, bias = model.required(operator, 0), model.required(operator, 1), model.input(operator, 2)
+    assert weights.quantization is not None
+    table = np.moveaxis(weights.array, output_axis, 0).astype(np.int64)
+    table = table.reshape(table.shape[0], -1)
+    scales = weights.quantization.scales
+    out = scale_of(model.output(operator))
+    if operator.kind == "FULLY_CONNECTED" and len(scales) == 1:
+        factors: tuple[float, ...] = (float(np.float32(scale_of(data)) * np.float32(scales[0])) / out,)
+    else:
+        factors = tuple(scale_of(data) * scale / out for scale in scales)
+    if broadcast and len(factors) == 1:
+        factors = factors * table.shape[0]
+    return Filters(
+        weights=table,
+        bias=np.zeros(table.shape[0], np.int64) if bias is None else bias.array.astype(np.int64).reshape(-1),
+        factors=factors,
+        input_zero_point=zero_point_of(data),
+    )
+
+
+def constants_of(filters: Filters, weights: npt.NDArray[np.generic]) -> tuple[Constant, ...]:
+    """The tables of a kernel: `weights` as the kernel reads them, folded biases, rescales."""
+    rows = [scale.values for scale in filters.rescales if scale is not None]
+    return (
+        Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1))),
+        Constant(suffix="bias", ctype="int32_t", values=tuple(int(v) for v in filters.folded_bias)),
+        Constant(suffix="rescale", ctype="lw_rescale", values=tuple(v for row in rows for v in row), row=3),
+    )
+
+
+def output_params(model: Model, operator: Operator) -> tuple[tuple[str, str], ...]:
+    output = model.output(operator)
+    low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), output)
+    return (
+        ("output_zero_point", str(zero_point_of(output))),
+        ("activation_min", str(low)),
+        ("activation_max", str(high)),
+    )
+
+
+def _int8_weights(weights: Tensor | None, output_axis: int, rank: int) -> bool:
+    if weights is None or not weights.is_constant or weights.dtype is not TensorType.INT8 or len(weights.shape) != rank:
+        return False
+    q = weights.quantization
+    if q is None or any(scale <= 0 for scale in q.scales) or any(q.zero_points):
+        return False
+    return len(q.scales) == 1 or (q.axis == output_axis and len(q.scales) == weights.shape[output_axis])
+
+
+def weight_rules(output_axis: int, rank: int) -> tuple[Rule, ...]:
+    """Rules of weights with outputs along `output_axis` of `rank` dimensions, bias and rescales."""
+
+    def bias_fits(model: Model, op: Operator) -> bool:
+        if len(op.inputs) < 3 or op.inputs[2] < 0:
+            return True
+        bias = model.required(op, 2)
+        outputs = model.required(op, 1).shape[output_axis]
+        return bias.is_constant and bias.dtype is TensorType.INT32 and bias.elements == outputs
+
+    def no_overflow(model: Model, op: Operator) -> bool:
+        filters = filters_of(model, op, output_axis, broadcast=False)
+        largest = np.abs(filters.folded_bias).max(initial=0)
+        return int(largest) <= INT32_MAX and all(scale is not None for scale in filters.rescales)
+
+    return (
+        Rule(
+            text="weights are constant int8, symmetric (zero point 0), with one scale or one per output channel",
+            holds=lambda model, op: _int8_weights(model.input(op, 1), output_axis, rank),
+            remedy="quantize with int8 weights; 4-bit, float and computed weights have no kernel",
+        ),
+        Rule(
+            text="the bias is absent or constant int32 with one value per output channel",
+            holds=bias_fits,
+            remedy="quantize with int32 biases (not 16x8)",
+        ),
+        Rule(
+            text="no 32-bit accumulator can overflow, whatever the input",
+            holds=no_overflow,
+            remedy="split the layer, or quantize again with calibration data of the true range",
+        ),
+    )

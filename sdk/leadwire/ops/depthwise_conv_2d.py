@@ -1,0 +1,82 @@
+"""DEPTHWISE_CONV_2D: weights [1, height, width, outputs], any depth multiplier, stride, dilation, SAME or VALID.
+
+With a single input channel it is the same sum as CONV_2D and is emitted as that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import zero_point_of
+from .convolution import constants_of, filters_of, output_params, weight_rules
+from .geometry import WINDOW_OPTIONS, Window, window_of
+from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .spec import KernelCall, OperatorSpec, Rule
+
+
+def _window(model: Model, operator: Operator) -> Window:
+    _, height, width, _ = model.required(operator, 1).shape
+    return window_of(model, operator, height, width)
+
+
+def _shapes_match(model: Model, operator: Operator) -> bool:
+    data, weights, output = model.required(operator, 0), model.required(operator, 1), model.output(operator)
+    if len(output.shape) != 4 or weights.shape[0] != 1 or weights.shape[3] != output.shape[3]:
+        return False
+    if min(data.shape + weights.shape) < 1 or output.shape[3] % data.shape[3]:
+        return False
+    window = _window(model, operator)
+    return (
+        operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[3]
+        and output.shape[1:3] == (window.y.output, window.x.output)
+    )
+
+
+def _macs(model: Model, operator: Operator) -> int:
+    _, height, width, _ = model.required(operator, 1).shape
+    return model.output(operator).elements * height * width
+
+
+def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    weights = model.required(operator, 1).array
+    single = model.required(operator, 0).shape[3] == 1
+    return (
+        KernelCall(
+            function="lw_conv_2d_s8" if single else "lw_depthwise_conv_2d_s8",
+            source="conv_2d_s8.c" if single else "depthwise_conv_2d_s8.c",
+            params_type="lw_convolution_params",
+            params=(
+                ("window", _window(model, operator).initializer),
+                ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                *output_params(model, operator),
+            ),
+            arguments=("in0", "const:weights", "const:bias", "const:rescale", "out0"),
+            constants=constants_of(
+                filters_of(model, operator, 3, broadcast=True), np.moveaxis(weights, 3, 0) if single else weights
+            ),
+        ),
+    )
+
+
+SPEC = OperatorSpec(
+    kind="DEPTHWISE_CONV_2D",
+    rules=(
+        inputs(2, optional=1),
+        int8_activations(0),
+        computed(0),
+        rank(0, 4, 4),
+        batch_one(0),
+        FUSED_ACTIVATION,
+        WINDOW_OPTIONS,
+        *weight_rules(output_axis=3, rank=4),
+        Rule(
+            text="input, weight and output shapes and the depth multiplier agree",
+            holds=_shapes_match,
+            remedy="export the model again",
+        ),
+    ),
+    emit=_emit,
+    macs=_macs,
+)

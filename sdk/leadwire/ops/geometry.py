@@ -1,0 +1,142 @@
+"""How a convolution or pooling window slides: padding, output size, and the columns it does not overhang.
+
+Source: TensorFlow's SAME and VALID padding. SAME: output = ceil(input / stride), the smaller half of the padding
+before; VALID: output = ceil((input - effective filter + 1) / stride), effective filter = (filter - 1) * dilation + 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leadwire.model.graph import Model, Operator
+
+from .spec import Rule
+
+
+def integer(operator: Operator, name: str, default: int) -> int:
+    """An integer option of an operator."""
+    value = operator.option(name, default)
+    if not isinstance(value, int):
+        raise ValueError(f"operator {operator.index} {operator.kind}: option {name} is {value!r}, not an integer")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One direction of a window over an input of `size`."""
+
+    size: int
+    filter: int
+    stride: int
+    dilation: int
+    same: bool
+
+    @property
+    def effective(self) -> int:
+        return (self.filter - 1) * self.dilation + 1
+
+    @property
+    def output(self) -> int:
+        span = self.size if self.same else self.size - self.effective + 1
+        return -(-span // self.stride)
+
+    @property
+    def before(self) -> int:
+        """Padding before the first value."""
+        return max(0, (self.output - 1) * self.stride + self.effective - self.size) // 2 if self.same else 0
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """Output positions [begin, end) whose window lies inside the input."""
+        inside = [
+            position
+            for position in range(self.output)
+            if position * self.stride >= self.before
+            and position * self.stride - self.before + self.effective <= self.size
+        ]
+        return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """C's lw_window."""
+
+    y: Axis
+    x: Axis
+    input_channels: int
+    output_channels: int
+
+    @property
+    def fields(self) -> tuple[tuple[str, int], ...]:
+        begin, end = self.x.inner
+        return (
+            ("input_height", self.y.size),
+            ("input_width", self.x.size),
+            ("input_channels", self.input_channels),
+            ("filter_height", self.y.filter),
+            ("filter_width", self.x.filter),
+            ("output_height", self.y.output),
+            ("output_width", self.x.output),
+            ("output_channels", self.output_channels),
+            ("stride_y", self.y.stride),
+            ("stride_x", self.x.stride),
+            ("dilation_y", self.y.dilation),
+            ("dilation_x", self.x.dilation),
+            ("pad_top", self.y.before),
+            ("pad_left", self.x.before),
+            ("inner_begin", begin),
+            ("inner_end", end),
+        )
+
+    @property
+    def initializer(self) -> str:
+        return "{" + ", ".join(f".{name} = {value}" for name, value in self.fields) + "}"
+
+    @property
+    def flattened(self) -> Window:
+        """The same sums as one long row where the window is a single tap that visits every position."""
+        single = all(axis.filter == 1 and axis.stride == 1 for axis in (self.y, self.x))
+        if not single or self.y.size == 1:
+            return self
+        return Window(
+            y=Axis(size=1, filter=1, stride=1, dilation=1, same=False),
+            x=Axis(size=self.y.size * self.x.size, filter=1, stride=1, dilation=1, same=False),
+            input_channels=self.input_channels,
+            output_channels=self.output_channels,
+        )
+
+
+def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:
+    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors."""
+    _, input_height, input_width, input_channels = model.required(operator, 0).shape
+    same = operator.option("padding", "VALID") == "SAME"
+    return Window(
+        y=Axis(
+            size=input_height,
+            filter=height,
+            stride=integer(operator, "stride_h", 1),
+            dilation=integer(operator, "dilation_h_factor", 1),
+            same=same,
+        ),
+        x=Axis(
+            size=input_width,
+            filter=width,
+            stride=integer(operator, "stride_w", 1),
+            dilation=integer(operator, "dilation_w_factor", 1),
+            same=same,
+        ),
+        input_channels=input_channels,
+        output_channels=model.output(operator).shape[3],
+    )
+
+
+def _legal(model: Model, op: Operator) -> bool:
+    names = ("stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor", "filter_height", "filter_width")
+    return op.option("padding", "VALID") in ("SAME", "VALID") and all(integer(op, name, 1) >= 1 for name in names)
+
+
+WINDOW_OPTIONS = Rule(
+    text="padding is SAME or VALID; strides, dilations and window sizes are at least 1",
+    holds=_legal,
+    remedy="export the model again",
+)

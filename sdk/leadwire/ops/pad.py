@@ -1,0 +1,100 @@
+"""PAD: the zero point around the input."""
+
+from __future__ import annotations
+
+import math
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import zero_point_of
+from .rules import computed, inputs, int8_activations, is_int8, rank, same_quantization
+from .spec import KernelCall, OperatorSpec, Rule
+
+_RANK = 4
+
+
+def _paddings(model: Model, operator: Operator) -> list[tuple[int, int]] | None:
+    """(before, after) of each dimension; None where they are not constants, or negative."""
+    tensor, rank_ = model.required(operator, 1), len(model.required(operator, 0).shape)
+    if not tensor.is_constant or tensor.elements != 2 * rank_:
+        return None
+    pairs = [(int(before), int(after)) for before, after in tensor.array.reshape(rank_, 2)]
+    return pairs if all(before >= 0 and after >= 0 for before, after in pairs) else None
+
+
+def _shapes_match(model: Model, operator: Operator) -> bool:
+    pairs = _paddings(model, operator)
+    if pairs is None:
+        return False
+    shape = model.required(operator, 0).shape
+    return model.output(operator).shape == tuple(
+        before + size + after for size, (before, after) in zip(shape, pairs, strict=True)
+    )
+
+
+def _value_fits(model: Model, operator: Operator) -> bool:
+    if len(operator.inputs) < 3:
+        return True
+    value = model.input(operator, 2)
+    return (
+        value is not None
+        and is_int8(value)
+        and value.is_constant
+        and math.prod(value.shape) == 1
+        and value.quantization == model.output(operator).quantization
+    )
+
+
+def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    pairs = _paddings(model, operator)
+    assert pairs is not None
+    shape = model.required(operator, 0).shape
+    value = model.input(operator, 2)
+    fill = zero_point_of(model.output(operator)) if value is None else int(value.array.reshape(-1)[0])
+    lead = _RANK - len(shape)
+
+    def row(values: list[int], missing: int) -> str:
+        return "{" + ", ".join(str(v) for v in [missing] * lead + values) + "}"
+
+    return (
+        KernelCall(
+            function="lw_pad_s8",
+            source="pad_s8.c",
+            params_type="lw_pad_params",
+            params=(
+                ("size", row(list(shape), 1)),
+                ("before", row([before for before, _ in pairs], 0)),
+                ("after", row([after for _, after in pairs], 0)),
+                ("value", str(fill)),
+            ),
+            arguments=("in0", "out0"),
+        ),
+    )
+
+
+def pad(kind: str, *, values: int) -> OperatorSpec:
+    """PAD, or PADV2 with an explicit value (`values` 1)."""
+    return OperatorSpec(
+        kind=kind,
+        rules=(
+            inputs(2 + values),
+            int8_activations(0),
+            computed(0),
+            rank(0, 1, _RANK),
+            same_quantization(lambda op: range(1)),
+            Rule(
+                text="paddings are constant, not negative, one pair per dimension, and give the output's shape",
+                holds=_shapes_match,
+                remedy="use fixed paddings",
+            ),
+            Rule(
+                text="the padding value is one int8 constant with the output's scale and zero point",
+                holds=_value_fits,
+                remedy="pad with 0, or convert the model again",
+            ),
+        ),
+        emit=_emit,
+    )
+
+
+SPEC = pad("PAD", values=0)

@@ -1,0 +1,75 @@
+"""What MAX_POOL_2D and AVERAGE_POOL_2D share."""
+
+from __future__ import annotations
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import activation_range
+from .geometry import WINDOW_OPTIONS, Window, integer, window_of
+from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, is_int8, rank
+from .spec import KernelCall, OperatorSpec, Rule
+
+
+def _window(model: Model, operator: Operator) -> Window:
+    return window_of(model, operator, integer(operator, "filter_height", 1), integer(operator, "filter_width", 1))
+
+
+def _shapes_match(model: Model, operator: Operator) -> bool:
+    data, output = model.required(operator, 0), model.output(operator)
+    if len(output.shape) != 4 or min(data.shape) < 1:
+        return False
+    window = _window(model, operator)
+    return output.shape[1:] == (window.y.output, window.x.output, data.shape[3])
+
+
+def _same_scale(model: Model, operator: Operator) -> bool:
+    """TensorFlow Lite Micro's bound: scales within 1e-6, equal zero points; no rescale takes place."""
+    data, output = model.required(operator, 0), model.output(operator)
+    if not is_int8(data) or not is_int8(output) or data.quantization is None or output.quantization is None:
+        return False
+    return (
+        abs(data.quantization.scale - output.quantization.scale) <= 1e-6
+        and data.quantization.zero_point == output.quantization.zero_point
+    )
+
+
+def pool(kind: str, function: str, source: str) -> OperatorSpec:
+    """The specification of a pooling operator."""
+
+    def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        low, high = activation_range(
+            str(operator.option("fused_activation_function", "NONE")), model.output(operator)
+        )
+        return (
+            KernelCall(
+                function=function,
+                source=source,
+                params_type="lw_pool_params",
+                params=(
+                    ("window", _window(model, operator).initializer),
+                    ("activation_min", str(low)),
+                    ("activation_max", str(high)),
+                ),
+                arguments=("in0", "out0"),
+            ),
+        )
+
+    return OperatorSpec(
+        kind=kind,
+        rules=(
+            inputs(1),
+            int8_activations(0),
+            computed(0),
+            rank(0, 4, 4),
+            batch_one(0),
+            FUSED_ACTIVATION,
+            WINDOW_OPTIONS,
+            Rule(
+                text="input and output have the same scale (within 1e-6) and zero point",
+                holds=_same_scale,
+                remedy="convert the model again: the TensorFlow converter makes them equal",
+            ),
+            Rule(text="input and output shapes agree", holds=_shapes_match, remedy="export the model again"),
+        ),
+        emit=emit,
+    )

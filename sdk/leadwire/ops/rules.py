@@ -1,0 +1,104 @@
+"""Rules that several operators share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from leadwire.model.graph import Model, Operator
+from leadwire.model.tensor import Tensor, TensorType
+
+from .arithmetic import FUSED_ACTIVATIONS
+from .spec import Rule
+
+QUANTIZE_REMEDY = "quantize the model to full INT8 ('leadwire quantize'), with int8 inputs and outputs"
+
+
+def is_int8(tensor: Tensor | None) -> bool:
+    """An int8 tensor with one valid scale and zero point."""
+    if tensor is None or tensor.dtype is not TensorType.INT8 or tensor.quantization is None:
+        return False
+    scales, zeros = tensor.quantization.scales, tensor.quantization.zero_points
+    if len(scales) != 1 or len(zeros) != 1:
+        return False
+    return math.isfinite(scales[0]) and scales[0] > 0 and -128 <= zeros[0] <= 127
+
+
+def inputs(count: int, optional: int = 0) -> Rule:
+    """`count` inputs, up to `optional` more, one output."""
+    text = f"{count} inputs" if count != 1 else "1 input"
+    return Rule(
+        text=f"{text}{f' and up to {optional} more' if optional else ''}, 1 output",
+        holds=lambda model, op: (
+            count <= len(op.inputs) <= count + optional
+            and all(index >= 0 for index in op.inputs[:count])
+            and len(op.outputs) == 1
+        ),
+        remedy="export the model again with a current converter",
+    )
+
+
+def int8_activations(*positions: int) -> Rule:
+    """The inputs at `positions` and the output are int8 with one scale and zero point."""
+    return Rule(
+        text="activations are int8 with one scale and zero point per tensor",
+        holds=lambda model, op: (
+            all(is_int8(model.input(op, position)) for position in positions) and is_int8(model.output(op))
+        ),
+        remedy=QUANTIZE_REMEDY,
+    )
+
+
+def same_quantization(positions: Callable[[Operator], range], text: str = "input and output") -> Rule:
+    def holds(model: Model, op: Operator) -> bool:
+        output = model.output(op).quantization
+        return all(model.required(op, position).quantization == output for position in positions(op))
+
+    return Rule(
+        text=f"{text} have the same scale and zero point",
+        holds=holds,
+        remedy="convert the model again: the TensorFlow converter makes them equal",
+    )
+
+
+def computed(*positions: int) -> Rule:
+    """The inputs at `positions` are computed, not constants."""
+    return Rule(
+        text="the data input is not a constant",
+        holds=lambda model, op: not any(model.required(op, position).is_constant for position in positions),
+        remedy="fold the constant before converting",
+    )
+
+
+FUSED_ACTIVATION = Rule(
+    text=f"the fused activation is one of {', '.join(FUSED_ACTIVATIONS)}",
+    holds=lambda model, op: op.option("fused_activation_function", "NONE") in FUSED_ACTIVATIONS,
+    remedy="use ReLU or ReLU6, or a separate activation layer",
+)
+
+
+def rank(position: int, low: int, high: int) -> Rule:
+    """Number of dimensions of an input."""
+    span = str(low) if low == high else f"{low} to {high}"
+    return Rule(
+        text=f"input {position} has {span} dimensions",
+        holds=lambda model, op: low <= len(model.required(op, position).shape) <= high,
+        remedy="reshape to fewer dimensions, without the batch where possible",
+    )
+
+
+def batch_one(*positions: int) -> Rule:
+    return Rule(
+        text="the batch size is 1",
+        holds=lambda model, op: all(
+            model.required(op, position).shape[:1] in ((), (1,)) for position in positions
+        ) and model.output(op).shape[:1] in ((), (1,)),
+        remedy="fix the batch size to 1 before converting: keras.Input(shape, batch_size=1)",
+    )
+
+
+SAME_SIZE = Rule(
+    text="input and output hold the same number of values",
+    holds=lambda model, op: model.required(op, 0).elements == model.output(op).elements,
+    remedy="export the model again",
+)
