@@ -130,7 +130,7 @@ class FrameDecoder:
 
     def _end_packet(self, packet: bytearray) -> list[bytes]:
         if len(packet) < LENGTH_BYTES:
-            return self._reject(Fault.LENGTH)
+            return []
         expected = LENGTH_BYTES + int.from_bytes(packet[:LENGTH_BYTES], "big")
         if expected < FRAME_OVERHEAD_BYTES or len(packet) > expected:
             return self._reject(Fault.LENGTH)
