@@ -1,0 +1,168 @@
+"""From a recording to the network's inputs: a window around each beat, its running template, rhythm features.
+
+Causal with a delay of one beat: the inputs of a beat are complete when the next R position is known, and nothing
+later is used, so firmware can compute them from the same samples. The state between beats is one template of
+WINDOW_SAMPLES values, six running figures and the last RHYTHM_BEATS RR intervals. The R positions are given: finding
+them is a QRS detector's task and no part of this front end.
+
+1. Band-pass 0.5 to 35 Hz, Butterworth of order 2, run forward only.
+2. Window of WINDOW_SAMPLES at WINDOW_HZ, from WINDOW_BEFORE_S before the R position, less its own median.
+3. Template: a running mean of the patient's beats that moves by a bounded step, so that single ectopic beats hardly
+   move it (a stochastic approximation of the running median, Robbins and Monro 1951).
+4. Channels: beat / A and (beat - template) / A, with A the template's peak; limited to +-BEAT_LIMIT.
+5. FEATURE_NAMES: logarithms of RR ratios and comparisons of the beat with the template, limited to +-FEATURE_LIMIT.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.datasets.recording import Recording
+from leadwire.errors import DatasetError
+
+WINDOW_HZ = 120.0
+WINDOW_SAMPLES = 96
+WINDOW_BEFORE_S = 0.3
+BEAT_LIMIT = 2.0
+FEATURE_LIMIT = 1.0
+RHYTHM_BEATS = 64
+STEP = 1 / 4096
+"""Resolution of the inputs, far below a step of INT8."""
+
+FEATURE_NAMES = (
+    "rr_before",  # this RR against the running mean RR
+    "rr_after",  # the next RR against the running mean RR
+    "rr_turn",  # this RR against the next
+    "rr_previous",  # the RR before this one against the running mean RR
+    "rr_seconds",  # this RR against 0.8 s
+    "rr_slow",  # this RR against the upper quartile of the last RHYTHM_BEATS RR intervals
+    "rr_irregular",  # running mean of |ln(RR / previous RR)|: high in atrial fibrillation
+    "rr_quiet",  # this RR against the median of the last 8 RR intervals
+    "similarity",  # correlation of the beat with the template
+    "similarity_qrs",  # the same within 83 ms of the R position
+    "similarity_p",  # the same for the part before the QRS complex, where the P wave is
+    "amplitude",  # peak of the beat against the template's
+    "width",  # area of |beat| around R divided by its peak, against the template's
+    "similarity_last",  # correlation with the beat before
+)
+
+_QRS = slice(26, 47)  # 83 ms either side of the R position, which is sample 36
+_P_WAVE = slice(4, 28)
+_WIDE = slice(18, 60)
+_TEMPLATE_RATE = 1 / 24
+_TEMPLATE_STEP = 0.25
+_RR_RATE = 1 / 12
+_IRREGULAR_RATE = 1 / 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEnd:
+    """`beat` float32 [n, WINDOW_SAMPLES, 2], `features` float32 [n, len(FEATURE_NAMES)]; `kept` int64 [n] are the
+    positions in `recording.beats` that have a whole window and an RR interval on either side.
+    """
+
+    beat: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+
+
+def extract_beats(recording: Recording) -> FrontEnd:
+    """Inputs of every beat that has a neighbour on either side and a whole window."""
+    from scipy.signal import butter, sosfilt, sosfilt_zi
+
+    rate = recording.sample_rate_hz
+    if rate < 2 * WINDOW_HZ:
+        raise DatasetError(
+            recording.record,
+            f"sampled at {rate:g} Hz, below {2 * WINDOW_HZ:g} Hz",
+            hint="use the recording at its original rate",
+        )
+    sections = butter(2, (0.5, 35.0), btype="bandpass", fs=rate, output="sos")
+    signal = recording.signal_mv.astype(np.float64)
+    filtered, _ = sosfilt(sections, signal, zi=sosfilt_zi(sections) * signal[0])
+
+    beats = recording.beats
+    offsets = (np.arange(WINDOW_SAMPLES) / WINDOW_HZ - WINDOW_BEFORE_S) * rate
+    whole = (beats + offsets[0] >= 0) & (beats + offsets[-1] <= len(signal) - 1)
+    inner = (np.arange(len(beats)) > 0) & (np.arange(len(beats)) < len(beats) - 1)
+    kept = np.flatnonzero(whole & inner)
+    if not len(kept):
+        raise DatasetError(recording.record, "has no beat with a whole window and a beat on either side")
+    windows = np.interp(beats[kept, None] + offsets, np.arange(len(filtered)), filtered)
+    windows -= np.median(windows, axis=1, keepdims=True)
+    rr = np.diff(beats) / rate
+
+    beat = np.empty((len(kept), WINDOW_SAMPLES, 2))
+    shape = _follow_template(windows, beat)
+    features = np.column_stack((_rhythm(rr)[kept - 1], shape))
+    return FrontEnd(beat=_limited(beat, BEAT_LIMIT), features=_limited(features, FEATURE_LIMIT), kept=kept)
+
+
+def _limited(values: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.float32]:
+    """Limited and rounded to STEP, so that the last bit of another machine's logarithm does not change a digest."""
+    return (np.rint(np.clip(values, -limit, limit) / STEP) * STEP).astype(np.float32)
+
+
+def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rhythm features of beat i + 1 for i in range(len(rr) - 1): rr[i] is before it, rr[i + 1] after it."""
+    out = np.empty((len(rr) - 1, 8))
+    mean, irregular, previous = rr[0], 0.0, rr[0]
+    for i in range(len(rr) - 1):
+        before, after = rr[i], rr[i + 1]
+        history = rr[max(0, i + 1 - RHYTHM_BEATS) : i + 1]
+        slow = np.sort(history)[(3 * len(history)) // 4]
+        quiet = np.median(history[-8:])
+        out[i] = (
+            np.log(before / mean),
+            np.log(after / mean),
+            np.log(before / after),
+            np.log(previous / mean),
+            np.log(before / 0.8),
+            np.log(before / slow),
+            irregular * 2,
+            np.log(before / quiet),
+        )
+        rate = max(_RR_RATE, 1 / (i + 2))
+        mean *= np.exp(rate * np.clip(np.log(before / mean), -0.5, 0.5))
+        rate = max(_IRREGULAR_RATE, 1 / (i + 2))
+        irregular += rate * (min(abs(np.log(before / previous)), 0.5) - irregular)
+        previous = before
+    return out
+
+
+def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Fills the two channels of `beat` and returns the six shape features of each window."""
+    out = np.empty((len(windows), 6))
+    template = windows[0].copy()
+    last = template
+    for i, window in enumerate(windows):
+        peak = max(float(np.abs(template).max()), 0.05)
+        difference = window - template
+        beat[i, :, 0] = window / peak
+        beat[i, :, 1] = difference / peak
+        out[i] = (
+            _correlation(window, template),
+            _correlation(window[_QRS], template[_QRS]),
+            _correlation(window[_P_WAVE], template[_P_WAVE]),
+            np.log((np.abs(window[_WIDE]).max() + 0.01) / peak),
+            np.log(_width(window) / _width(template)),
+            _correlation(window, last),
+        )
+        rate = max(_TEMPLATE_RATE, 1 / (i + 2))
+        template = template + rate * np.clip(difference, -_TEMPLATE_STEP * peak, _TEMPLATE_STEP * peak)
+        last = window
+    return out
+
+
+def _width(window: npt.NDArray[np.float64]) -> float:
+    part = np.abs(window[_WIDE])
+    return float((part.sum() + 0.01) / (part.max() + 0.01))
+
+
+def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    one = one - one.mean()
+    other = other - other.mean()
+    return float(one @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-9))

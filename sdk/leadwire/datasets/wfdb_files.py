@@ -1,0 +1,92 @@
+"""Recordings in PhysioNet's WFDB format; the only module that imports wfdb."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from leadwire.datasets.recording import Recording
+from leadwire.datasets.source import WfdbRecord, WfdbSource
+from leadwire.errors import DatasetError
+
+AAMI_CLASS = (
+    dict.fromkeys("NLRej", 0) | dict.fromkeys("AaJS", 1) | dict.fromkeys("VE", 2) | {"F": 3} | dict.fromkeys("/fQ", 4)
+)
+"""MIT-BIH beat annotation to AAMI class (ANSI/AAMI EC57, table of beat labels); every other symbol is not a beat."""
+
+
+def find_folder(source: WfdbSource, folder: Path | None) -> Path:
+    """Where the recordings are: `folder`, or LEADWIRE_DATA/<source.folder>."""
+    hint = (
+        f"download the recordings once from {source.url} and set LEADWIRE_DATA to the folder that holds "
+        f"'{source.folder}', or set dataset.folder in leadwire.toml to that folder itself"
+    )
+    if folder is None:
+        root = os.environ.get("LEADWIRE_DATA")
+        if not root:
+            raise DatasetError(source.name, "no recordings: LEADWIRE_DATA is not set and no folder is given", hint=hint)
+        folder = Path(root) / source.folder
+    if not folder.is_dir():
+        raise DatasetError(source.name, f"no recordings: folder '{folder}' does not exist", hint=hint)
+    return folder
+
+
+def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recording:
+    """One recording, its lead in millivolts and its reference beats; each file is checked against its digest first."""
+    import wfdb
+
+    where = f"record {entry.record}"
+    for suffix, digest in (("hea", entry.hea), ("dat", entry.dat), ("atr", entry.atr)):
+        _check_file(source.name, folder / f"{entry.record}.{suffix}", digest)
+    stem = str(folder / entry.record)
+    try:
+        read = wfdb.rdrecord(stem)
+        notes = wfdb.rdann(stem, "atr")
+    except Exception as error:  # wfdb raises whatever its parsers meet: any of it is a bad file
+        raise DatasetError(source.name, f"{where} cannot be read: {error}") from error
+    leads = list(read.sig_name)
+    if source.lead not in leads:
+        raise DatasetError(
+            source.name,
+            f"{where} has leads {', '.join(leads)}, not {source.lead}",
+            hint="leave the record out, or name another lead",
+        )
+    signal = np.asarray(read.p_signal[:, leads.index(source.lead)], dtype=np.float32)
+    if not np.isfinite(signal).all():
+        raise DatasetError(
+            source.name,
+            f"{where} lacks samples of {source.lead} at {int(np.argmin(np.isfinite(signal))) / read.fs:.3f} s",
+        )
+    symbols = np.array(notes.symbol)
+    is_beat = np.isin(symbols, list(AAMI_CLASS))
+    beats = np.asarray(notes.sample, dtype=np.int64)[is_beat]
+    if len(beats) and (beats[0] < 0 or beats[-1] >= len(signal) or (np.diff(beats) <= 0).any()):
+        raise DatasetError(source.name, f"{where} has beat annotations out of order or outside of the signal")
+    return Recording(
+        record=entry.record,
+        patient=entry.patient,
+        sample_rate_hz=float(read.fs),
+        signal_mv=signal,
+        beats=beats,
+        labels=np.array([AAMI_CLASS[symbol] for symbol in symbols[is_beat]], dtype=np.int64),
+    )
+
+
+def _check_file(dataset: str, path: Path, digest: str) -> None:
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetError(
+            dataset,
+            f"'{path}' cannot be read: {error.strerror}",
+            hint="complete the download; the dataset file lists all records",
+        ) from error
+    if found != digest:
+        raise DatasetError(
+            dataset,
+            f"'{path.name}' has SHA-256 {found[:16]}..., expected {digest[:16]}...",
+            hint="download the file again; figures are only comparable on the published recordings",
+        )
