@@ -18,10 +18,12 @@ class Port:
     """An open byte stream. `name` is a device path or a pyserial URL ('/dev/ttyACM0', 'COM4', 'socket://host:port')."""
 
     def __init__(self, name: str, baud: int, *, write_timeout_s: float) -> None:
-        """Opens the port, 8 data bits, no parity, 1 stop bit; PortError where that fails."""
+        """Opens the port for this program alone, 8 data bits, no parity, 1 stop bit; PortError where that fails."""
         self.name = name
         try:
-            self._serial = serial.serial_for_url(name, baudrate=baud, timeout=SLICE_S, write_timeout=write_timeout_s)
+            self._serial = serial.serial_for_url(
+                name, baudrate=baud, timeout=SLICE_S, write_timeout=write_timeout_s, exclusive=True
+            )
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(name, f"cannot be opened: {_reason(error)}") from None
 

@@ -33,7 +33,7 @@ def model_output(data: bytes, output_bytes: int) -> bytes:
     return bytes((sum(data) + 7 * i) & 0xFF for i in range(output_bytes))
 
 
-class Refuse(Exception):
+class RefusalError(Exception):
     def __init__(self, rc: int) -> None:
         self.rc = rc
 
@@ -138,7 +138,7 @@ class FakeDevice:
             return True
         try:
             answer = self._handle(group, command, op & 7, fields)
-        except Refuse as refusal:
+        except RefusalError as refusal:
             answer = {"rc": refusal.rc} if self.old_errors else {"err": {"group": group, "rc": refusal.rc}}
         body = cbor2.dumps(answer)
         header = HEADER.pack((op & 0x18) | (op & 7) + 1, 0, len(body), group, sequence, command)
@@ -174,7 +174,7 @@ class FakeDevice:
             (64, 6, 0): lambda f: {"runs": self.runs, "io_crc": self.io_crc, "stack": 512},
         }
         if (group, command, op) not in handlers:
-            raise Refuse(8)
+            raise RefusalError(8)
         return handlers[group, command, op](fields)
 
     def _describe(self, fields: Answer) -> Answer:
@@ -202,10 +202,10 @@ class FakeDevice:
         if offset == 0:
             self.input, self.input_seq, self.held = b"", seq, False
         elif (seq, offset) != (self.input_seq, len(self.input)) or self.held:
-            raise Refuse(3)
+            raise RefusalError(3)
         self.input += data
         if len(self.input) > self.input_bytes:
-            raise Refuse(3)
+            raise RefusalError(3)
         if len(self.input) < self.input_bytes or hold:
             self.held = len(self.input) == self.input_bytes
             return {"seq": seq, "off": len(self.input)}
@@ -233,7 +233,7 @@ class FakeDevice:
         first = fields.get("first", 0)
         if first == 0:
             if not self.held:
-                raise Refuse(3)
+                raise RefusalError(3)
             self.held = False
             self.profile_cycles = [100 * (i + 1) for i in range(self.operators)]
         page = self.profile_cycles[first : first + 8]
@@ -243,13 +243,13 @@ class FakeDevice:
     def _tensor(self, fields: Answer) -> Answer:
         op, offset = fields["op"], fields["off"]
         if op >= self.operators:
-            raise Refuse(3)
+            raise RefusalError(3)
         if offset == 0:
             if not self.held:
-                raise Refuse(3)
+                raise RefusalError(3)
             self.held = False
             self.tensor_bytes = (op, model_output(self.input, 50 * (op + 1)))
         held_op, tensor = self.tensor_bytes
         if held_op != op:
-            raise Refuse(3)
+            raise RefusalError(3)
         return {"op": op, "off": offset, "len": len(tensor), "out": tensor[offset : offset + self.page_bytes]}

@@ -8,14 +8,15 @@ import zlib
 
 import pytest
 from fake_device import BUILD, CYCLES_PER_RUN, DIGEST, FakeDevice, model_output
-from leadwire.device.client import DeviceClient
-from leadwire.device.messages import Describe, DescribeResponse, Infer, InferResponse
-from leadwire.device.samples import run_samples
-from leadwire.errors import DeviceRefusedError, WrongDeviceError
 from smpclient import SMPClient
 from smpclient.generics import error_v1, success
 from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
 from smpclient.transport.serial import SMPSerialTransport
+
+from leadwire.device.client import DeviceClient
+from leadwire.device.messages import Describe, DescribeResponse, Infer, InferResponse
+from leadwire.device.samples import run_samples
+from leadwire.errors import DeviceRefusedError, WrongDeviceError
 
 
 def client_of(device: FakeDevice, **settings: float) -> DeviceClient:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smp import packet
+
 from leadwire.device.framing import MAX_MESSAGE_BYTES, Fault, FrameDecoder, crc16, encode
 from leadwire.resources import FIRMWARE_TEMPLATES
-from smp import packet
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "link"
 PACKETS = json.loads((VECTORS / "packets.json").read_text())
