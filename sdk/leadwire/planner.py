@@ -18,6 +18,7 @@ from typing import Final
 from leadwire.artifacts import MemoryPlan, Placement
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
+from leadwire.ops import registry
 from leadwire.ops.spec import OperatorSpec
 
 _SEARCH_STEPS: Final = 400_000
@@ -37,7 +38,7 @@ _Block = tuple[_Segment, ...]
 
 
 def plan_memory(
-    model: Model, *, alignment_bytes: int = 4, spec: Callable[[str], OperatorSpec] | None = None
+    model: Model, *, alignment_bytes: int = 4, spec: Callable[[str], OperatorSpec] = registry.spec
 ) -> MemoryPlan:
     """Place every activation and scratch buffer of `model`; offsets are multiples of `alignment_bytes`.
 
@@ -45,10 +46,6 @@ def plan_memory(
     `spec` finds an operator's memory behaviour, by default leadwire's own operators. UnsupportedModelError where a
     no-copy operator reads a constant or changes the size.
     """
-    if spec is None:
-        from leadwire.ops import registry
-
-        spec = registry.spec
     specs = tuple(spec(operator.kind) for operator in model.operators)
     ranges = _live_ranges(model)
     owner, in_place = _share(model, specs, ranges)

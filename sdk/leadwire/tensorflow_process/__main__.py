@@ -1,0 +1,174 @@
+"""The worker: the only code of leadwire that imports TensorFlow. `python -m leadwire.tensorflow_process FOLDER`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+_PREDICT_BATCH: Final = 512
+_RECURRENT: Final = ("LSTM", "GRU", "SimpleRNN")
+
+
+class _Worker:
+    """One request. `stage` is written before each step, so that the parent can say where a crash happened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+        self.task, self.source = str(request["task"]), Path(request["source"])
+        self.per_tensor_dense = bool(request.get("per_tensor_dense", False))
+        with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
+            self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
+
+    def answer(self, **content: Any) -> None:
+        (self.folder / "answer.json").write_text(json.dumps(content), encoding="utf-8")
+
+    def refuse(self, where: str, reason: str, hint: str) -> NoReturn:
+        self.answer(refusal={"where": where, "reason": reason, "hint": hint})
+        raise SystemExit(0)
+
+    def reject(self, reason: str, hint: str) -> NoReturn:
+        self.answer(bad_input={"reason": reason, "hint": hint})
+        raise SystemExit(0)
+
+    def run(self) -> None:
+        import tensorflow as tf
+
+        self.tf = tf
+        self.answer(stage="load")
+        if self.source.suffix == ".tflite":
+            self._quantize_tflite(self.source.read_bytes())
+        elif self.source.is_dir():
+            self._saved_model()
+        else:
+            self._keras_model()
+
+    # ------------------------------------------------------------------------------------------ sources
+
+    def _keras_model(self) -> None:
+        import keras
+
+        model = keras.models.load_model(self.source, compile=False, safe_mode=True)
+        if not getattr(model, "inputs", None):
+            self.refuse(f"model '{self.source.name}'", "it has no fixed inputs",
+                        "build it with keras.Input (functional or Sequential), or export it as SavedModel")
+        names = keras.tree.map_structure(lambda tensor: tensor.name, model.input)
+        self._match(keras.tree.flatten(names))
+        if self.task == "predict":
+            self._predict(lambda batch: keras.tree.flatten(model(
+                keras.tree.map_structure(batch.__getitem__, names), training=False
+            )))  # fmt: skip
+            return
+        for layer in model.layers:
+            if type(layer).__name__ in _RECURRENT and not layer.unroll:
+                self.refuse(f"layer '{layer.name}' ({type(layer).__name__})", "a loop cannot become INT8 firmware",
+                            "build the layer with unroll=True")
+        self._check_shapes({tensor.name: tuple(tensor.shape) for tensor in model.inputs})
+        fixed = keras.tree.map_structure(
+            lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
+            model.input,
+        )
+        single = keras.Model(fixed, model(fixed), name=model.name)
+        self._convert(lambda: self.tf.lite.TFLiteConverter.from_keras_model(single))
+
+    def _saved_model(self) -> None:
+        loaded = self.tf.saved_model.load(str(self.source))
+        signature = loaded.signatures.get("serving_default")
+        if signature is None:
+            self.refuse(f"model '{self.source.name}'", "the SavedModel has no signature 'serving_default'",
+                        "export it with model.export(...)")
+        specs = signature.structured_input_signature[1]
+        self._match(list(specs))
+        if self.task == "predict":
+            self._predict(lambda batch: list(signature(**batch).values()))
+            return
+        self._check_shapes({name: tuple(spec.shape) for name, spec in specs.items()})
+        single = self.tf.function(lambda **inputs: signature(**inputs)).get_concrete_function(
+            **{name: self.tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name) for name, spec in specs.items()}
+        )
+        folder = str(self.folder / "single")
+        self.tf.saved_model.save(loaded, folder, signatures=single)
+        self._convert(lambda: self.tf.lite.TFLiteConverter.from_saved_model(folder))
+
+    def _check_shapes(self, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
+        for name, shape in shapes.items():
+            if any(size is None for size in shape[1:]):
+                self.refuse(f"input '{name}'", f"its shape {shape} is open",
+                            "give every dimension but the batch a size")
+            found = self.arrays[name].shape
+            if found[1:] != shape[1:]:
+                self.reject(f"input '{name}' of the model has shape {shape}, the dataset's {found}",
+                            "use the front end the model was trained with")
+
+    def _match(self, names: list[str]) -> None:
+        """Bring the arrays under the model's input names: by name, or the only one to the only one."""
+        if len(names) == 1 and len(self.arrays) == 1:
+            self.arrays = {names[0]: next(iter(self.arrays.values()))}
+        if set(names) != set(self.arrays):
+            self.reject(f"the dataset has inputs {sorted(self.arrays)}, the model has {sorted(names)}",
+                        "name the model's inputs as the dataset's")
+        self.arrays = {name: self.arrays[name] for name in names}
+
+    # ------------------------------------------------------------------------------------------ tasks
+
+    def _samples(self) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
+        for index in range(len(next(iter(self.arrays.values())))):
+            yield {name: array[index : index + 1] for name, array in self.arrays.items()}
+
+    def _convert(self, converter_of: Callable[[], Any]) -> None:
+        lite = self.tf.lite
+        self.answer(stage="convert")
+        self._store("float.tflite", converter_of().convert())
+        converter = converter_of()
+        converter.optimizations = [lite.Optimize.DEFAULT]
+        converter.representative_dataset = self._samples
+        converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = self.tf.int8
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = self.per_tensor_dense
+        self._store("int8.tflite", converter.convert())
+
+    def _quantize_tflite(self, blob: bytes) -> None:
+        """The converter's own second half (calibrate, quantize), which is public only for its first half's output."""
+        from ai_edge_litert.interpreter import Interpreter
+        from tensorflow.lite.python.convert import mlir_quantize
+        from tensorflow.lite.python.optimize import calibrator
+
+        signatures = Interpreter(model_content=blob).get_signature_list()
+        if len(signatures) != 1:
+            self.refuse(f"model '{self.source.name}'", f"the file has {len(signatures)} signatures, one is needed",
+                        "convert from the Keras model instead")
+        self._match(sorted(next(iter(signatures.values()))["inputs"]))
+        self.answer(stage="convert")
+        self._store("float.tflite", blob)
+        calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
+        int8 = self.tf.int8
+        self._store("int8.tflite", mlir_quantize(
+            calibrated, input_data_type=int8, output_data_type=int8,
+            disable_per_channel_for_dense_layers=self.per_tensor_dense,
+        ))  # fmt: skip
+
+    def _predict(self, outputs_of: Callable[[Arrays], list[Any]]) -> None:
+        self.answer(stage="predict")
+        parts = []
+        for start in range(0, len(next(iter(self.arrays.values()))), _PREDICT_BATCH):
+            batch = {name: array[start : start + _PREDICT_BATCH] for name, array in self.arrays.items()}
+            outputs = outputs_of({name: self.tf.constant(array) for name, array in batch.items()})
+            if len(outputs) != 1:
+                self.refuse(f"model '{self.source.name}'", f"it has {len(outputs)} outputs, a classifier has one",
+                            "cut the model at its class scores")
+            parts.append(np.asarray(outputs[0], dtype=np.float64).reshape(len(outputs[0]), -1))
+        np.save(self.folder / "outputs.npy", np.concatenate(parts))
+
+    def _store(self, name: str, blob: bytes) -> None:
+        (self.folder / name).write_bytes(blob)
+
+
+if __name__ == "__main__":
+    _Worker(Path(sys.argv[1])).run()
