@@ -5,7 +5,7 @@ Predictions come from the other stages; this one only counts. docs/manual/statis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import combinations
 
@@ -20,25 +20,23 @@ from leadwire.artifacts import (
     ValidationResult,
     Verdict,
 )
+from leadwire.datasets.dataset import STRIP_HZ, Dataset
 from leadwire.errors import BadInputError
 from leadwire.protocols import Protocol
 from leadwire.stats import Bootstrap
 
 from .endpoints import Beats, judge
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
-from .inputs import Integers, LabelledBeats, Run, check_dataset, check_predictions
+from .inputs import Integers, Run, check_dataset, check_predictions
 from .scores import proportions, runtime_metrics
 
-__all__ = ["OperatorOutput", "OperatorOutputs", "Strip", "run_validation"]
-
-Strip = Callable[[int], tuple[Sequence[float], float]]
-"""Beat of the dataset -> (millivolts around it, samples per second)."""
+__all__ = ["OperatorOutput", "OperatorOutputs", "run_validation"]
 
 _FEW_PATIENTS = 20
 
 
 def run_validation(
-    dataset: LabelledBeats,
+    dataset: Dataset,
     protocol: Protocol,
     predictions: Iterable[Predictions] | Mapping[str, Predictions],
     *,
@@ -48,7 +46,6 @@ def run_validation(
     lost_samples: int,
     calibration_patients: Collection[str] | None,
     operator_outputs: OperatorOutputs | None = None,
-    strip: Strip | None = None,
     changed_limit: int = 40,
 ) -> ValidationResult:
     """Judge INT8 on the device against float.
@@ -56,8 +53,8 @@ def run_validation(
     `predictions`: float, tflite and device are needed, tflm and host_c wanted; float and tflite cover the dataset, the
     others may carry `indices`. `lost_samples` counts beats sent without a valid answer: one is enough to fail.
     `calibration_patients` must not occur in the dataset (LeakError); None where nobody knows them, which is noted.
-    `operator_outputs` explains differing bytes, `strip` draws changed decisions, of which `changed_limit` are listed:
-    those that INT8 got wrong first.
+    `operator_outputs` explains differing bytes. Of the changed decisions `changed_limit` are listed, first those that
+    INT8 got wrong.
 
     Raises DatasetError, LeakError or BadInputError for input that cannot be judged; a bad figure is a result.
     """
@@ -105,7 +102,7 @@ def run_validation(
         tflite_device=_pair(identities, "tflite", "device"),
         endpoints=endpoints,
         records=records,
-        changed=_changed(dataset, runs["float"], judged, changed, strip, changed_limit),
+        changed=_changed(dataset, runs["float"], judged, changed, changed_limit),
         changed_total=len(changed),
         lost_samples=lost_samples,
         io_digest=io_digest,
@@ -161,7 +158,7 @@ def _judged_run(protocol: Protocol, runs: dict[str, Run], identities: tuple[Dive
 # ---------------------------------------------------------------------------------------------- records, decisions
 
 
-def _records(dataset: LabelledBeats, runs: dict[str, Run], judged: Run) -> tuple[RecordResult, ...]:
+def _records(dataset: Dataset, runs: dict[str, Run], judged: Run) -> tuple[RecordResult, ...]:
     """Accuracy of each record over the judged beats, in sorted order of the records' names."""
     scope = judged.beats
     reference = dataset.labels[scope]
@@ -201,14 +198,14 @@ def _record_failures(protocol: Protocol, records: tuple[RecordResult, ...]) -> l
 
 
 def _changed(
-    dataset: LabelledBeats, float_run: Run, judged: Run, changed: Integers, strip: Strip | None, limit: int
+    dataset: Dataset, float_run: Run, judged: Run, changed: Integers, limit: int
 ) -> tuple[ChangedDecision, ...]:
     """The first `limit` beats that float and INT8 decide differently, those that INT8 newly gets wrong first."""
     harmed = float_run.decided[changed] == dataset.labels[changed]
     names = dataset.label_names
     listed = []
     for beat in (int(beat) for beat in np.concatenate([changed[harmed], changed[~harmed]])[:limit]):
-        millivolts, rate_hz = strip(beat) if strip is not None else ((), 0.0)
+        millivolts = dataset.strip_mv(beat)
         listed.append(
             ChangedDecision(
                 index=beat,
@@ -218,8 +215,8 @@ def _changed(
                 float_class=names[int(float_run.decided[beat])],
                 int8_class=names[int(judged.decided[judged.at(np.asarray([beat]))[0]])],
                 float_margin=float(float_run.margins[beat]),
-                strip_mv=tuple(float(value) for value in millivolts),
-                strip_hz=float(rate_hz),
+                strip_mv=millivolts,
+                strip_hz=STRIP_HZ if millivolts else 0.0,
             )
         )
     return tuple(listed)
@@ -248,7 +245,7 @@ def _patients(endpoint: EndpointResult) -> str:
 
 
 def _notes(
-    dataset: LabelledBeats, runs: dict[str, Run], judged: Run, calibration_patients: Collection[str] | None
+    dataset: Dataset, runs: dict[str, Run], judged: Run, calibration_patients: Collection[str] | None
 ) -> tuple[str, ...]:
     """What a reader must know to read the figures rightly."""
     total, sent = len(dataset.labels), len(runs["device"].beats)

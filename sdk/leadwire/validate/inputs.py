@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
-from typing import Protocol as Structural
 
 import numpy as np
 import numpy.typing as npt
 
 from leadwire.artifacts import Predictions
+from leadwire.datasets.dataset import Dataset
 from leadwire.errors import BadInputError, DatasetError, LeakError
 from leadwire.protocols import Protocol
 
 Integers = npt.NDArray[np.int64]
 _RUNTIMES = ("float", "tflite", "tflm", "host_c", "device")
-
-
-class LabelledBeats(Structural):
-    """What validation reads of a dataset: one label, patient, record and time per beat."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def labels(self) -> Integers: ...
-    @property
-    def label_names(self) -> tuple[str, ...]: ...
-    @property
-    def patients(self) -> tuple[str, ...]: ...
-    @property
-    def records(self) -> tuple[str, ...]: ...
-    @property
-    def times_s(self) -> npt.NDArray[np.float64]: ...
-    @property
-    def basis(self) -> Literal["real", "synthetic"]: ...
-    @property
-    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,36 +38,21 @@ class Run:
         return bool(np.isin(beats, self.beats, assume_unique=True).all())
 
 
-def check_dataset(dataset: LabelledBeats, protocol: Protocol, calibration_patients: Collection[str] | None) -> None:
-    """DatasetError where the dataset contradicts itself or the protocol, LeakError where calibration saw a patient."""
-    beats = len(dataset.labels)
-    if beats == 0:
-        raise DatasetError(dataset.name, "no beats", hint="check the split and the records of the dataset file")
-    if dataset.labels.ndim != 1 or not np.issubdtype(dataset.labels.dtype, np.integer):
-        raise DatasetError(dataset.name, f"labels must be integers [n], found {_shape(dataset.labels)}")
-    for name, length in (
-        ("patients", len(dataset.patients)),
-        ("records", len(dataset.records)),
-        ("times_s", len(dataset.times_s)),
-    ):
-        if length != beats:
-            raise DatasetError(dataset.name, f"{name} has {length} entries for {beats} beats")
+def check_dataset(dataset: Dataset, protocol: Protocol, calibration_patients: Collection[str] | None) -> None:
+    """DatasetError where dataset and protocol have other labels, LeakError where calibration saw a test patient."""
     if tuple(dataset.label_names) != protocol.labels:
         raise DatasetError(
             dataset.name,
             f"labels {' '.join(dataset.label_names)} where protocol '{protocol.name}' has {' '.join(protocol.labels)}",
             hint="use a protocol written for these labels, in the same order",
         )
-    wrong = np.flatnonzero((dataset.labels < 0) | (dataset.labels >= len(protocol.labels)))
-    if len(wrong):
-        raise DatasetError(dataset.name, f"label {dataset.labels[wrong[0]]} of beat {wrong[0]} is out of range")
     shared = sorted(set(dataset.patients) & set(calibration_patients or ()))
     if shared:
         raise LeakError(shared, "calibration", f"test dataset '{dataset.name}'")
 
 
 def check_predictions(
-    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: LabelledBeats, model_digest: str
+    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: Dataset, model_digest: str
 ) -> dict[str, Run]:
     """One `Run` per runtime, in a fixed order; BadInputError or DatasetError names the runtime and what is wrong."""
     given = list(predictions.values()) if isinstance(predictions, Mapping) else list(predictions)
@@ -115,7 +78,7 @@ def check_predictions(
     return {runtime: runs[runtime] for runtime in _RUNTIMES if runtime in runs}
 
 
-def _checked(one: Predictions, dataset: LabelledBeats, model_digest: str) -> Run:
+def _checked(one: Predictions, dataset: Dataset, model_digest: str) -> Run:
     where = f"predictions of runtime '{one.runtime}'"
     if one.dataset_digest != dataset.digest:
         raise DatasetError(

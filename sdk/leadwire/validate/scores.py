@@ -11,10 +11,11 @@ from math import nan
 import numpy as np
 
 from leadwire.artifacts import Interval, RuntimeMetrics, Statistic
+from leadwire.datasets.dataset import Dataset
 from leadwire.protocols import Measure, Protocol
 from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, wilson
 
-from .inputs import Integers, LabelledBeats, Run
+from .inputs import Integers, Run
 
 
 def ratio_parts(measure: Measure, label: str, protocol: Protocol, reference: Integers, decided: Integers) -> Floats:
@@ -47,7 +48,7 @@ def sum_by_patient(rows: Floats, patients: Sequence[str]) -> Floats:
     return sums
 
 
-def runtime_metrics(run: Run, dataset: LabelledBeats, protocol: Protocol, bootstrap: Bootstrap) -> RuntimeMetrics:
+def runtime_metrics(run: Run, dataset: Dataset, protocol: Protocol, bootstrap: Bootstrap) -> RuntimeMetrics:
     """Figures of one runtime over the beats it predicted."""
     reference = dataset.labels[run.beats].astype(np.int64)
     classes = len(protocol.labels)

@@ -1,0 +1,123 @@
+"""Each mistake in a protocol file has its sentence, and all are told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leadwire.errors import ConfigError, FileMissingError
+from leadwire.protocols import load_protocol
+
+VALID = """
+name = "valid"
+title = "t"
+intended_population = "p"
+labels = ["N", "V"]
+minimum_patients = 20
+[statistics]
+one_sided_alpha = 0.025
+resamples = 2000
+method = "bca"
+[[classes]]
+label = "V"
+name = "VEB"
+not_false_positive = ["N"]
+[[endpoints]]
+name = "VEB sensitivity"
+measure = "sensitivity"
+label = "V"
+margin = 0.02
+rationale = "r"
+"""
+
+MISTAKES = [
+    ('name = "valid"', 'name = "Not Valid"', "name: "),
+    ('title = "t"', "", "title: missing"),
+    ('title = "t"', 'titel = "t"', "titel: unknown key"),
+    ('title = "t"', 'title = "t"\ndigest = "00"', "digest: unknown key"),
+    ('labels = ["N", "V"]', 'labels = ["V", "V"]', "labels: 'V' appears 2 times"),
+    ('labels = ["N", "V"]', 'labels = ["V"]', "labels: "),
+    ('labels = ["N", "V"]', "labels = 5", "labels: "),
+    ("minimum_patients = 20", "minimum_patients = 1", "minimum_patients: "),
+    ("minimum_patients = 20", "minimum_patients = 2.5", "minimum_patients: "),
+    ("one_sided_alpha = 0.025", "one_sided_alpha = 0.6", "statistics.one_sided_alpha: "),
+    ("one_sided_alpha = 0.025", "one_sided_alpha = 0.0", "statistics.one_sided_alpha: "),
+    ("one_sided_alpha = 0.025", "one_sided_alpha = nan", "statistics.one_sided_alpha: "),
+    ("resamples = 2000", "resamples = 10", "statistics.resamples: "),
+    ("resamples = 2000", "resamples = 2000000000", "statistics.resamples: "),
+    ('method = "bca"', 'method = "jackknife"', "statistics.method: "),
+    ('method = "bca"', 'method = "bca"\nseed = -1', "statistics.seed: "),
+    ('label = "V"\nname', 'label = "X"\nname', "classes[0].label: 'X' is none of the labels N, V"),
+    ('["N"]', '["V"]', "classes[0].not_false_positive: 'V' cannot be excused from itself"),
+    ('["N"]', '["Z"]', "classes[0].not_false_positive: 'Z' is none of the labels"),
+    ('measure = "sensitivity"', 'measure = "auc"', "endpoints[0].measure: "),
+    ('measure = "sensitivity"', 'measure = "accuracy"', "endpoints[0].label: accuracy is over all classes"),
+    ('label = "V"\nmargin', "margin", "endpoints[0].label: missing; sensitivity belongs to a class"),
+    ('label = "V"\nmargin', 'label = "Q"\nmargin', "endpoints[0].label: 'Q' is none of the labels"),
+    ("margin = 0.02", "margin = 2", "endpoints[0].margin: "),
+    ("margin = 0.02", "margin = 0.0", "endpoints[0].margin: "),
+    ("margin = 0.02", "margin = -inf", "endpoints[0].margin: "),
+    ("margin = 0.02", "margin = 1979-05-27", "endpoints[0].margin: "),
+    ('rationale = "r"', "", "endpoints[0].rationale: missing"),
+    ('rationale = "r"', 'rationale = "r"\nseverity = 3', "endpoints[0].severity: unknown key"),
+    ("[[endpoints]]", "[host_device]\nmax_abs_lsb = 256\n[[endpoints]]", "host_device.max_abs_lsb: "),
+    ("[[endpoints]]", '[host_device]\nwitness = "xnnpack"\n[[endpoints]]', "host_device.witness: "),
+    ("[[endpoints]]", "[record_limit]\n[[endpoints]]", "record_limit.max_accuracy_loss: missing"),
+]
+
+
+def mistakes_of(path: Path, text: str) -> tuple[str, ...]:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_protocol(path)
+    assert caught.value.exit_code == 2
+    return caught.value.mistakes
+
+
+def test_the_text_without_mistakes_loads(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(VALID)
+    assert load_protocol(path).name == "valid"
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), MISTAKES, ids=[wrong or right for right, wrong, _ in MISTAKES])
+def test_one_mistake_is_named(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    assert VALID.count(right) == 1
+    found = mistakes_of(tmp_path / "p.toml", VALID.replace(right, wrong))
+    assert any(mistake.startswith(sentence) for mistake in found), found
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = VALID.replace("margin = 0.02", "margin = 7").replace('["N"]', '["Z"]').replace('title = "t"', "colour = 1")
+    found = mistakes_of(tmp_path / "p.toml", text)
+    for sentence in ("endpoints[0].margin", "classes[0].not_false_positive", "title: missing", "colour: unknown key"):
+        assert any(mistake.startswith(sentence) for mistake in found), (sentence, found)
+
+
+def test_no_endpoint_means_nothing_is_judged(tmp_path: Path) -> None:
+    text = VALID.split("[[endpoints]]")[0]
+    assert "endpoints: missing" in mistakes_of(tmp_path / "p.toml", text)
+
+
+def test_two_endpoints_of_one_name_are_told(tmp_path: Path) -> None:
+    text = VALID + "[[endpoints]]" + VALID.split("[[endpoints]]")[1]
+    assert "endpoints.name: 'VEB sensitivity' appears 2 times" in mistakes_of(tmp_path / "p.toml", text)
+
+
+@pytest.mark.parametrize("data", [b"name = ", b"\xff\xfe\x00", b"a = 1\na = 2", b"[" * 100_000, b"labels = {}\x00"])
+def test_a_file_that_is_not_toml(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "p.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError):
+        load_protocol(path)
+
+
+@pytest.mark.parametrize("reference", ["nowhere", "../protocols/arrhythmia-mitdb", "", "/etc/passwd", "nowhere.toml"])
+def test_a_protocol_that_is_not_there(reference: str) -> None:
+    with pytest.raises(FileMissingError):
+        load_protocol(reference)
+    if reference == "nowhere":
+        with pytest.raises(FileMissingError) as caught:
+            load_protocol(reference)
+        assert "arrhythmia-mitdb" in caught.value.hint
