@@ -1,0 +1,164 @@
+"""A generated model as a shared library in this process: the C of the device, compiled for the host.
+
+The library exports `const lw_model *lw_host_model(void)`; structures as in runtime/leadwire.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from leadwire.errors import DeviceError, DeviceRefusedError, FileMissingError, PortError
+
+_STATUS = {
+    1: "not initialized",
+    2: "the arena is too small",
+    3: "an operator failed",
+    4: "the golden self-test gave other bytes",
+    5: "operator index out of range",
+}
+_Function = ctypes.CFUNCTYPE(ctypes.c_int)
+_StepFunction = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint16)
+_MAX_RANK = 5
+
+
+class _Tensor(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("data", ctypes.c_void_p),
+        ("bytes", ctypes.c_uint32),
+        ("dims", ctypes.c_int32 * _MAX_RANK),
+        ("rank", ctypes.c_uint8),
+        ("scale", ctypes.c_float),
+        ("zero_point", ctypes.c_int32),
+    )
+
+
+class _Operator(ctypes.Structure):
+    _fields_ = (("kind", ctypes.c_char_p), ("data", ctypes.c_void_p), ("bytes", ctypes.c_uint32))
+
+
+class _Model(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("generator", ctypes.c_char_p),
+        ("digest", ctypes.c_uint8 * 32),
+        ("arena_bytes", ctypes.c_uint32),
+        ("input_count", ctypes.c_uint16),
+        ("output_count", ctypes.c_uint16),
+        ("operator_count", ctypes.c_uint16),
+        ("label_count", ctypes.c_uint16),
+        ("inputs", ctypes.POINTER(_Tensor)),
+        ("outputs", ctypes.POINTER(_Tensor)),
+        ("operators", ctypes.POINTER(_Operator)),
+        ("labels", ctypes.POINTER(ctypes.c_char_p)),
+        ("init", _Function),
+        ("infer", _Function),
+        ("step", _StepFunction),
+        ("self_test", _Function),
+        ("last_error", _Function),
+    )
+
+
+class HostLibrary:
+    """The model in a shared library. Not reentrant: the model's buffers are static, one instance per library file.
+
+    FileMissingError (2) where there is no such file, PortError (6) where it is no such library, DeviceRefusedError (6)
+    where the model answers with an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise FileMissingError(path, role="host library")
+        self._name = str(path)
+        try:
+            library = ctypes.CDLL(str(path.resolve()))
+            entry: Any = library.lw_host_model
+        except (OSError, AttributeError) as error:
+            raise PortError(self._name, f"is not a leadwire host library ({error})", hint="build the project for board "
+                            "'host' again") from error
+        entry.restype = ctypes.POINTER(_Model)
+        self._model: Any = entry().contents
+        self._inputs: list[Any] = self._model.inputs[: self._model.input_count]
+        self._outputs: list[Any] = self._model.outputs[: self._model.output_count]
+        self._require("init", self._model.init)
+
+    @property
+    def model_name(self) -> str:
+        return str(self._model.name.decode("utf-8", errors="replace"))
+
+    @property
+    def model_digest(self) -> str:
+        """SHA-256 of the .tflite file, lower-case hex."""
+        return bytes(self._model.digest).hex()
+
+    @property
+    def arena_bytes(self) -> int:
+        return int(self._model.arena_bytes)
+
+    @property
+    def input_bytes(self) -> int:
+        return sum(int(tensor.bytes) for tensor in self._inputs)
+
+    @property
+    def output_bytes(self) -> int:
+        return sum(int(tensor.bytes) for tensor in self._outputs)
+
+    @property
+    def operator_count(self) -> int:
+        return int(self._model.operator_count)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(
+            self._model.labels[i].decode("utf-8", errors="replace") for i in range(self._model.label_count)
+        )
+
+    def write_input(self, data: bytes) -> None:
+        """Set all inputs, in graph order; int8 bytes, already quantized. DeviceError (6) where the length differs."""
+        if len(data) != self.input_bytes:
+            raise DeviceError(f"'{self._name}' takes {self.input_bytes} input bytes, given {len(data)}")
+        offset = 0
+        for tensor in self._inputs:
+            ctypes.memmove(tensor.data, data[offset : offset + tensor.bytes], tensor.bytes)
+            offset += tensor.bytes
+
+    def read_output(self) -> bytes:
+        """All outputs, in graph order."""
+        return b"".join(ctypes.string_at(tensor.data, tensor.bytes) for tensor in self._outputs)
+
+    def infer(self, data: bytes) -> bytes:
+        """One inference: the bytes of all inputs to the bytes of all outputs."""
+        self.write_input(data)
+        self._require("infer", self._model.infer)
+        return self.read_output()
+
+    def step(self, index: int) -> None:
+        """Run one operator; in order from 0 after `write_input`."""
+        self._require(f"step {index}", lambda: self._model.step(index))
+
+    def tensor(self, index: int) -> bytes:
+        """Output bytes of operator `index`, valid right after its step."""
+        if not self._model.operators:
+            raise DeviceRefusedError(self._name, "tensor", "built without LW_WITH_OPERATOR_TABLE")
+        if not 0 <= index < self.operator_count:
+            raise DeviceRefusedError(self._name, f"tensor {index}", _STATUS[5])
+        operator = self._model.operators[index]
+        return ctypes.string_at(operator.data, operator.bytes)
+
+    def kind(self, index: int) -> str:
+        """TFLite's name of operator `index`."""
+        if not self._model.operators or not 0 <= index < self.operator_count:
+            raise DeviceRefusedError(self._name, f"kind {index}", _STATUS[5])
+        return str(self._model.operators[index].kind.decode("ascii", errors="replace"))
+
+    def self_test(self) -> None:
+        """Run the golden self-test; DeviceRefusedError (6) where it fails."""
+        self._require("self-test", self._model.self_test)
+
+    def _require(self, what: str, call: Callable[[], int]) -> None:
+        status = int(call())
+        if status:
+            raise DeviceRefusedError(self._name, what, _STATUS.get(status, f"status {status}"))

@@ -1,0 +1,111 @@
+"""Stage generate: a full-integer model becomes C sources, with the bench firmware of a board around them.
+
+A backend is a module of this package with `write_model(model, plan, *, host, golden) -> ModelPart`; it is found by its
+name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import leadwire
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, sha256_hex
+from leadwire.board import Board
+from leadwire.errors import BadInputError
+from leadwire.model.graph import Model
+
+from .firmware import FirmwarePart, firmware_for
+from .project import GoldenVector, ModelPart, manifest, write_project
+
+_NOTHING = FirmwarePart(files=(), sources=(), include_dirs=(), linker_script=None)
+
+
+def backends() -> tuple[str, ...]:
+    """Names of the backends, in alphabetical order."""
+    modules = (importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    return tuple(sorted(module.__name__.rpartition(".")[2] for module in modules if hasattr(module, "write_model")))
+
+
+def generate_project(
+    model: Model,
+    plan: MemoryPlan,
+    board: Board,
+    out: Path,
+    *,
+    backend: Backend = "aot",
+    self_test_input: bytes | None = None,
+    self_test_output: bytes | None = None,
+) -> FirmwareProject:
+    """Write the sources of `model` for `board` into the folder `out` and say what is there.
+
+    `self_test_input` and `self_test_output` are the bytes of all inputs and of all outputs in graph order that the
+    golden self-test compiles in; the expected output comes from the reference interpreter. Without them the self-test
+    of the firmware fails, because it has nothing to compare. A board whose engine is 'host' gets the model part alone,
+    with an entry for a shared library. The same arguments give the same bytes.
+
+    UnsupportedModelError (3) for a model that cannot run as full INT8, BadInputError (2) for arguments that do not
+    belong together and an `out` that cannot be written.
+    """
+    if plan.model_digest != model.digest:
+        raise BadInputError(
+            f"the memory plan belongs to model {plan.model_digest[:12]}, not to '{model.name}' {model.digest[:12]}",
+            hint="plan the memory of this model",
+        )
+    if backend not in backends():
+        raise BadInputError(f"backend '{backend}' does not exist", hint=f"use one of {', '.join(backends())}")
+    golden = _golden(model, self_test_input, self_test_output)
+    host = board.emulation is not None and board.emulation.engine == "host"
+    part: ModelPart = importlib.import_module(f"{__name__}.{backend}").write_model(
+        model, plan, host=host, golden=golden
+    )
+    firmware = _NOTHING if host else firmware_for(board)
+    files = dict(part.files) | dict(firmware.files)
+    defines = (("LW_WITH_OPERATOR_TABLE", "1"),)
+    sources = (*part.sources, *firmware.sources)
+    include_dirs = (*part.include_dirs, *firmware.include_dirs)
+    listing = manifest(
+        files,
+        {
+            "generator": f"leadwire {leadwire.__version__}",
+            "backend": backend,
+            "model": model.name,
+            "model_digest": model.digest,
+            "board": board.id,
+            "arena_bytes": plan.arena_bytes,
+            "sources": list(sources),
+            "include_dirs": list(include_dirs),
+            "linker_script": firmware.linker_script,
+            "defines": dict(defines),
+            "self_test": golden is not None,
+        },
+    )
+    write_project(out, files, listing)
+    return FirmwareProject(
+        root=out,
+        backend=backend,
+        board_id=board.id,
+        model_digest=model.digest,
+        plan_arena_bytes=plan.arena_bytes,
+        sources=sources,
+        model_sources=part.sources,
+        include_dirs=include_dirs,
+        linker_script=firmware.linker_script,
+        defines=defines,
+        digest=sha256_hex(listing),
+    )
+
+
+def _golden(model: Model, given: bytes | None, expected: bytes | None) -> GoldenVector | None:
+    if given is None and expected is None:
+        return None
+    for what, data, size in (("input", given, model.input_bytes), ("output", expected, model.output_bytes)):
+        if data is None or len(data) != size:
+            found = "is missing" if data is None else f"has {len(data)} bytes"
+            raise BadInputError(
+                f"the golden {what} of '{model.name}' {found}, the model's {what}s have {size}",
+                hint="give golden input and output of the same run of the reference interpreter",
+            )
+    assert given is not None and expected is not None
+    return GoldenVector(input=given, output=expected)

@@ -1,0 +1,65 @@
+"""The firmware around a model: the bench application, the board's port and its linker script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadwire.board import Board
+from leadwire.errors import BadInputError
+from leadwire.resources import FIRMWARE_TEMPLATES
+
+_TEXT = (".c", ".h", ".S", ".s")
+_SOURCES = (".c", ".S", ".s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwarePart:
+    """(path, contents) of every file, sorted; sources; include folders; the linker script, None where a port has none.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    sources: tuple[str, ...]
+    include_dirs: tuple[str, ...]
+    linker_script: str | None
+
+
+def firmware_for(board: Board) -> FirmwarePart:
+    """The firmware of a board; BadInputError (2) where its port does not exist."""
+    port = FIRMWARE_TEMPLATES / "ports" / board.port
+    if not board.port or Path(board.port).name != board.port or not port.is_dir():
+        raise BadInputError(
+            f"board '{board.id}' names the port '{board.port}', which does not exist",
+            hint=f"use a folder of {FIRMWARE_TEMPLATES / 'ports'}",
+        )
+    files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(port, "port")
+    linker_script = None
+    if (port / "linker.ld.j2").is_file():
+        linker_script = "port/linker.ld"
+        files[linker_script] = _render_linker_script(port, board)
+    return FirmwarePart(
+        files=tuple(sorted(files.items())),
+        sources=tuple(path for path in sorted(files) if path.endswith(_SOURCES)),
+        include_dirs=("app", "port"),
+        linker_script=linker_script,
+    )
+
+
+def _copied(folder: Path, name: str) -> dict[str, bytes]:
+    return {
+        f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in _TEXT and path.is_file()
+    }
+
+
+def _render_linker_script(port: Path, board: Board) -> bytes:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(port),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template("linker.ld.j2").render(board=board).encode("utf-8")
