@@ -1,0 +1,70 @@
+"""How figures are written: units beside every number, narrow spaces between thousands, 'n/a' where there is none."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup, escape
+
+from leadwire.artifacts import Interval, Statistic
+
+SPACE = "\u202f"
+MINUS = "\u2212"
+NONE = "n/a"
+
+
+def count(value: float | None) -> str:
+    """A whole number: 49 691."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{value:,.0f}".replace(",", SPACE).replace("-", MINUS)
+
+
+def size(value: float | None) -> str:
+    """Bytes: 33 920 B."""
+    return NONE if value is None else f"{count(value)}{SPACE}B"
+
+
+def decimal(value: float | None, digits: int = 1) -> str:
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{value:,.{digits}f}".replace(",", SPACE).replace("-", MINUS)
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A proportion as a percentage: 96.84 %."""
+    return NONE if value is None or not math.isfinite(value) else f"{decimal(100 * value, digits)}{SPACE}%"
+
+
+def points(value: float | None, digits: int = 2) -> str:
+    """A difference of proportions in percentage points, always signed: +0.11."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{100 * value:+.{digits}f}".replace("-", MINUS)
+
+
+def interval(value: Interval | None, digits: int = 2) -> str:
+    """Limits of an interval of a proportion in per cent: [95.91, 97.20]."""
+    return "" if value is None else f"[{decimal(100 * value.low, digits)}, {decimal(100 * value.high, digits)}]"
+
+
+def signed_interval(value: Interval | None, digits: int = 2) -> str:
+    return "" if value is None else f"[{points(value.low, digits)}, {points(value.high, digits)}]"
+
+
+def proportion(value: Statistic) -> Markup:
+    """'96.84 %' with its interval and counts below."""
+    counts = "" if value.denominator is None else f"{count(value.numerator)}/{count(value.denominator)}"
+    limits = interval(value.interval)
+    details = " · ".join(part for part in (limits, counts) if part)
+    return Markup('{}<span class="detail">{}</span>').format(percent(value.estimate), details)
+
+
+def digest(value: str) -> Markup:
+    """Hexadecimal digits in groups of eight that break nowhere else."""
+    groups = [value[start : start + 8] for start in range(0, len(value), 8)]
+    return Markup('<code class="digest">{}</code>').format(Markup("<wbr>").join(escape(group) for group in groups))
+
+
+def instructions(value: float | None) -> str:
+    return "not counted" if value is None else count(value)

@@ -1,0 +1,66 @@
+"""The page: sections rendered one by one into the frame, in one self-contained HTML document.
+
+Every value is escaped (autoescape); what a template may print unescaped are the drawings of `plots`, which escape for
+themselves. A content security policy in the page forbids scripts and every request, whatever the page might hold.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from leadwire.evidence.record import Evidence
+
+from . import numbers, plots
+from .sections import FOLDER, load_sections
+
+_FILTERS: tuple[Callable[..., Any], ...] = (
+    numbers.count,
+    numbers.size,
+    numbers.decimal,
+    numbers.percent,
+    numbers.points,
+    numbers.interval,
+    numbers.signed_interval,
+    numbers.proportion,
+    numbers.digest,
+    numbers.instructions,
+)
+
+
+def render_page(evidence: Evidence, signer: str) -> bytes:
+    """The report as UTF-8 HTML. `signer` is the fingerprint of the key that signs the bundle."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update({function.__name__: function for function in _FILTERS})
+    environment.globals["plot"] = _plots()
+    sections = [
+        (section, Markup(environment.get_template(section.file).render(_needed(evidence, signer, section.needs))))
+        for section in load_sections()
+    ]
+    page = environment.get_template("page.html.j2").render(evidence=evidence, signer=signer, sections=sections)
+    return page.encode("utf-8", "xmlcharrefreplace")
+
+
+def _needed(evidence: Evidence, signer: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """What a section named in its header, and nothing else."""
+    return {name: signer if name == "signer" else getattr(evidence, name) for name in names}
+
+
+def _plots() -> SimpleNamespace:
+    modules = (
+        importlib.import_module(f"{plots.__name__}.{info.name}") for info in pkgutil.iter_modules(plots.__path__)
+    )
+    return SimpleNamespace(**{module.__name__.rpartition(".")[2]: module.draw for module in modules})

@@ -1,0 +1,45 @@
+"""Loss of accuracy in each recording: an average that hides one harmed patient is no comfort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from leadwire.artifacts import RecordResult
+from leadwire.report.numbers import percent, points
+from leadwire.report.svg import element, figure, line, marker, text, ticks
+
+_LEFT, _PANEL, _HEIGHT, _TOP = 64, 690, 190, 20
+
+
+def draw(records: Sequence[RecordResult]) -> Markup:
+    """Recordings in the order of their numbers; up is a loss of the device against float, in percentage points."""
+    losses = [item.float_accuracy - item.device_accuracy for item in records]
+    scale = ticks(100 * min([-0.005, *losses]), 100 * max([0.005, *losses]), 5)
+    low, span = scale[0], scale[-1] - scale[0]
+    step, bottom = _PANEL / max(1, len(records)), _TOP + _HEIGHT
+
+    def up(value: float) -> float:
+        return bottom - (100 * value - low) / span * _HEIGHT
+
+    parts = []
+    for tick in scale:
+        parts.append(line(_LEFT, up(tick / 100), _LEFT + _PANEL, up(tick / 100), "grid zero" if tick == 0 else "grid"))
+        parts.append(text(_LEFT - 8, up(tick / 100) + 4, points(tick / 100, 1), "faint", anchor="end"))
+    for number, (item, loss) in enumerate(zip(records, losses, strict=True)):
+        x = _LEFT + (number + 0.5) * step
+        tooltip = (
+            f"recording {item.record}, patient {item.patient}, {item.beats} beats: "
+            f"float {percent(item.float_accuracy)}, device {percent(item.device_accuracy)}"
+        )
+        parts.append(line(x, up(0), x, up(loss), "stem"))
+        parts.append(marker("circle", x, up(loss), 3.6, "mark fail" if loss > 0 else "mark runtime-2", tooltip))
+        if step >= 11:
+            place = f"translate({x + 3:.2f} {bottom + 10}) rotate(-90)"
+            parts.append(element("text", item.record[:8], class_="tiny faint", text_anchor="end", transform=place))
+    worst = max(zip(losses, records, strict=True), key=lambda pair: pair[0], default=None)
+    said = (
+        f"The largest loss is {points(worst[0])} points in recording {worst[1].record}." if worst else "No recordings."
+    )
+    return figure(_LEFT + _PANEL + 10, bottom + 46, "Loss of accuracy by recording", said, *parts)

@@ -1,0 +1,56 @@
+"""ECG strip of one beat on ECG paper, true to scale in print: 1 mm squares, 5 mm bold.
+
+Paper speed 50 mm/s and gain 20 mm/mV where that fits, else the usual 25 mm/s and 10 mm/mV; the scale is written below.
+Values beyond the paper are cut at its edge.
+"""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from leadwire.artifacts import ChangedDecision
+from leadwire.report.numbers import SPACE, decimal
+from leadwire.report.svg import element, figure, line, polyline, rect, text
+
+_WIDEST_MM, _TALLEST_MM = 88.0, 62.0
+
+
+def draw(beat: ChangedDecision) -> Markup:
+    """The beat is in the middle of its strip, marked by a small triangle."""
+    finite = [value for value in beat.strip_mv if math.isfinite(value)] or [0.0]
+    seconds = len(beat.strip_mv) / beat.strip_hz if beat.strip_hz > 0 else 0.0
+    top = math.ceil(max(*finite, 0.5) * 2 + 0.3) / 2
+    low = math.floor(min(*finite, -0.5) * 2 - 0.3) / 2
+    speed, gain = (50, 20) if seconds * 50 <= _WIDEST_MM and (top - low) * 20 <= _TALLEST_MM else (25, 10)
+    shown = min(seconds, _WIDEST_MM / speed)
+    top, low = min(top, low + _TALLEST_MM / gain), max(low, top - _TALLEST_MM / gain)
+    width, height = max(5.0, math.ceil(shown * speed / 5) * 5), (top - low) * gain
+    skip = (seconds - shown) / 2
+
+    points = [
+        (2 + (index / beat.strip_hz - skip) * speed, 6 + (top - min(top, max(low, value))) * gain)
+        for index, value in enumerate(beat.strip_mv)
+        if 0 <= index / beat.strip_hz - skip <= shown
+    ]
+    title = f"ECG of record {beat.record} at {decimal(beat.time_s, 2)} s"
+    return figure(
+        width + 4,
+        height + 13,
+        title,
+        f"Reference {beat.reference}, float {beat.float_class}, INT8 {beat.int8_class}.",
+        rect(2, 6, width, height, "paper"),
+        *_grid(width, height),
+        polyline(points, "trace"),
+        element("path", d=f"M{2 + shown * speed / 2:.2f} 5.4l-1.3 -2.6h2.6z", class_="beat"),
+        text(2, height + 11, f"{speed}{SPACE}mm/s   {gain}{SPACE}mm/mV", "scale"),
+        class_="strip",
+        unit="mm",
+    )
+
+
+def _grid(width: float, height: float) -> list[Markup]:
+    across = [line(2 + x, 6, 2 + x, 6 + height, "mm5" if x % 5 == 0 else "mm1") for x in range(round(width) + 1)]
+    down = [line(2, 6 + y, 2 + width, 6 + y, "mm5" if y % 5 == 0 else "mm1") for y in range(round(height) + 1)]
+    return [*sorted(across + down, key=lambda item: "mm5" in item)]
