@@ -92,7 +92,7 @@ class HostDeviceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRule:
-    """No record of at least `minimum_beats` beats may lose this much accuracy or more."""
+    """No record of at least `minimum_beats` beats may lose more accuracy than this, interval or not."""
 
     max_accuracy_loss: Share
     minimum_beats: Annotated[int, Field(ge=1, le=10**9)] = 100

@@ -60,7 +60,11 @@ def test_impossible_counts_are_refused(successes: int, n: int) -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 95.0, math.nan])
 def test_a_level_outside_0_1_is_refused(level: float) -> None:
-    for call in (lambda: wilson(1, 2, level), lambda: clopper_pearson(1, 2, level), lambda: tango(table(1, 1, 1, 1), level)):
+    for call in (
+        lambda: wilson(1, 2, level),
+        lambda: clopper_pearson(1, 2, level),
+        lambda: tango(table(1, 1, 1, 1), level),
+    ):
         with pytest.raises(ValueError, match="level"):
             call()
 
@@ -71,10 +75,16 @@ def test_a_level_outside_0_1_is_refused(level: float) -> None:
 @pytest.mark.parametrize(
     ("counts", "level", "low", "high", "digits"),
     [
-        ((59, 6, 16, 80), 0.95, -0.1240, -0.0054, 4),  # Cavo et al. 2012, airway hyper-responsiveness (contingencytables)
+        (
+            (59, 6, 16, 80),
+            0.95,
+            -0.1240,
+            -0.0054,
+            4,
+        ),  # Cavo et al. 2012, airway hyper-responsiveness (contingencytables)
         ((1, 1, 7, 12), 0.95, -0.517, -0.026, 3),  # Bentur et al. 2009 (contingencytables)
         ((0, 3, 0, 0), 0.95, -0.1230, 1.0, 4),
-        # PropCIs' scoreci.mp(b=25, c=28, n=618) gives [-0.0148, 0.0247]: it estimates (c - b) / n, so it is ours swapped
+        # PropCIs' scoreci.mp(b=25, c=28, n=618) gives [-0.0148, 0.0247]: it estimates (c - b) / n, ours swapped
         ((565, 28, 25, 0), 0.90, -0.0148, 0.0247, 4),
         ((565, 25, 28, 0), 0.90, -0.0247, 0.0148, 4),
         ((100, 40, 20, 0), 0.95, 0.030865, 0.218064, 6),
@@ -233,7 +243,9 @@ def test_bca_agrees_with_scipy_on_other_draws() -> None:
 
 
 def test_the_interval_names_how_it_was_made() -> None:
-    interval = bootstrap_interval(patients_with_losses(9), ratio_loss, Bootstrap(resamples=1000, seed=7, method="bca"), 0.9)
+    interval = bootstrap_interval(
+        patients_with_losses(9), ratio_loss, Bootstrap(resamples=1000, seed=7, method="bca"), 0.9
+    )
     assert interval is not None
     assert interval.method == "patient bootstrap BCa, B=1000, seed 7"
     assert interval.level == 0.9
@@ -248,7 +260,9 @@ def test_patients_that_are_all_alike_give_no_width(method: str) -> None:
 
 
 def test_one_patient_says_nothing_of_others() -> None:
-    assert bootstrap_interval(patients_with_losses(1), ratio_loss, Bootstrap(resamples=1000, seed=1, method="bca")) is None
+    assert (
+        bootstrap_interval(patients_with_losses(1), ratio_loss, Bootstrap(resamples=1000, seed=1, method="bca")) is None
+    )
 
 
 def test_a_class_in_too_few_patients_has_no_interval() -> None:
