@@ -124,7 +124,7 @@ def load_protocol(reference: str | Path) -> Protocol:
 
     Raises FileMissingError, or ConfigError with all mistakes of the file.
     """
-    path = _path(reference)
+    path = protocol_path(reference)
     table = read_toml(path, "protocol")
     digest = sha256_hex(path.read_bytes())
     mistakes = list(_contradictions(table))
@@ -144,7 +144,7 @@ def builtin_protocols() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (resources.VALIDATION / "protocols").glob("*.toml")))
 
 
-def _path(reference: str | Path) -> Path:
+def protocol_path(reference: str | Path) -> Path:
     if isinstance(reference, Path) or reference.endswith(".toml"):
         return Path(reference)
     path = resources.VALIDATION / "protocols" / f"{reference}.toml"

@@ -122,7 +122,7 @@ def read_source(reference: str | Path) -> DatasetSource:
 
     Raises FileMissingError, ConfigError with all mistakes of the file, or LeakError where a patient is in two splits.
     """
-    path = _path(reference)
+    path = dataset_path(reference)
     table = read_toml(path, "dataset file")
     kind = _KINDS.get(str(table.get("kind", "")))
     if kind is None:
@@ -147,7 +147,7 @@ def split_names(source: DatasetSource) -> tuple[str, ...]:
     return tuple(source.splits)
 
 
-def _path(reference: str | Path) -> Path:
+def dataset_path(reference: str | Path) -> Path:
     text = str(reference)
     if text.endswith(".toml"):
         return Path(reference)
