@@ -8,6 +8,7 @@ was lost starts its sample again; `profile` and `tensor` send their input again.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,9 +136,11 @@ class DeviceClient:
 
     # ------------------------------------------------------------------------------------------ identity
 
-    def describe(self) -> DeviceInfo:
-        """What the device says of itself, asked anew each time."""
-        answer = self._link.request("describe", Describe(sequence=self._link.next_sequence()))
+    def describe(self, *, boot_timeout_s: float = 0.0) -> DeviceInfo:
+        """What the device says of itself, asked anew each time; a device that may still be in its self-test at start is
+        given `boot_timeout_s` to answer."""
+        attempts = max(self.attempts, math.ceil(boot_timeout_s / self.timeout_s))
+        answer = self._link.request("describe", Describe(sequence=self._link.next_sequence()), attempts=attempts)
         self._boot_status = answer.boot
         self._info = DeviceInfo(
             firmware_version=answer.firmware,
@@ -155,10 +158,10 @@ class DeviceClient:
         )
         return self._info
 
-    def expect(self, image: FirmwareImage) -> DeviceInfo:
+    def expect(self, image: FirmwareImage, *, boot_timeout_s: float = 60.0) -> DeviceInfo:
         """`describe`; WrongDeviceError unless board, model and build are those of `image`, DeviceRefusedError where
         the device failed its self-test at start."""
-        info = self.describe()
+        info = self.describe(boot_timeout_s=boot_timeout_s)
         for what, found, expected in (
             ("board", info.board_id, image.board_id),
             ("model", info.model_digest, image.model_digest),
