@@ -49,7 +49,7 @@ class LayerError:
     """Quantization error of one operator's output over the calibration set.
 
     `sqnr_db` is 10 log10(signal power / error power) of INT8 against float; `saturated_fraction` is the share of
-    output values at -128 or 127.
+    output values at -128 or 127 whose float value lies more than half a step beyond that end of the range.
     """
 
     operator_index: int
@@ -172,10 +172,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackBound:
-    """Worst case from -fstack-usage and the call graph of the ELF; `path` is the deepest call chain."""
+    """Worst case from the compiler's frame sizes and the call graph of the ELF; `path` is the deepest call chain.
+
+    `notes` says what the analysis could not follow (recursion, unknown indirect calls): with one, it is no bound.
+    """
 
     bytes: int
     path: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

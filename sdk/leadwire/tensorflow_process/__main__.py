@@ -75,7 +75,8 @@ class _Worker:
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
             model.input,
         )
-        single = keras.Model(fixed, model(fixed), name=model.name)
+        single = keras.models.clone_model(model, input_tensors=fixed)
+        single.set_weights(model.get_weights())
         self._convert(lambda: self.tf.lite.TFLiteConverter.from_keras_model(single))
 
     def _saved_model(self) -> None:

@@ -1,0 +1,261 @@
+"""The one door to host interpreters: what a model answers on this machine, byte by byte.
+
+Three runtimes. 'tflm' is TensorFlow Lite Micro's own interpreter (PyPI `tflite-micro`): its arithmetic is the law for
+the device. 'tflite' is LiteRT, TensorFlow Lite for desktops, with its reference kernels or with XNNPACK. 'float' is the
+Keras model before quantization (see `tensorflow_process`), or LiteRT for a float .tflite.
+
+Where the two INT8 runtimes differ, with TF 2.21, LiteRT 2.3 and tflite-micro 0.dev20261023: only in FULLY_CONNECTED,
+per-tensor and per-channel alike, because TFLM requantizes with two roundings (SaturatingRoundingDoublingHighMul, then
+RoundingDivideByPOT) and LiteRT with one. One layer moves by at most 1 LSB, on about 1 in 100 to 500 values (per-channel
+5 of 1,280; ad_fcae 8 of 5,120); a chain of ten such layers by up to 14. All other operators of the models measured gave
+equal bytes. XNNPACK differs further.
+
+Rows: int8 [n, input_bytes] holds all inputs of a sample one after the other in the model's order, as `infer` takes them
+over the link; answers are int8 [n, output_bytes].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire import tensorflow_process
+from leadwire.errors import BadInputError, DatasetError, UnsupportedModelError
+from leadwire.model.graph import Model
+from leadwire.model.tensor import Tensor, TensorType
+from leadwire.model.tflite import read_tflite
+
+Rows = npt.NDArray[np.int8]
+Runtime = Literal["tflm", "tflite"]
+Progress = Callable[[int, int], None]
+
+KNOWN_DIFFERENCES: Final = {
+    "FULLY_CONNECTED": "TFLite Micro requantizes FULLY_CONNECTED with two roundings, desktop TFLite with one",
+}
+"""Operator kind to cause, for the differences between 'tflm' and 'tflite' that are understood."""
+
+_TFLM_ARENA_TRIES: Final = 3
+
+
+def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt.NDArray[np.int8]:
+    """`values` as INT8 of `tensor`: clamp(round(value / scale) + zero_point), halves away from zero, in float32.
+
+    This is TFLite's QUANTIZE (AffineQuantize, kernels/internal/reference/quantize.h: TfLiteRound of the float32
+    quotient). Any shape; DatasetError for NaN or infinity.
+    """
+    if tensor.quantization is None or tensor.dtype is not TensorType.INT8:
+        raise UnsupportedModelError(f"tensor '{tensor.name}'", f"is {tensor.dtype} without an INT8 scale",
+                                    hint="quantize the model first: leadwire quantize")
+    if not np.isfinite(values).all():
+        raise DatasetError(tensor.name, "values hold NaN or infinity", hint="clean the recordings they come from")
+    quotient = np.abs(values.astype(np.float32) / np.float32(tensor.quantization.scale))
+    whole = np.floor(quotient)
+    rounded = np.copysign(whole + (quotient - whole >= np.float32(0.5)), values)
+    clamped: Rows = np.clip(rounded + tensor.quantization.zero_point, -128, 127).astype(np.int8)
+    return clamped
+
+
+def dequantize_array(raw: npt.NDArray[np.int8], tensor: Tensor) -> npt.NDArray[np.float64]:
+    """real = scale * (quantized - zero_point), in float64 from the file's float32 scale; the shape stays."""
+    if tensor.quantization is None:
+        raise UnsupportedModelError(f"tensor '{tensor.name}'", "has no scale")
+    difference = raw.astype(np.float64) - tensor.quantization.zero_point
+    return tensor.quantization.scale * difference
+
+
+def match_inputs(
+    model: Model, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str]
+) -> tuple[npt.NDArray[np.float32], ...]:
+    """`inputs` in the model's order: by name, or the only one for the only one. BadInputError where none fits.
+
+    The order in a .tflite file need not be the order of the Keras model.
+    """
+    tensors = model.input_tensors
+    given = dict(zip(names, inputs, strict=True))
+    if len(tensors) == 1 and len(given) == 1:
+        given = {tensors[0].name: next(iter(given.values()))}
+    if {tensor.name for tensor in tensors} != set(given):
+        wanted = ", ".join(f"'{tensor.name}'" for tensor in tensors)
+        raise BadInputError(f"model '{model.name}' has inputs {wanted}, the dataset {', '.join(map(repr, given))}",
+                            hint="name the model's inputs as the dataset's")
+    ordered = tuple(given[tensor.name] for tensor in tensors)
+    for tensor, values in zip(tensors, ordered, strict=True):
+        if values[0].size != tensor.elements:
+            raise BadInputError(
+                f"input '{tensor.name}' of model '{model.name}' has shape {list(tensor.shape)}, "
+                f"a sample of the dataset {list(values.shape[1:])}",
+                hint="use the front end the model was trained with",
+            )
+    return ordered
+
+
+def quantize_inputs(model: Model, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str]) -> Rows:
+    """Float inputs [n, ...] of a dataset as rows, int8 [n, input_bytes]."""
+    ordered = match_inputs(model, inputs, names)
+    parts = [
+        quantize_array(values, tensor).reshape(len(values), -1)
+        for values, tensor in zip(ordered, model.input_tensors, strict=True)
+    ]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def dequantize_outputs(model: Model, raw: Rows) -> npt.NDArray[np.float64]:
+    """Output rows int8 [n, output_bytes] as real values of the same shape."""
+    edges = np.cumsum([tensor.size_bytes for tensor in model.output_tensors])[:-1]
+    parts = np.split(raw, edges, axis=1)
+    return np.concatenate(
+        [dequantize_array(part, tensor) for part, tensor in zip(parts, model.output_tensors, strict=True)], axis=1
+    )
+
+
+def run_tflm(path: Path, rows: Rows, *, progress: Progress | None = None) -> Rows:
+    """Answers of TFLite Micro, the arithmetic of the device. UnsupportedModelError where it has no such operator."""
+    return _run(_Tflm(path), rows, progress)
+
+
+def run_tflite(
+    path: Path, rows: Rows, *, kernels: Literal["reference", "xnnpack"] = "reference", progress: Progress | None = None
+) -> Rows:
+    """Answers of desktop TFLite (LiteRT), with its reference kernels or with XNNPACK."""
+    return _run(_LiteRt(path, kernels=kernels), rows, progress)
+
+
+def run_float(
+    source: Path, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str], *, timeout_s: float = 900.0
+) -> npt.NDArray[np.float64]:
+    """Outputs [n, classes] of the float model: .keras, .h5, a SavedModel folder or a float .tflite."""
+    if source.suffix != ".tflite":
+        return tensorflow_process.predict(source, dict(zip(names, inputs, strict=True)), timeout_s=timeout_s)
+    runtime = _LiteRt(source)
+    ordered = match_inputs(runtime.model, inputs, names)
+    outputs = [np.concatenate([out.ravel() for out in runtime.invoke(sample)]) for sample in zip(*ordered, strict=True)]
+    return np.asarray(outputs, dtype=np.float64)
+
+
+def tensors_of(path: Path, row: Rows, *, runtime: Runtime = "tflm") -> tuple[bytes, ...]:
+    """The bytes of every operator's first output, in execution order, for one row: where two runtimes part."""
+    return next(iter(operator_outputs(path, row.reshape(1, -1), runtime=runtime)))[1]
+
+
+def operator_outputs(path: Path, rows: Rows, *, runtime: Runtime = "tflm") -> Iterator[tuple[Rows, tuple[bytes, ...]]]:
+    """(output row, bytes of every operator's first output) for each row."""
+    engine: _Tflm | _LiteRt = _Tflm(path, keep_all=True) if runtime == "tflm" else _LiteRt(path, keep_all=True)
+    _check_rows(engine.model, rows)
+    for row in rows:
+        outputs = engine.invoke(_split(engine.model, row))
+        yield _join(outputs), tuple(engine.tensor(op.outputs[0]).tobytes() for op in engine.model.operators)
+
+
+def float_operator_outputs(
+    path: Path, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str]
+) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
+    """Every operator's first output of a float .tflite, flat, for each sample of a dataset."""
+    engine = _LiteRt(path, keep_all=True)
+    for sample in zip(*match_inputs(engine.model, inputs, names), strict=True):
+        engine.invoke(sample)
+        yield tuple(engine.tensor(op.outputs[0]).astype(np.float32).ravel() for op in engine.model.operators)
+
+
+# ---------------------------------------------------------------------------------------------- runtimes
+
+
+class _LiteRt:
+    """A model in LiteRT's interpreter, one thread."""
+
+    def __init__(self, path: Path, *, kernels: str = "reference", keep_all: bool = False) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self.model = read_tflite(path)
+        resolver = OpResolverType.BUILTIN_REF if kernels == "reference" else OpResolverType.BUILTIN
+        try:
+            self._interpreter = Interpreter(
+                model_content=path.read_bytes(), experimental_op_resolver_type=resolver,
+                experimental_preserve_all_tensors=keep_all, num_threads=1,
+            )  # fmt: skip
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise _refused(self.model, "TFLite", error) from error
+
+    def invoke(self, inputs: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        for index, values in zip(self.model.inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, values.reshape(self.model.tensors[index].shape))
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self.model.outputs]
+
+    def tensor(self, index: int) -> npt.NDArray[Any]:
+        values: npt.NDArray[Any] = self._interpreter.get_tensor(index)
+        return values
+
+
+class _Tflm:
+    """A model in TFLite Micro's interpreter. Its arena is sized by trying (temporary allocations are not reported)."""
+
+    def __init__(self, path: Path, *, keep_all: bool = False) -> None:
+        try:
+            from tflite_micro.python.tflite_micro import runtime
+        except ImportError as error:
+            raise BadInputError(
+                "the package 'tflite-micro' is not installed: there is no witness for the device's bytes",
+                hint="use a platform it has wheels for (Linux x86-64 with CPython 3.10 to 3.13)",
+            ) from error
+        self.model = read_tflite(path)
+        config = runtime.InterpreterConfig
+        arena = 64 * 1024 + 4 * sum(t.size_bytes for t in self.model.tensors if not t.is_constant)
+        for attempt in range(_TFLM_ARENA_TRIES):
+            try:
+                self._interpreter = runtime.Interpreter.from_bytes(
+                    path.read_bytes(), arena_size=arena << (2 * attempt),
+                    intrepreter_config=config.kPreserveAllTensors if keep_all else config.kAllocationRecording,
+                )  # fmt: skip
+                return
+            except RuntimeError as error:
+                refusal = _refused(self.model, "TFLite Micro", error)
+        raise refusal
+
+    def invoke(self, inputs: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        for position, (index, values) in enumerate(zip(self.model.inputs, inputs, strict=True)):
+            self._interpreter.set_input(values.reshape(self.model.tensors[index].shape), position)
+        self._interpreter.invoke()
+        return [self._interpreter.get_output(position) for position in range(len(self.model.outputs))]
+
+    def tensor(self, index: int) -> npt.NDArray[Any]:
+        values: npt.NDArray[Any] = self._interpreter.GetTensor(index, 0)["tensor_data"]
+        return values
+
+
+def _refused(model: Model, runtime: str, error: Exception) -> UnsupportedModelError:
+    reason = " ".join(str(error).split())[:300]
+    return UnsupportedModelError(f"model '{model.name}'", f"{runtime} cannot prepare it: {reason}",
+                                 hint="see docs/SUPPORTED_OPS.md")
+
+
+def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows:
+    _check_rows(engine.model, rows)
+    answers = np.empty((len(rows), engine.model.output_bytes), dtype=np.int8)
+    for index, row in enumerate(rows):
+        answers[index] = _join(engine.invoke(_split(engine.model, row)))
+        if progress is not None:
+            progress(index + 1, len(rows))
+    return answers
+
+
+def _check_rows(model: Model, rows: Rows) -> None:
+    wrong = [t for t in (*model.input_tensors, *model.output_tensors) if t.dtype is not TensorType.INT8]
+    if wrong:
+        raise UnsupportedModelError(f"tensor '{wrong[0].name}' of '{model.name}'", f"is {wrong[0].dtype}, not INT8",
+                                    hint="quantize the model first: leadwire quantize")
+    if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != model.input_bytes:
+        raise BadInputError(f"rows for model '{model.name}' must be int8 [n, {model.input_bytes}], "
+                            f"found {rows.dtype} {list(rows.shape)}")
+
+
+def _split(model: Model, row: Rows) -> list[npt.NDArray[np.int8]]:
+    return np.split(row, np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1])
+
+
+def _join(outputs: Sequence[npt.NDArray[Any]]) -> Rows:
+    return np.concatenate([np.asarray(out, dtype=np.int8).ravel() for out in outputs])
