@@ -69,7 +69,10 @@ class Emulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """`port` names a folder of firmware_templates/ports, `flash_tool` a module of leadwire.flash."""
+    """`port` names a folder of firmware_templates/ports, `flash_tool` a module of leadwire.flash.
+
+    `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator.
+    """
 
     id: str
     name: str
@@ -81,6 +84,7 @@ class Board:
     flash_tool: str
     memory: tuple[MemoryRegion, ...]
     budget: Budget
+    crystal_hz: int = 0
     link: LinkSettings = LinkSettings()
     emulation: Emulation | None = None
     source: str = ""

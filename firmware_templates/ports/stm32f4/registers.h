@@ -1,0 +1,80 @@
+/* registers.h: the registers this port touches. ST RM0090 rev 19 (peripherals), ST PM0214 rev 10 and Arm DDI 0403E
+ * (core). */
+#ifndef LW_STM32F4_REGISTERS_H
+#define LW_STM32F4_REGISTERS_H
+
+#include <stdint.h>
+
+#define LW_REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+
+/* Reset and clock control, RM0090 section 7.3 */
+#define RCC_CR LW_REGISTER(0x40023800u)
+#define RCC_PLLCFGR LW_REGISTER(0x40023804u)
+#define RCC_CFGR LW_REGISTER(0x40023808u)
+#define RCC_AHB1ENR LW_REGISTER(0x40023830u)
+#define RCC_APB1ENR LW_REGISTER(0x40023840u)
+#define RCC_APB2ENR LW_REGISTER(0x40023844u)
+#define RCC_CR_HSEON (1u << 16)
+#define RCC_CR_HSERDY (1u << 17)
+#define RCC_CR_PLLON (1u << 24)
+#define RCC_CR_PLLRDY (1u << 25)
+#define RCC_PLLCFGR_HSE (1u << 22)
+#define RCC_CFGR_SWS_PLL (2u << 2)
+#define RCC_AHB1ENR_GPIOA (1u << 0)
+#define RCC_APB1ENR_TIM2 (1u << 0)
+#define RCC_APB1ENR_PWR (1u << 28)
+#define RCC_APB2ENR_USART1 (1u << 4)
+
+/* Power and flash, RM0090 sections 5.4.1 and 3.9.1 */
+#define PWR_CR LW_REGISTER(0x40007000u)
+#define PWR_CR_VOS (1u << 14)
+#define FLASH_ACR LW_REGISTER(0x40023c00u)
+#define FLASH_ACR_PREFETCH (1u << 8)
+#define FLASH_ACR_ICACHE (1u << 9)
+#define FLASH_ACR_DCACHE (1u << 10)
+
+/* Port A, RM0090 section 8.4: PA9 is TX and PA10 is RX of USART1 as alternate function 7 (DS8626 table 9) */
+#define GPIOA_MODER LW_REGISTER(0x40020000u)
+#define GPIOA_PUPDR LW_REGISTER(0x4002000cu)
+#define GPIOA_AFRH LW_REGISTER(0x40020024u)
+
+/* USART1, RM0090 section 30.6 */
+#define USART1_SR LW_REGISTER(0x40011000u)
+#define USART1_DR LW_REGISTER(0x40011004u)
+#define USART1_BRR LW_REGISTER(0x40011008u)
+#define USART1_CR1 LW_REGISTER(0x4001100cu)
+#define USART_SR_RXNE (1u << 5)
+#define USART_SR_TC (1u << 6)
+#define USART_SR_TXE (1u << 7)
+#define USART_CR1_RE (1u << 2)
+#define USART_CR1_TE (1u << 3)
+#define USART_CR1_RXNEIE (1u << 5)
+#define USART_CR1_UE (1u << 13)
+
+/* TIM2, a 32-bit timer, RM0090 section 18.4 */
+#define TIM2_CR1 LW_REGISTER(0x40000000u)
+#define TIM2_EGR LW_REGISTER(0x40000014u)
+#define TIM2_CNT LW_REGISTER(0x40000024u)
+#define TIM2_PSC LW_REGISTER(0x40000028u)
+#define TIM2_ARR LW_REGISTER(0x4000002cu)
+
+/* Core: interrupt controller, system control block, debug, data watchpoint and trace, DDI 0403E B3.2, B3.4, C1.6, C1.8 */
+#define NVIC_ISER1 LW_REGISTER(0xe000e104u)
+#define SCB_VTOR LW_REGISTER(0xe000ed08u)
+#define SCB_AIRCR LW_REGISTER(0xe000ed0cu)
+#define SCB_CPACR LW_REGISTER(0xe000ed88u)
+#define DEMCR LW_REGISTER(0xe000edfcu)
+#define DWT_CTRL LW_REGISTER(0xe0001000u)
+#define DWT_CYCCNT LW_REGISTER(0xe0001004u)
+#define SCB_AIRCR_RESET 0x05fa0004u /* VECTKEY, SYSRESETREQ */
+#define SCB_CPACR_FPU (15u << 20)   /* full access to CP10 and CP11 */
+#define DEMCR_TRCENA (1u << 24)
+#define DWT_CTRL_CYCCNTENA (1u << 0)
+
+#define USART1_IRQ 37u /* position in the vector table, RM0090 table 62 */
+#define IRQ_COUNT 82u
+
+#define UNIQUE_ID_ADDRESS 0x1fff7a10u /* 96 bits, RM0090 section 39.1 */
+#define UNIQUE_ID_WORDS 3u
+
+#endif /* LW_STM32F4_REGISTERS_H */

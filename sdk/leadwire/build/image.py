@@ -1,0 +1,170 @@
+"""From a generated project to a linked image, or to a shared library for this computer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from leadwire.artifacts import FirmwareImage, FirmwareProject, Section, StackBound, sha256_hex
+from leadwire.board import Board
+from leadwire.build.cores import CORES
+from leadwire.build.elf import STACK_SECTION, model_share, read_elf
+from leadwire.build.stack import stack_bound, usage_frames
+from leadwire.build.toolchain import CODE, WARNINGS, Toolchain, ToolchainName, find_toolchain, run
+from leadwire.errors import BuildError
+
+_HOST_LIBRARY = {"win32": "model.dll", "darwin": "libmodel.dylib"}
+
+
+def build_image(project: FirmwareProject, board: Board, *, toolchain: ToolchainName = "zig",
+                out: Path) -> FirmwareImage:
+    """Compiles and links the project for the board into `out`/firmware.elf (board host: a shared library).
+
+    The same project, board and toolchain version give the same bytes, whatever the folders. Raises BuildError when the
+    toolchain is missing, a source does not compile without warnings, the image does not link, or the stack bound is
+    larger than the stack that the linker script reserves.
+    """
+    if project.board_id != board.id:
+        raise BuildError(f"the project was generated for board '{project.board_id}', not for '{board.id}'",
+                         hint="generate it again for this board")
+    if board.core == "host":
+        return _host_image(project, board, build_host_library(project, out))
+    core = CORES[board.core]
+    tools = find_toolchain(toolchain)
+    if project.linker_script is None:
+        raise BuildError(f"the project has no linker script for '{board.id}'", hint="generate it again")
+    flags = (*tools.compile_flags(core), *_defines(project, board), *_includes(project))
+    build_id = _build_id(project, board, tools.version, flags)
+    identity = "-DLW_BUILD_ID=" + ",".join(f"0x{byte:02x}" for byte in bytes.fromhex(build_id))
+    elf = out / "firmware.elf"
+    with TemporaryDirectory(prefix="leadwire-") as scratch:
+        folder = Path(scratch)
+        objects = _compile(tools, (*flags, identity), project, project.sources, folder)
+        linked = folder / "firmware.elf"
+        script = (project.root / project.linker_script).resolve()
+        tools.link(core, str(script), [Path(objects[source].name) for source in project.sources], folder, linked)
+        image = read_elf(linked)
+        share = model_share(image, [objects[source] for source in project.model_sources])
+        stack = stack_bound(image, core, share, usage_frames(sorted(folder.glob("*.su"))))
+        reserve = image.section(STACK_SECTION)
+        if reserve is not None and stack.bytes > reserve.size_bytes:
+            raise BuildError(f"the stack may grow to {stack.bytes} B of {reserve.size_bytes} B reserved",
+                             " -> ".join(stack.path), hint="raise lw_stack_size in the port's linker.ld.j2")
+        data = linked.read_bytes()
+    _write(elf, data)
+    return FirmwareImage(
+        elf=elf,
+        digest=sha256_hex(data),
+        project_digest=project.digest,
+        model_digest=project.model_digest,
+        board_id=board.id,
+        backend=project.backend,
+        toolchain=tools.version,
+        build_id=build_id,
+        sections=image.listed(),
+        text_bytes=image.size_of("text"),
+        rodata_bytes=image.size_of("rodata"),
+        data_bytes=image.size_of("data"),
+        bss_bytes=image.size_of("bss"),
+        model_flash_bytes=share.flash_bytes,
+        model_ram_bytes=share.ram_bytes,
+        stack=stack,
+    )
+
+
+def build_host_library(project: FirmwareProject, out: Path) -> Path:
+    """The model and runtime sources as a native shared library in `out`, by the pinned Zig toolchain."""
+    tools = find_toolchain("zig")
+    flags = (*CODE, *WARNINGS, "-mcpu=baseline", "-fPIC", "-fno-sanitize=all", *_project_defines(project),
+             *_includes(project))
+    library = out / _HOST_LIBRARY.get(sys.platform, "libmodel.so")
+    with TemporaryDirectory(prefix="leadwire-") as scratch:
+        folder = Path(scratch)
+        objects = _compile(tools, flags, project, project.model_sources, folder)
+        linked = folder / library.name
+        run([*tools.command, "-mcpu=baseline", "-shared", "-g0", "-s", *(o.name for o in objects.values()),
+             "-o", linked.name], folder, "the model does not link as a shared library")
+        data = linked.read_bytes()
+    _write(library, data)
+    return library
+
+
+def _host_image(project: FirmwareProject, board: Board, library: Path) -> FirmwareImage:
+    data = library.read_bytes()
+    sections: tuple[Section, ...] = ()
+    sizes = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
+    if data.startswith(b"\x7fELF"):
+        image = read_elf(library)
+        sections, sizes = image.listed(), {kind: image.size_of(kind) for kind in sizes}
+    tools = find_toolchain("zig")
+    return FirmwareImage(
+        elf=library,
+        digest=sha256_hex(data),
+        project_digest=project.digest,
+        model_digest=project.model_digest,
+        board_id=board.id,
+        backend=project.backend,
+        toolchain=tools.version,
+        build_id=_build_id(project, board, tools.version, ()),
+        sections=sections,
+        text_bytes=sizes["text"],
+        rodata_bytes=sizes["rodata"],
+        data_bytes=sizes["data"],
+        bss_bytes=sizes["bss"],
+        model_flash_bytes=sizes["text"] + sizes["rodata"] + sizes["data"],
+        model_ram_bytes=sizes["data"] + sizes["bss"],
+        stack=StackBound(bytes=0, path=(), notes=("not bounded on a host",)),
+    )
+
+
+def _defines(project: FirmwareProject, board: Board) -> tuple[str, ...]:
+    """The project's macros, and the facts of the board that the bench firmware is compiled with."""
+    firmware = [("LW_BOARD_ID", f'"{board.id}"'), ("LW_LINK_BAUD", str(board.link.baud))]
+    if board.crystal_hz:
+        firmware.append(("LW_CRYSTAL_HZ", str(board.crystal_hz)))
+    own = tuple(f"-D{name}={value}" for name, value in firmware)
+    return (*_project_defines(project), *own)
+
+
+def _project_defines(project: FirmwareProject) -> tuple[str, ...]:
+    """With the table of operators, which profile and tensor read."""
+    defines = {"LW_WITH_OPERATOR_TABLE": "1", **dict(project.defines)}
+    return tuple(f"-D{name}={value}" if value else f"-D{name}" for name, value in sorted(defines.items()))
+
+
+def _includes(project: FirmwareProject) -> tuple[str, ...]:
+    return tuple(f"-I{folder}" for folder in project.include_dirs)
+
+
+def _build_id(project: FirmwareProject, board: Board, version: str, flags: Sequence[str]) -> str:
+    """32 hex digits over everything that decides the bytes of the image."""
+    parts = json.dumps([project.digest, board.id, version, list(flags)])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _compile(tools: Toolchain, flags: Sequence[str], project: FirmwareProject, sources: Sequence[str],
+             folder: Path) -> dict[str, Path]:
+    """One object in `folder` for each source; names are numbered, since sources of two folders may share one."""
+    objects = {source: folder / f"{index:03d}-{Path(source).stem}.o" for index, source in enumerate(sources)}
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        jobs = [pool.submit(tools.compile, flags, source, project.root, path) for source, path in objects.items()]
+        for job in jobs:
+            job.result()
+    return objects
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise BuildError(f"'{path}' cannot be written: {error.strerror}",
+                         hint="choose another output folder") from error

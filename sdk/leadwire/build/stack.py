@@ -1,0 +1,287 @@
+"""Worst-case stack depth: frame sizes from the compiler, call graph from the machine code of the linked image.
+
+Frames come from clang's `.stack_sizes` section or gcc's -fstack-usage files; for functions that have neither (the
+compiler's own library) they are read from the code, as the sum of everything it pushes or subtracts. Calls are `bl` and
+branches that leave a function. The only indirect calls that an image of ours should have are those of the application
+through the model's descriptor, to the functions it names, and those of the model: through its table of steps, to every
+other function of the model whose address is stored somewhere, or to init() and infer() as the self-test does (but not
+back to a function that leads to the caller: leadwire.h forbids recursion). Whatever else turns up, recursion by direct
+calls, a frame of variable size or an indirect call without a known target, is stated in the notes: then the figure is
+not a bound.
+
+The bound is the deepest chain from the reset handler, plus one exception frame, plus the deepest interrupt handler:
+all interrupts of ours have the same priority and do not nest.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leadwire.artifacts import StackBound
+from leadwire.build.cores import Core
+from leadwire.build.elf import Elf, ModelShare
+
+_TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
+_SUBTRACT = re.compile(r"^(?:sp, )?(?:sp, )?#(0x[0-9a-f]+|\d+)$")
+_PRE_DECREMENT = re.compile(r"\[sp, #-(0x[0-9a-f]+|\d+)\]!$")
+_REGISTER_RANGE = re.compile(r"([rsd])(\d+)-[rsd](\d+)")
+_CONDITIONS = ("eq", "ne", "hs", "lo", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le")
+_BRANCHES = frozenset(["b", *("b" + condition for condition in _CONDITIONS)])
+
+
+@dataclass(slots=True)
+class _Function:
+    name: str
+    start: int
+    end: int
+    frame: int | None = None
+    pushed: int = 0
+    variable: bool = False
+    calls: set[int] = field(default_factory=set)
+    indirect: bool = False
+    materialized: set[int] = field(default_factory=set)
+    """Constants that the code builds with movw and movt: addresses of functions may be among them."""
+
+
+def usage_frames(files: Iterable[Path]) -> dict[str, int]:
+    """Function name to frame in bytes from gcc's .su files; the larger one where a name comes twice."""
+    frames: dict[str, int] = {}
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            location, size, kind = line.split("\t")
+            name = location.rsplit(":", 1)[1]
+            if "dynamic" not in kind or "bounded" in kind:
+                frames[name] = max(frames.get(name, 0), int(size))
+    return frames
+
+
+def section_frames(elf: Elf) -> dict[int, int]:
+    """Function address to frame in bytes from clang's .stack_sizes: (address, unsigned LEB128) pairs."""
+    section = elf.section(".stack_sizes")
+    data = section.data if section else b""
+    frames: dict[int, int] = {}
+    at = 0
+    while at + 4 < len(data):
+        address, size, shift = int.from_bytes(data[at:at + 4], "little") & ~1, 0, 0
+        at += 4
+        while at < len(data):
+            byte = data[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        frames[address] = size
+    return frames
+
+
+def stack_bound(elf: Elf, core: Core, share: ModelShare, usage: Mapping[str, int]) -> StackBound:
+    """The bound of a Thumb image that starts at its entry point. `usage` are the frames of `usage_frames`."""
+    functions = _functions(elf)
+    by_section = section_frames(elf)
+    for function in functions.values():
+        function.frame = by_section.get(function.start, usage.get(function.name))
+    notes: list[str] = []
+    graph = _call_graph(elf, functions, share, notes)
+    walk = _Walk(functions=functions, graph=graph, notes=notes)
+    entry = elf.entry & ~1
+    handlers = _handlers(elf, functions) - {entry}
+    depth, path = walk.deepest(entry) if entry in functions else (0, ())
+    if handlers:
+        deepest = max((walk.deepest(handler) for handler in sorted(handlers)), key=lambda found: found[0])
+        depth += core.exception_frame_bytes + deepest[0]
+        path = (*path, "(interrupt)", *deepest[1])
+    if entry not in functions:
+        notes.append("the entry point is not a function of the image")
+    return StackBound(bytes=depth, path=path, notes=tuple(dict.fromkeys(notes)))
+
+
+def _functions(elf: Elf) -> dict[int, _Function]:
+    found: dict[int, _Function] = {}
+    for symbol in elf.symbols:
+        if symbol.kind == "STT_FUNC" and symbol.size_bytes:
+            start = symbol.address & ~1
+            known = found.get(start)
+            if known is None or symbol.size_bytes > known.end - known.start:
+                found[start] = _Function(name=symbol.name, start=start, end=start + symbol.size_bytes)
+    return found
+
+
+def _call_graph(elf: Elf, functions: dict[int, _Function], share: ModelShare,
+                notes: list[str]) -> dict[int, tuple[int, ...]]:
+    for function in functions.values():
+        _read_code(elf, function)
+    stored = _stored_functions(elf, functions)
+    model = {start for start in stored if functions[start].name in share.functions}
+    descriptor = [address & ~1 for address in _descriptor_slots(elf)]
+    steps = model - set(descriptor)
+    starts = sorted(functions)
+    direct = {start: {target for call in function.calls if (target := _containing(call, starts, functions)) is not None}
+              for start, function in functions.items()}
+    graph: dict[int, tuple[int, ...]] = {}
+    for start, function in functions.items():
+        targets = direct[start]
+        if function.indirect:
+            if function.name in share.functions:
+                reached = {each for each in steps | set(descriptor[:2]) if start not in _reachable(each, direct)}
+            else:
+                reached = set(descriptor)
+            if not reached & functions.keys():
+                notes.append(f"indirect call in {function.name} without a known target")
+            targets = targets | (reached & functions.keys())
+        if function.variable:
+            notes.append(f"{function.name} has a frame of variable size")
+        graph[start] = tuple(sorted(targets))
+    return graph
+
+
+def _reachable(start: int, direct: Mapping[int, set[int]]) -> set[int]:
+    found, waiting = {start}, [start]
+    while waiting:
+        new = direct.get(waiting.pop(), set()) - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+def _containing(address: int, starts: list[int], functions: Mapping[int, _Function]) -> int | None:
+    """The function that an address lies in: compilers also branch into the middle of one."""
+    at = bisect_right(starts, address) - 1
+    return starts[at] if at >= 0 and address < functions[starts[at]].end else None
+
+
+def _read_code(elf: Elf, function: _Function) -> None:
+    """Calls, frame pushes and constants of one function, from its instructions."""
+    low_halves: dict[str, int] = {}
+    for mnemonic, operands in _instructions(elf, function):
+        name = mnemonic.removesuffix(".w").removesuffix(".n")
+        if name in ("bl", "blx", "bx") or name in _BRANCHES:
+            target = _TARGET.search(operands)
+            if target is None:
+                function.indirect |= name != "bl" and operands != "lr"
+            elif name in ("bl", "blx") or not function.start <= int(target[1], 0) < function.end:
+                function.calls.add(int(target[1], 0))
+        elif name in ("mov", "ldr") and operands.startswith("pc,"):
+            function.indirect = True
+        elif name == "movw":
+            register, value = operands.split(", #")
+            low_halves[register] = int(value, 0)
+        elif name == "movt":
+            register, value = operands.split(", #")
+            function.materialized.add(int(value, 0) << 16 | low_halves.get(register, 0))
+        else:
+            _add_push(function, name, operands)
+
+
+def _add_push(function: _Function, name: str, operands: str) -> None:
+    if name in ("push", "vpush") or (name == "stmdb" and operands.startswith("sp!")):
+        function.pushed += _register_bytes(operands)
+    elif name in ("sub", "subw", "sub.w") and operands.startswith("sp"):
+        amount = _SUBTRACT.match(operands.removeprefix("sp, "))
+        if amount:
+            function.pushed += int(amount[1], 0)
+        else:
+            function.variable = function.frame is None
+    elif name in ("str", "strd", "vstmdb") and (step := _PRE_DECREMENT.search(operands)):
+        function.pushed += int(step[1], 0)
+
+
+def _register_bytes(operands: str) -> int:
+    """Bytes of a register list like '{r4, r5, lr}' or '{d8-d10}'."""
+    listed = operands[operands.index("{") + 1:operands.index("}")].split(", ")
+    total = 0
+    for register in listed:
+        span = _REGISTER_RANGE.fullmatch(register)
+        count = int(span[3]) - int(span[2]) + 1 if span else 1
+        total += count * (8 if register.startswith("d") else 4)
+    return total
+
+
+def _instructions(elf: Elf, function: _Function) -> Iterator[tuple[str, str]]:
+    from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
+
+    section = next((s for s in elf.sections if s.executable and s.address <= function.start < s.address + s.size_bytes),
+                   None)
+    if section is None:
+        return
+    engine = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
+    for begin, end in _code_ranges(elf, function):
+        code = section.data[begin - section.address:end - section.address]
+        for _, _, mnemonic, operands in engine.disasm_lite(code, begin):
+            yield mnemonic, operands
+
+
+def _code_ranges(elf: Elf, function: _Function) -> Iterator[tuple[int, int]]:
+    """The parts of a function that are instructions: literal pools follow the mapping symbol $d (AAELF32 5.5.5)."""
+    marks = sorted((symbol.address & ~1, symbol.name[:2] == "$t") for symbol in elf.symbols
+                   if symbol.name[:2] in ("$t", "$d") and function.start < symbol.address & ~1 < function.end)
+    begin, is_code = function.start, True
+    for address, code_follows in [*marks, (function.end, False)]:
+        if is_code and address > begin:
+            yield begin, address
+        begin, is_code = address, code_follows
+
+
+def _words(data: bytes) -> Iterator[int]:
+    return (word for (word,) in struct.iter_unpack("<I", data[: len(data) & ~3]))
+
+
+def _stored_functions(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
+    """Functions whose address is stored in data or a literal pool, or built by code; the vector table is not asked."""
+    stored: set[int] = set()
+    for section in elf.sections:
+        if section.loaded and section.in_file and section.name != ".vectors":
+            stored |= {word & ~1 for word in _words(section.data) if word & 1}
+    for function in functions.values():
+        stored |= {value & ~1 for value in function.materialized if value & 1}
+    return stored & functions.keys()
+
+
+def _descriptor_slots(elf: Elf) -> list[int]:
+    """init, infer, step, self_test, last_error: the last five words of the model's descriptor, object lw_model_<name>."""
+    sections = {section.index: section for section in elf.sections}
+    for symbol in elf.symbols:
+        if symbol.kind == "STT_OBJECT" and symbol.name.startswith("lw_model_"):
+            section = sections[symbol.section]
+            begin = symbol.address - section.address
+            return list(_words(section.data[begin:begin + symbol.size_bytes]))[-5:]
+    return []
+
+
+def _handlers(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
+    section = elf.section(".vectors")
+    words = list(_words(section.data))[1:] if section else []
+    return {word & ~1 for word in words} & functions.keys()
+
+
+@dataclass(slots=True)
+class _Walk:
+    functions: Mapping[int, _Function]
+    graph: Mapping[int, tuple[int, ...]]
+    notes: list[str]
+    known: dict[int, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    open: list[int] = field(default_factory=list)
+
+    def deepest(self, start: int) -> tuple[int, tuple[str, ...]]:
+        """Depth in bytes and names of the deepest chain from a function on."""
+        if start in self.known:
+            return self.known[start]
+        function = self.functions[start]
+        self.open.append(start)
+        best: tuple[int, tuple[str, ...]] = (0, ())
+        for callee in self.graph[start]:
+            if callee in self.open:
+                chain = [self.functions[at].name for at in self.open[self.open.index(callee):]]
+                self.notes.append(f"recursion: {' -> '.join([*chain, chain[0]])}")
+                continue
+            found = self.deepest(callee)
+            best = max(best, found, key=lambda each: each[0])
+        self.open.pop()
+        own = function.frame if function.frame is not None else function.pushed
+        self.known[start] = (own + best[0], (function.name, *best[1]))
+        return self.known[start]
