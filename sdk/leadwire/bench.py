@@ -64,7 +64,10 @@ def run_benchmark(
         raise DatasetError("benchmark", found)
     on_host = board.emulation is not None and board.emulation.engine == "host"
     measure = _measure_host if on_host else _measure_device
-    measured = measure(running, model, plan, inputs, warmup, progress)
+    measured = measure(running, model, inputs, warmup, progress)
+    if image.backend == "aot" and measured.info.arena_bytes != plan.arena_bytes:
+        found, expected = f"{measured.info.arena_bytes} B", f"{plan.arena_bytes} B"
+        raise WrongDeviceError(running.port or board.id, "arena", found, expected)
     _check_repeatable(running, inputs, measured.outputs)
     instructions = measured.instructions
     return BenchmarkResult(
@@ -122,12 +125,7 @@ class _Measured:
 
 
 def _measure_device(
-    running: RunningBoard,
-    model: Model,
-    plan: MemoryPlan,
-    inputs: Sequence[bytes],
-    warmup: int,
-    progress: Progress | None,
+    running: RunningBoard, model: Model, inputs: Sequence[bytes], warmup: int, progress: Progress | None
 ) -> _Measured:
     from leadwire.device.client import DeviceClient
     from leadwire.device.samples import run_samples
@@ -235,19 +233,23 @@ def _operator_shares(
         executed = [instructions for _, instructions in spans]
     elif clock.instructions_per_tick is not None:
         executed = [round(count * clock.instructions_per_tick) for count in ticks]
-    total = sum(ticks) or 1
+    return _shares(model, [clock.cycles(count) for count in ticks], executed)
+
+
+def _shares(model: Model, cycles: Sequence[float], executed: Sequence[int | None]) -> tuple[OperatorShare, ...]:
+    total = sum(cycles) or 1.0
     return tuple(
         OperatorShare(
             index=operator.index,
             kind=operator.kind,
             tensor=model.output(operator).name,
             macs=macs,
-            cycles=clock.cycles(count),
+            cycles=spent,
             instructions=instructions,
-            share=count / total,
+            share=spent / total,
         )
-        for operator, macs, count, instructions in zip(
-            model.operators, operator_macs(model), ticks, executed, strict=True
+        for operator, macs, spent, instructions in zip(
+            model.operators, operator_macs(model), cycles, executed, strict=True
         )
     )
 
@@ -256,16 +258,13 @@ def _operator_shares(
 
 
 def _measure_host(
-    running: RunningBoard,
-    model: Model,
-    plan: MemoryPlan,
-    inputs: Sequence[bytes],
-    warmup: int,
-    progress: Progress | None,
+    running: RunningBoard, model: Model, inputs: Sequence[bytes], warmup: int, progress: Progress | None
 ) -> _Measured:
     from leadwire.device.host_library import HostLibrary
 
     library = HostLibrary(running.image.elf)
+    if library.model_digest != model.digest:
+        raise WrongDeviceError(running.board.id, "model", library.model_digest, model.digest)
     for i in range(warmup):
         library.infer(inputs[i % len(inputs)])
     outputs: list[bytes] = []
@@ -279,18 +278,24 @@ def _measure_host(
         io_digest.update(data + output)
         if progress is not None:
             progress(position + 1, len(inputs))
+    step_ns: list[float] = []
+    library.write_input(inputs[0])
+    for index in range(library.operator_count):
+        started = time.perf_counter_ns()
+        library.step(index)
+        step_ns.append(time.perf_counter_ns() - started)
     info = DeviceInfo(
         firmware_version="shared library",
         build_id=running.image.build_id,
-        model_name=model.name,
-        model_digest=running.image.model_digest,
+        model_name=library.model_name,
+        model_digest=library.model_digest,
         board_id=running.board.id,
         unique_id="",
         clock_hz=1_000_000_000,
-        arena_bytes=plan.arena_bytes,
-        input_bytes=model.input_bytes,
-        output_bytes=model.output_bytes,
-        operator_count=len(model.operators),
+        arena_bytes=library.arena_bytes,
+        input_bytes=library.input_bytes,
+        output_bytes=library.output_bytes,
+        operator_count=library.operator_count,
         cycle_counter="perf_counter_ns",
     )
     return _Measured(
@@ -300,7 +305,7 @@ def _measure_host(
         cycles=tuple(float(ns) for ns in elapsed_ns),
         latency_us=tuple(ns / 1000 for ns in elapsed_ns),
         instructions=None,
-        operators=(),
+        operators=_shares(model, step_ns, [None] * len(step_ns)),
         stack_bytes=0,
     )
 

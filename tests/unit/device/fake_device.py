@@ -2,6 +2,7 @@
 
 It is written against docs/manual/link-protocol.md with `smp.packet`, `struct` and `cbor2`, not with leadwire's code, so
 that it is a second reading of the protocol. Faults come in through `tamper` (what leaves the wire) and a few switches.
+`counter_log` is what an emulator would see of its cycle counter: (count, executed instructions) at each read.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ class FakeDevice:
         self.reset_after_runs, self.vanish_after, self.deaf = reset_after_runs, vanish_after, deaf
         self.cycles, self.old_errors = cycles, old_errors
         self.requests: list[tuple[int, int, Answer]] = []
+        self.counter = 0xFFFF_FF00
+        self.executed = 0
+        self.counter_log: list[tuple[int, int]] = []
         self.answers = 0
         self.total_runs = 0
         self.power_on()
@@ -81,6 +85,14 @@ class FakeDevice:
         self.profile_cycles: list[int] = []
         self.tensor_bytes = (-1, b"")
         self.held = False
+
+    def spend(self, cycles: int) -> int:
+        """Reads the 32-bit counter, executes three instructions for every four cycles, reads it again."""
+        self.counter_log.append((self.counter, self.executed))
+        self.counter = (self.counter + cycles) & 0xFFFF_FFFF
+        self.executed += cycles * 3 // 4
+        self.counter_log.append((self.counter, self.executed))
+        return cycles
 
     # ---------------------------------------------------------------- thread
 
@@ -222,7 +234,7 @@ class FakeDevice:
         self.total_runs += 1
         return {
             "seq": seq,
-            "cycles": self.cycles(self.input),
+            "cycles": self.spend(self.cycles(self.input)),
             "stack": 512,
             "crc": zlib.crc32(self.output),
             "len": self.output_bytes,
@@ -235,7 +247,7 @@ class FakeDevice:
             if not self.held:
                 raise RefusalError(3)
             self.held = False
-            self.profile_cycles = [100 * (i + 1) for i in range(self.operators)]
+            self.profile_cycles = [self.spend(100 * (i + 1)) for i in range(self.operators)]
         page = self.profile_cycles[first : first + 8]
         more = {"next": first + 8} if first + 8 < self.operators else {}
         return {"seq": fields["seq"], "cycles": page} | more
