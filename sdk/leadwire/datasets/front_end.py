@@ -28,33 +28,37 @@ WINDOW_SAMPLES = 96
 WINDOW_BEFORE_S = 0.3
 BEAT_LIMIT = 2.0
 FEATURE_LIMIT = 1.0
-RHYTHM_BEATS = 64
+RHYTHM_BEATS = 256
 STEP = 1 / 4096
 """Resolution of the inputs, far below a step of INT8."""
 
 FEATURE_NAMES = (
-    "rr_before",  # this RR against the running mean RR
-    "rr_after",  # the next RR against the running mean RR
+    "rr_before",  # this RR against the usual RR, the median of the last RHYTHM_BEATS
+    "rr_after",  # the next RR against the usual RR
     "rr_turn",  # this RR against the next
-    "rr_previous",  # the RR before this one against the running mean RR
+    "rr_previous",  # the RR before this one against the usual RR
     "rr_seconds",  # this RR against 0.8 s
-    "rr_slow",  # this RR against the upper quartile of the last RHYTHM_BEATS RR intervals
+    "rr_slow",  # this RR against the longest tenth of the last RHYTHM_BEATS
+    "rr_recent",  # this RR against the running mean RR
+    "rr_quiet",  # this RR against the median of the last 8
     "rr_irregular",  # running mean of |ln(RR / previous RR)|: high in atrial fibrillation
-    "rr_quiet",  # this RR against the median of the last 8 RR intervals
+    "rr_surprise",  # rr_recent in units of the running irregularity
     "similarity",  # correlation of the beat with the template
     "similarity_qrs",  # the same within 83 ms of the R position
     "similarity_p",  # the same for the part before the QRS complex, where the P wave is
     "amplitude",  # peak of the beat against the template's
     "width",  # area of |beat| around R divided by its peak, against the template's
     "similarity_last",  # correlation with the beat before
+    "novelty",  # distance from the template against the running mean of that distance
+    "novelty_qrs",  # the same within 83 ms of the R position
 )
 
 _QRS = slice(26, 47)  # 83 ms either side of the R position, which is sample 36
 _P_WAVE = slice(4, 28)
 _WIDE = slice(18, 60)
-_TEMPLATE_RATE = 1 / 24
+_TEMPLATE_RATE = 1 / 64
 _TEMPLATE_STEP = 0.25
-_RR_RATE = 1 / 12
+_RR_RATE = 1 / 32
 _IRREGULAR_RATE = 1 / 24
 
 
@@ -108,34 +112,36 @@ def _limited(values: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.fl
 
 def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Rhythm features of beat i + 1 for i in range(len(rr) - 1): rr[i] is before it, rr[i + 1] after it."""
-    out = np.empty((len(rr) - 1, 8))
+    out = np.empty((len(rr) - 1, 10))
     mean, irregular, previous = rr[0], 0.0, rr[0]
     for i in range(len(rr) - 1):
         before, after = rr[i], rr[i + 1]
-        history = rr[max(0, i + 1 - RHYTHM_BEATS) : i + 1]
-        slow = np.sort(history)[(3 * len(history)) // 4]
-        quiet = np.median(history[-8:])
+        history = np.sort(rr[max(0, i + 1 - RHYTHM_BEATS) : i + 1])
+        usual, slow = history[len(history) // 2], history[(9 * len(history)) // 10]
+        recent = np.log(before / mean)
         out[i] = (
-            np.log(before / mean),
-            np.log(after / mean),
+            np.log(before / usual),
+            np.log(after / usual),
             np.log(before / after),
-            np.log(previous / mean),
+            np.log(previous / usual),
             np.log(before / 0.8),
             np.log(before / slow),
+            recent,
+            np.log(before / np.median(rr[max(0, i - 7) : i + 1])),
             irregular * 2,
-            np.log(before / quiet),
+            recent / (8 * (irregular + 0.02)),
         )
-        rate = max(_RR_RATE, 1 / (i + 2))
-        mean *= np.exp(rate * np.clip(np.log(before / mean), -0.5, 0.5))
-        rate = max(_IRREGULAR_RATE, 1 / (i + 2))
-        irregular += rate * (min(abs(np.log(before / previous)), 0.5) - irregular)
+        mean *= np.exp(max(_RR_RATE, 1 / (i + 2)) * np.clip(recent, -0.5, 0.5))
+        change = min(abs(np.log(before / previous)), 0.5)
+        irregular += max(_IRREGULAR_RATE, 1 / (i + 2)) * (change - irregular)
         previous = before
     return out
 
 
 def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Fills the two channels of `beat` and returns the six shape features of each window."""
-    out = np.empty((len(windows), 6))
+    out = np.empty((len(windows), 8))
+    usual = np.log(np.array((0.1, 0.1)))
     template = windows[0].copy()
     last = template
     for i, window in enumerate(windows):
@@ -143,6 +149,7 @@ def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.floa
         difference = window - template
         beat[i, :, 0] = window / peak
         beat[i, :, 1] = difference / peak
+        distance = np.log(np.array((_size(difference), _size(difference[_QRS]))) / peak + 0.02)
         out[i] = (
             _correlation(window, template),
             _correlation(window[_QRS], template[_QRS]),
@@ -150,9 +157,11 @@ def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.floa
             np.log((np.abs(window[_WIDE]).max() + 0.01) / peak),
             np.log(_width(window) / _width(template)),
             _correlation(window, last),
+            *((distance - usual) / 3),
         )
         rate = max(_TEMPLATE_RATE, 1 / (i + 2))
         template = template + rate * np.clip(difference, -_TEMPLATE_STEP * peak, _TEMPLATE_STEP * peak)
+        usual += rate * np.clip(distance - usual, -0.5, 0.5)
         last = window
     return out
 
@@ -166,3 +175,7 @@ def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -
     one = one - one.mean()
     other = other - other.mean()
     return float(one @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-9))
+
+
+def _size(part: npt.NDArray[np.float64]) -> float:
+    return float(np.sqrt(part @ part / len(part)))
