@@ -243,7 +243,7 @@ def _stored_functions(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
 
 
 def _descriptor_slots(elf: Elf) -> list[int]:
-    """init, infer, step, self_test, last_error: the last five words of the model's descriptor, object lw_model_<name>."""
+    """init, infer, step, self_test, last_error: last five words of the descriptor lw_model_<name>."""
     sections = {section.index: section for section in elf.sections}
     for symbol in elf.symbols:
         if symbol.kind == "STT_OBJECT" and symbol.name.startswith("lw_model_"):
