@@ -17,6 +17,7 @@ over the link; answers are int8 [n, output_bytes].
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -110,6 +111,11 @@ def dequantize_outputs(model: Model, raw: Rows) -> npt.NDArray[np.float64]:
     return np.concatenate(
         [dequantize_array(part, tensor) for part, tensor in zip(parts, model.output_tensors, strict=True)], axis=1
     )
+
+
+def has_tflm() -> bool:
+    """Whether TFLite Micro's interpreter is installed (PyPI has it for Linux on x86-64 alone)."""
+    return find_spec("tflite_micro") is not None
 
 
 def run_tflm(path: Path, rows: Rows, *, progress: Progress | None = None) -> Rows:
