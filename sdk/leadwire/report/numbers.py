@@ -37,10 +37,11 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def points(value: float | None, digits: int = 2) -> str:
-    """A difference of proportions in percentage points, always signed: +0.11."""
+    """A difference of proportions in percentage points, signed unless it is zero: +0.11."""
     if value is None or not math.isfinite(value):
         return NONE
-    return f"{100 * value:+.{digits}f}".replace("-", MINUS)
+    written = f"{100 * value:+.{digits}f}"
+    return written[1:] if float(written) == 0 else written.replace("-", MINUS)
 
 
 def interval(value: Interval | None, digits: int = 2) -> str:
@@ -53,11 +54,12 @@ def signed_interval(value: Interval | None, digits: int = 2) -> str:
 
 
 def proportion(value: Statistic) -> Markup:
-    """'96.84 %' with its interval and counts below."""
-    counts = "" if value.denominator is None else f"{count(value.numerator)}/{count(value.denominator)}"
-    limits = interval(value.interval)
-    details = " · ".join(part for part in (limits, counts) if part)
-    return Markup('{}<span class="detail">{}</span>').format(percent(value.estimate), details)
+    """'96.84 %' with its interval and its counts below."""
+    counts = "" if value.denominator is None else f"{count(value.numerator)} / {count(value.denominator)}"
+    details = (
+        Markup('<span class="detail">{}</span>').format(part) for part in (interval(value.interval), counts) if part
+    )
+    return Markup("").join((percent(value.estimate), *details))
 
 
 def digest(value: str) -> Markup:

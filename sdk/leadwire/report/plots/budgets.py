@@ -10,7 +10,7 @@ from leadwire.artifacts import BudgetLine, BudgetReport
 from leadwire.report.numbers import SPACE, count, percent
 from leadwire.report.svg import figure, line, rect, text
 
-_LEFT, _PANEL, _RIGHT, _ROW, _HEAD = 110, 440, 210, 26, 30
+_LEFT, _PANEL, _RIGHT, _ROW, _HEAD = 110, 560, 220, 26, 30
 NAMES = {"flash": "Flash", "ram": "RAM", "latency": "Latency"}
 
 

@@ -12,7 +12,7 @@ from leadwire.report.numbers import interval, percent
 from leadwire.report.svg import figure, line, marker, text, ticks
 
 SHAPES = ("ring", "square", "circle", "diamond")
-_LEFT, _PANEL, _GAP, _ROW, _TOP = 40, 300, 44, 46, 34
+_LEFT, _PANEL, _GAP, _ROW, _TOP = 40, 390, 50, 46, 34
 
 
 def draw(metrics: Sequence[RuntimeMetrics], labels: Sequence[str]) -> Markup:

@@ -57,7 +57,7 @@ def _cell(row: int, column: int, value: int, total: int, what: str) -> Markup:
                 element("title", f"{what}: {value} of {total}"),
                 x=x, y=y, width=_CELL - 2, height=_CELL - 2, rx=3, class_=f"cell {kind}", fill_opacity=strength,
             ),
-            text(middle, y + 22, count(value), f"cell-count{ink}", anchor="middle"),
+            text(middle, y + (22 if value else 28), count(value), f"cell-count{ink}", anchor="middle"),
             text(middle, y + 37, percent(share, 1) if value else "", f"cell-share{ink}", anchor="middle"),
         )
     )  # fmt: skip

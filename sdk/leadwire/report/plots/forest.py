@@ -11,7 +11,7 @@ from leadwire.artifacts import EndpointResult, Interval
 from leadwire.report.numbers import points, signed_interval
 from leadwire.report.svg import figure, line, marker, rect, text, ticks
 
-_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 190, 400, 170, 52, 44
+_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 230, 450, 210, 52, 36
 
 
 def draw(endpoints: Sequence[EndpointResult]) -> Markup:
@@ -51,16 +51,10 @@ def _row(item: EndpointResult, top: float, place: Callable[[float], float]) -> l
     edge = _LEFT + _PANEL
     judged = item.judged or item.loss.interval
     parts = [
-        text(_LEFT - 18, middle + 4, item.endpoint, "strong", anchor="end", limit=24),
+        text(_LEFT - 18, middle + 4, item.endpoint, "strong", anchor="end", limit=30),
         rect(margin, top + 5, edge - margin, _ROW - 10, "beyond"),
         line(margin, top + 3, margin, top + _ROW - 3, "margin"),
-        text(
-            margin,
-            top - 1,
-            f"margin {points(item.margin, 1)}",
-            "tiny",
-            anchor="end" if margin > edge - 40 else "middle",
-        ),
+        text(margin + 6, top + _ROW - 11, f"margin {points(item.margin, 1)}", "tiny"),
     ]
     if judged:
         parts.append(line(place(judged.low), middle, place(judged.high), middle, f"whisker thick {item.verdict}"))
@@ -83,4 +77,6 @@ def _said(item: EndpointResult) -> str:
 def _reach(item: EndpointResult) -> list[float]:
     intervals: list[Interval] = [i for i in (item.loss.interval, item.judged, *item.beat_level[:2]) if i]
     limits = [limit for interval in intervals for limit in (interval.low, interval.high)]
-    return [number for number in (*limits, item.margin * 1.15, item.loss.estimate, 0.0) if math.isfinite(number)]
+    return [
+        number for number in (*limits, item.margin * 1.25 + 0.002, item.loss.estimate, 0.0) if math.isfinite(number)
+    ]

@@ -8,7 +8,7 @@ from leadwire.artifacts import Percentiles
 from leadwire.report.numbers import SPACE, decimal
 from leadwire.report.svg import figure, line, marker, rect, text
 
-_LEFT, _PANEL, _HEIGHT = 20, 720, 92
+_LEFT, _PANEL, _HEIGHT = 20, 850, 92
 
 
 def draw(latency: Percentiles, limit_us: float | None) -> Markup:
@@ -28,7 +28,7 @@ def draw(latency: Percentiles, limit_us: float | None) -> Markup:
         for n, (k, v) in enumerate(named)
     ]
     where = place(latency.max)
-    words = "   ".join(f"{key} {decimal(value, 1)}" for key, value in named) + f"{SPACE}µs"
+    words = " · ".join(f"{key} {decimal(value, 1)}" for key, value in named) + f"{SPACE}µs"
     parts.append(text(min(max(where, _LEFT + 150), _LEFT + _PANEL - 150), 26, words, "figure", anchor="middle"))
     parts.append(text(_LEFT, 70, "0", "faint", anchor="middle"))
     if limit_us is not None:

@@ -11,7 +11,7 @@ from leadwire.artifacts import LayerError
 from leadwire.report.numbers import SPACE, decimal, percent
 from leadwire.report.svg import figure, line, marker, text, ticks
 
-_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 250, 330, 180, 22, 24
+_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 320, 370, 200, 22, 24
 
 
 def draw(errors: Sequence[LayerError]) -> Markup:
@@ -32,8 +32,8 @@ def draw(errors: Sequence[LayerError]) -> Markup:
         y = _TOP + _ROW * row + _ROW / 2
         shown = "exact" if item.sqnr_db == math.inf else f"{decimal(item.sqnr_db, 1)}{SPACE}dB"
         parts += [
-            text(0, y + 4, f"{item.operator_index}  {item.kind}", "strong", limit=24),
-            text(_LEFT - 10, y + 4, item.tensor, "faint", anchor="end", limit=18),
+            text(0, y + 4, f"{item.operator_index}  {item.kind}", "strong", limit=21),
+            text(176, y + 4, item.tensor, "faint", limit=21),
             text(_LEFT + _PANEL + 66, y + 4, shown, "figure", anchor="end"),
             text(
                 _LEFT + _PANEL + _RIGHT,

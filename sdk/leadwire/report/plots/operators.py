@@ -10,7 +10,7 @@ from leadwire.artifacts import OperatorShare
 from leadwire.report.numbers import count, percent
 from leadwire.report.svg import figure, rect, text
 
-_LEFT, _PANEL, _RIGHT, _ROW, _SHOWN = 250, 330, 180, 22, 40
+_LEFT, _PANEL, _RIGHT, _ROW, _SHOWN = 320, 370, 200, 22, 40
 
 
 def draw(operators: Sequence[OperatorShare]) -> Markup:
@@ -25,8 +25,8 @@ def draw(operators: Sequence[OperatorShare]) -> Markup:
     for number, (kind, tensor, share, work) in enumerate(rows):
         y = _ROW * number
         parts += [
-            text(0, y + 15, kind, "strong", limit=24),
-            text(_LEFT - 10, y + 15, tensor, "faint", anchor="end", limit=18),
+            text(0, y + 15, kind, "strong", limit=21),
+            text(176, y + 15, tensor, "faint", limit=21),
             rect(_LEFT, y + 4, _PANEL, _ROW - 8, "track", radius=2),
             rect(_LEFT, y + 4, share / most * _PANEL, _ROW - 8, "bar", radius=2),
             text(_LEFT + _PANEL + 56, y + 15, percent(share, 1), "figure", anchor="end"),

@@ -10,7 +10,7 @@ from leadwire.artifacts import RecordResult
 from leadwire.report.numbers import percent, points
 from leadwire.report.svg import element, figure, line, marker, text, ticks
 
-_LEFT, _PANEL, _HEIGHT, _TOP = 64, 690, 190, 20
+_LEFT, _PANEL, _HEIGHT, _TOP = 64, 816, 190, 20
 
 
 def draw(records: Sequence[RecordResult]) -> Markup:

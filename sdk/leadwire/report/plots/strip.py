@@ -14,7 +14,7 @@ from leadwire.artifacts import ChangedDecision
 from leadwire.report.numbers import SPACE, decimal
 from leadwire.report.svg import element, figure, line, polyline, rect, text
 
-_WIDEST_MM, _TALLEST_MM = 88.0, 62.0
+_WIDEST_MM, _TALLEST_MM, _EDGE = 85.0, 60.0, 0.5
 
 
 def draw(beat: ChangedDecision) -> Markup:
@@ -30,27 +30,29 @@ def draw(beat: ChangedDecision) -> Markup:
     skip = (seconds - shown) / 2
 
     points = [
-        (2 + (index / beat.strip_hz - skip) * speed, 6 + (top - min(top, max(low, value))) * gain)
+        (_EDGE + (index / beat.strip_hz - skip) * speed, 6 + (top - min(top, max(low, value))) * gain)
         for index, value in enumerate(beat.strip_mv)
         if 0 <= index / beat.strip_hz - skip <= shown
     ]
     title = f"ECG of record {beat.record} at {decimal(beat.time_s, 2)} s"
     return figure(
-        width + 4,
+        width + 2 * _EDGE,
         height + 13,
         title,
         f"Reference {beat.reference}, float {beat.float_class}, INT8 {beat.int8_class}.",
-        rect(2, 6, width, height, "paper"),
+        rect(_EDGE, 6, width, height, "paper"),
         *_grid(width, height),
         polyline(points, "trace"),
-        element("path", d=f"M{2 + shown * speed / 2:.2f} 5.4l-1.3 -2.6h2.6z", class_="beat"),
-        text(2, height + 11, f"{speed}{SPACE}mm/s   {gain}{SPACE}mm/mV", "scale"),
+        element("path", d=f"M{_EDGE + shown * speed / 2:.2f} 5.4l-1.3 -2.6h2.6z", class_="beat"),
+        text(_EDGE, height + 11, f"{speed}{SPACE}mm/s   {gain}{SPACE}mm/mV", "scale"),
         class_="strip",
         unit="mm",
     )
 
 
 def _grid(width: float, height: float) -> list[Markup]:
-    across = [line(2 + x, 6, 2 + x, 6 + height, "mm5" if x % 5 == 0 else "mm1") for x in range(round(width) + 1)]
-    down = [line(2, 6 + y, 2 + width, 6 + y, "mm5" if y % 5 == 0 else "mm1") for y in range(round(height) + 1)]
+    across = [
+        line(_EDGE + x, 6, _EDGE + x, 6 + height, "mm5" if x % 5 == 0 else "mm1") for x in range(round(width) + 1)
+    ]
+    down = [line(_EDGE, 6 + y, _EDGE + width, 6 + y, "mm5" if y % 5 == 0 else "mm1") for y in range(round(height) + 1)]
     return [*sorted(across + down, key=lambda item: "mm5" in item)]
