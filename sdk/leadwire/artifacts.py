@@ -110,7 +110,10 @@ class MemoryPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLine:
-    """One resource against its limit; `limit` None means not limited. `required_basis` says what may pass."""
+    """One resource against its limit; `limit` None means not limited.
+
+    `required_basis` says what may pass, None: any. A figure of another basis can break the limit but not keep it.
+    """
 
     resource: Literal["flash", "ram", "latency"]
     used: float
@@ -118,10 +121,15 @@ class BudgetLine:
     unit: Literal["B", "us"]
     basis: Basis
     note: str = ""
+    required_basis: Basis | None = None
 
     @property
     def over(self) -> float:
         return 0.0 if self.limit is None else max(0.0, self.used - self.limit)
+
+    @property
+    def proven(self) -> bool:
+        return self.limit is None or self.required_basis in (None, self.basis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +144,7 @@ class BudgetReport:
 
     @property
     def fits(self) -> bool:
-        return all(line.over == 0 for line in self.lines)
+        return all(line.over == 0 and line.proven for line in self.lines)
 
 
 # ---------------------------------------------------------------------------------------------- generate, build
