@@ -19,8 +19,8 @@ from leadwire.device.samples import run_samples
 from leadwire.errors import DeviceRefusedError, WrongDeviceError
 
 
-def client_of(device: FakeDevice, **settings: float) -> DeviceClient:
-    return DeviceClient(device.port, 115200, timeout_s=0.3, run_timeout_s=0.5, **settings)  # type: ignore[arg-type]
+def client_of(device: FakeDevice) -> DeviceClient:
+    return DeviceClient(device.port, 115200, timeout_s=5, run_timeout_s=5)
 
 
 def test_os_group() -> None:
