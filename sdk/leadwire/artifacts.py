@@ -270,7 +270,7 @@ class BenchmarkResult:
 
     `constant_instructions`: the count was the same for all inputs. `output_crc32` is the CRC-32 (zlib) of the
     output bytes for the pattern input, or of all outputs in order; `io_digest` the SHA-256 over all (input, output)
-    pairs.
+    pairs. `flash_bytes` and `ram_bytes` are the model's share, as the budget counts it, RAM with the measured stack.
     """
 
     board_id: str

@@ -75,8 +75,8 @@ IMAGE = FirmwareImage(
     rodata_bytes=200,
     data_bytes=30,
     bss_bytes=4000,
-    model_flash_bytes=0,
-    model_ram_bytes=0,
+    model_flash_bytes=900,
+    model_ram_bytes=2000,
     stack=StackBound(bytes=600, path=()),
 )
 REAL = Board(
@@ -198,7 +198,7 @@ def test_bytes_and_digests() -> None:
     pairs = b"".join(a + b for a, b in zip(INPUTS, outputs, strict=True))
     assert result.io_digest == hashlib.sha256(pairs).hexdigest()
     assert (result.inputs, result.warmup, result.stack_high_water_bytes) == (100, 3, 512)
-    assert (result.flash_bytes, result.ram_bytes, result.arena_bytes) == (1230, 4630, 1024)
+    assert (result.flash_bytes, result.ram_bytes, result.arena_bytes) == (900, 2000 + 512, 1024)
     assert (result.image_digest, result.model_digest) == (IMAGE.digest, MODEL.digest)
 
 
