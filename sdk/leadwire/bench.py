@@ -242,7 +242,7 @@ def _shares(model: Model, cycles: Sequence[float], executed: Sequence[int | None
         OperatorShare(
             index=operator.index,
             kind=operator.kind,
-            tensor=model.output(operator).name,
+            tensor=model.output(operator).label,
             macs=macs,
             cycles=spent,
             instructions=instructions,

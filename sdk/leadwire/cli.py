@@ -8,16 +8,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from leadwire import __version__
-from leadwire.errors import BadInputError, LeadwireError, ValidationError
+from leadwire.errors import BadInputError, BudgetError, LeadwireError, ValidationError
 
 if TYPE_CHECKING:
-    from leadwire.pipeline import Options
+    from leadwire.pipeline import Outcome
+    from leadwire.pipeline.alone import Built, Options
+    from leadwire.views import ConsoleWatcher
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="leadwire",
@@ -56,17 +61,14 @@ def _root(
 @app.command()
 def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
     """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
-    outcome = _run_until("report", project, output, fresh, as_json)
-    result = outcome["validation"]
-    if result["verdict"] != "pass":
-        reasons = [f"{e['endpoint']}: {e['verdict']} ({e['reason']})" for e in result["endpoints"] if e["verdict"] != "pass"]
-        _end(ValidationError(result["verdict"], reasons, hint="read the accuracy section of the report"))
+    _judge(_run_until("report", project, output, fresh, as_json))
 
 
 @app.command()
 def quantize(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a .keras, .h5, SavedModel or float .tflite model.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file that calibration is drawn from.")] = "",
+    split: Annotated[str, typer.Option("--split", help="The dataset's split to calibrate on.")] = "train",
     out: Annotated[Path | None, typer.Option("--out", help="The .tflite file to write.")] = None,
     count: Annotated[int, typer.Option("--count", help="Calibration inputs.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 1,
@@ -80,15 +82,15 @@ def quantize(
     if source.suffix == ".toml":
         _run_until("quantize", source, output, fresh, as_json)
         return
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
     if not dataset:
         raise BadInputError("quantize needs inputs to calibrate with", hint="add --dataset ID, or give a leadwire.toml")
-    with _watcher() as watcher:
-        result = pipeline.quantize_file(
-            source, dataset, out or source.with_suffix(".int8.tflite"), watcher=watcher, count=count, seed=seed,
-            stratify=stratify, per_tensor_dense=per_tensor_dense,
-        )  # fmt: skip
+    result = alone.quantize_file(
+        source, dataset, out or source.with_suffix(".int8.tflite"), split=split, count=count, seed=seed,
+        stratify=stratify, per_tensor_dense=per_tensor_dense,
+    )  # fmt: skip
     _show(result, as_json, views.quantized)
 
 
@@ -102,11 +104,14 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """MACs, arena, flash and RAM of a model on a board, operator by operator, before anything is flashed."""
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
-    with _watcher() as watcher:
-        result = pipeline.analyze_model(model, _options(board, backend, toolchain, "", work), watcher=watcher)
-    _show(result, as_json, views.analysis)
+    options = _options(board, backend, toolchain, "", work)
+    with alone.work_folder(options) as folder, _watcher() as watcher:
+        built = alone.build_model(model, options, folder, watcher)
+    _show(alone.analyze_model(built), as_json, views.analysis)
+    _within_budget(built)
 
 
 @app.command()
@@ -123,12 +128,10 @@ def generate(
     if source.suffix == ".toml":
         _run_until("generate", source, output, fresh, as_json)
         return
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
-    with _watcher() as watcher:
-        result = pipeline.generate_model(
-            source, _options(board, backend, "zig", "", None), out or Path(f"{source.stem}-{board}"), watcher=watcher
-        )
+    result = alone.generate_model(source, _options(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}"))
     _show(result, as_json, views.project)
 
 
@@ -147,12 +150,14 @@ def build(
     if source.suffix == ".toml":
         _run_until("build", source, output, fresh, as_json)
         return
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
-    folder = work or Path(f"{source.stem}-{board}")
+    folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with _watcher() as watcher:
-        result = pipeline.build_model(source, _options(board, backend, toolchain, "", folder), watcher=watcher).image
-    _show(result, as_json, views.image)
+        built = alone.build_model(source, _options(board, backend, toolchain), folder, watcher)
+    _show(built.image, as_json, views.image)
+    _within_budget(built)
 
 
 @app.command()
@@ -171,10 +176,11 @@ def flash(
     if source.suffix == ".toml":
         _run_until("flash", source, output, fresh, as_json)
         return
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
     with _watcher() as watcher:
-        result = pipeline.flash_model(source, _options(board, backend, toolchain, port, work), watcher=watcher)
+        result = alone.flash_model(source, _options(board, backend, toolchain, port, work), watcher)
     _show(result, as_json, views.device)
 
 
@@ -199,23 +205,19 @@ def bench(
     if source.suffix == ".toml":
         _run_until("bench", source, output, fresh, as_json)
         return
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.pipeline import alone
 
+    options = _options(board, backend, toolchain, port, work)
     with _watcher() as watcher:
-        result = pipeline.bench_model(
-            source, _options(board, backend, toolchain, port, work), watcher=watcher,
-            pattern=pattern, inputs=inputs, warmup=warmup,
-        )  # fmt: skip
+        result = alone.bench_model(source, options, watcher, pattern=pattern, inputs=inputs, warmup=warmup)
     _show(result, as_json, views.benchmark)
 
 
 @app.command()
 def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
     """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
-    outcome = _run_until("validate", project, output, fresh, as_json)
-    verdict = outcome["validation"]["verdict"]
-    if verdict != "pass":
-        _end(ValidationError(verdict, [e["reason"] for e in outcome["validation"]["endpoints"] if e["verdict"] != "pass"]))
+    _judge(_run_until("validate", project, output, fresh, as_json))
 
 
 @app.command()
@@ -257,9 +259,10 @@ def emulate(
     as_json: Json = False,
 ) -> None:
     """Run an image on the emulated board until Ctrl-C; its serial port is printed and opens like any other."""
-    from leadwire import pipeline
+    from leadwire.board import load_board
+    from leadwire.emulator import run_until_interrupted
 
-    pipeline.emulate_elf(elf, board, lambda port: _print_line({"port": port, "board": board}, as_json))
+    run_until_interrupted(elf, load_board(board), lambda port: _print_line({"port": port, "board": board}, as_json))
 
 
 @app.command()
@@ -279,47 +282,65 @@ def init(
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Say what this installation has: toolchains, emulators, witnesses, data, serial ports."""
-    from leadwire import pipeline, views
+    from leadwire import views
+    from leadwire.doctor import diagnose
 
-    _show(pipeline.diagnose(), as_json, views.diagnosis)
+    _show(diagnose(), as_json, views.diagnosis)
 
 
 # ------------------------------------------------------------------------------------------------ plumbing
 
 
-def _options(board: str, backend: str, toolchain: str, port: str, work: Path | None) -> Options:
-    from leadwire.pipeline import Options
+def _options(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
+    from leadwire.pipeline.alone import choose
 
-    return Options(board=board, backend=backend, toolchain=toolchain, port=port, work=work)
+    return choose(board, backend, toolchain, port, work)
 
 
-def _run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> dict[str, Any]:
-    """Run a project up to a stage, show what it gave, and return it as plain data."""
+def _run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> Outcome:
+    """Run a project up to a stage and show what it gave."""
     from leadwire import pipeline, views
     from leadwire.project import load_project
 
     loaded = load_project(project, output=output)
     with _watcher() as watcher:
         outcome = pipeline.run_project(loaded, until=stage, watcher=watcher, fresh=fresh)
-    return _show(outcome, as_json, views.outcome)
+    _show(outcome, as_json, views.outcome)
+    return outcome
 
 
-def _watcher() -> Any:
+def _within_budget(built: Built) -> None:
+    """Exit 4 where the model is over the board's budget."""
+    from leadwire.pipeline.alone import require_budget
+
+    try:
+        require_budget(built)
+    except BudgetError as error:
+        _end(error)
+
+
+def _judge(outcome: Outcome) -> None:
+    """Exit 7 where a validation did not pass; the first board that did not decides."""
+    for one in outcome.boards:
+        if one.validation is not None and one.validation.verdict != "pass":
+            hint = "read the accuracy section of the report" if one.bundle else ""
+            _end(ValidationError(one.validation.verdict, one.validation.reasons, hint=hint))
+
+
+def _watcher() -> ConsoleWatcher:
     from leadwire.views import ConsoleWatcher
 
     return ConsoleWatcher()
 
 
-def _show(result: object, as_json: bool, view: Any) -> Any:
-    """Print a result, as JSON or through its view; returns it as plain data."""
+def _show(result: T, as_json: bool, view: Callable[[T], None]) -> None:
+    """Print a result, as JSON or through its view. NaN and infinity become null."""
+    if not as_json:
+        view(result)
+        return
     from pydantic import TypeAdapter
 
-    plain = TypeAdapter(type(result) if not isinstance(result, list) else list[Any]).dump_python(result, mode="json")
-    if as_json:
-        print(json.dumps(plain, indent=2, sort_keys=True, allow_nan=False))
-    else:
-        view(result)
-    return plain
+    print(TypeAdapter(Any).dump_json(result, indent=2).decode())
 
 
 def _print_line(fields: dict[str, str], as_json: bool) -> None:

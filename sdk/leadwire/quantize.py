@@ -238,7 +238,7 @@ def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[Layer
         LayerError(
             operator_index=index,
             kind=model.operators[index].kind,
-            tensor=model.output(model.operators[index]).name,
+            tensor=model.output(model.operators[index]).label,
             sqnr_db=_decibels(signal[index], noise[index]),
             saturated_fraction=float(saturated[index]),
         )

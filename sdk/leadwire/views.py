@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     )
     from leadwire.board import Board
     from leadwire.evidence.bundle import VerifiedBundle
-    from leadwire.pipeline import Analysis, BoardOutcome, Diagnosis, Outcome
+    from leadwire.doctor import Diagnosis
+    from leadwire.pipeline import BoardOutcome, Outcome
+    from leadwire.pipeline.alone import Analysis
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -137,7 +139,10 @@ def analysis(result: Analysis) -> None:
     _table(
         "operators",
         ["op", "kind", "tensor", "output", "MACs", "live B"],
-        [(str(o.index), o.kind, o.tensor, o.shape, f"{o.macs:,}", f"{o.live_bytes:,}") for o in result.operators],
+        [
+            (str(o.index), o.kind, o.tensor, "x".join(map(str, o.shape)), f"{o.macs:,}", f"{o.live_bytes:,}")
+            for o in result.operators
+        ],
         left=4,
     )
     for report in result.budgets:
@@ -260,12 +265,20 @@ def _board_outcome(one: BoardOutcome) -> None:
         quantized(one.quantized)
     if one.budgets:
         budget(one.budgets[-1])
-    if one.report is not None:
-        _grid([("report", str(one.report)), ("evidence", str(one.evidence)), ("bundle", str(one.bundle))])
+    if one.bundle is not None:
+        _grid([
+            ("report", str(one.bundle.report)), ("evidence", str(one.bundle.document)), ("bundle", str(one.bundle.path)),
+            ("signed by", one.bundle.signer),
+        ])  # fmt: skip
 
 
 def verified(result: VerifiedBundle) -> None:
-    raise NotImplementedError(result)
+    out.print(Text("every byte verifies", style="bold green"))
+    _grid([
+        ("bundle", str(result.path)), ("sha-256", result.digest), ("evidence of", f"{result.name} on {result.board_id}"),
+        ("verdict", result.verdict), *(("", reason) for reason in result.reasons), ("stamps", ", ".join(result.stamps) or "none"),
+        ("signature", result.trust), ("files", ", ".join(name for name, _ in result.files)),
+    ])  # fmt: skip
 
 
 def boards(result: list[Board]) -> None:

@@ -52,3 +52,10 @@ def _reason(error: Exception) -> str:
     """One line of what the operating system says, without pyserial's advice."""
     cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return cause.splitlines()[0] if cause else type(error).__name__
+
+
+def list_ports() -> tuple[str, ...]:
+    """Serial ports of this machine, each with what its adapter says of itself: '/dev/ttyACM0 (STM32 STLink)'."""
+    from serial.tools.list_ports import comports
+
+    return tuple(f"{port.device} ({port.description})" for port in sorted(comports()))

@@ -12,6 +12,7 @@ from typing import Literal
 
 from leadwire.artifacts import (
     BenchmarkResult,
+    BudgetLine,
     BudgetReport,
     FirmwareImage,
     FirmwareProject,
@@ -141,32 +142,47 @@ class Evidence:
         return tuple(stamps)
 
     @property
-    def reasons(self) -> tuple[tuple[Verdict, str], ...]:
-        """Every finding that keeps the verdict from 'pass', the most serious first."""
-        found: list[tuple[Verdict, str]] = []
-        for budget in self.budgets:
-            found += [
-                ("fail", f"{line.resource} is {line.over:,.0f} {line.unit} over the budget ({line.basis})")
-                for line in budget.lines
-                if line.over > 0
-            ]
-        if not any(budget.basis in ("measured", "emulated") for budget in self.budgets):
-            found.append(("inconclusive", "the budget was not checked against a run on the board"))
-        found += [
-            (endpoint.verdict, f"endpoint {endpoint.endpoint}: {endpoint.reason}")
-            for endpoint in self.validation.endpoints
-            if endpoint.verdict != "pass"
-        ]
-        if self.validation.lost_samples:
-            found.append(("fail", f"{self.validation.lost_samples} sample(s) lost on the link: the run is invalid"))
-        if self.validation.verdict != "pass" and not any(verdict == self.validation.verdict for verdict, _ in found):
-            found.append((self.validation.verdict, f"validation against protocol '{self.validation.protocol_name}'"))
-        return tuple(sorted(found, key=lambda item: item[0] != "fail"))
+    def verdict(self) -> Verdict:
+        """The worst of the parts: budget, endpoints, samples, validation. Inconclusive never passes."""
+        parts = (self.validation.verdict, self._budget_verdict, *(item.verdict for item in self.validation.endpoints))
+        if "fail" in parts or self.validation.lost_samples:
+            return "fail"
+        return "inconclusive" if "inconclusive" in parts else "pass"
 
     @property
-    def verdict(self) -> Verdict:
-        """'pass' only where nothing is over budget and the validation passed; inconclusive never passes."""
-        return self.reasons[0][0] if self.reasons else "pass"
+    def reasons(self) -> tuple[str, ...]:
+        """What keeps the verdict from 'pass', one sentence each; empty for a pass."""
+        lines = [line for budget in self.budgets for line in budget.lines]
+        found = [f"{o.resource} is {o.over:,.0f} {o.unit} over the budget ({o.basis})" for o in lines if o.over > 0]
+        found += [
+            f"{line.resource} is {line.basis} where the budget asks for a {line.required_basis} figure"
+            for line in self._last_lines
+            if not line.proven
+        ]
+        if not self._was_run:
+            found.append("the budget was not checked against a run on the board")
+        validation = self.validation
+        endpoints = (f"{item.endpoint}: {item.reason}" for item in validation.endpoints if item.verdict != "pass")
+        found += validation.reasons or endpoints
+        if validation.lost_samples and not validation.reasons:
+            found.append(f"{validation.lost_samples} sample(s) lost on the link: the run is invalid")
+        if not found and self.verdict != "pass":
+            found.append(f"the validation against protocol '{validation.protocol_name}' is {validation.verdict}")
+        return tuple(found)
+
+    @property
+    def _last_lines(self) -> tuple[BudgetLine, ...]:
+        return self.budgets[-1].lines if self.budgets else ()
+
+    @property
+    def _was_run(self) -> bool:
+        return any(budget.basis in ("measured", "emulated") for budget in self.budgets)
+
+    @property
+    def _budget_verdict(self) -> Verdict:
+        if any(line.over > 0 for budget in self.budgets for line in budget.lines):
+            return "fail"
+        return "pass" if self._was_run and all(line.proven for line in self._last_lines) else "inconclusive"
 
 
 def summarize_model(model: Model) -> ModelSummary:
@@ -181,7 +197,7 @@ def summarize_model(model: Model) -> ModelSummary:
         activations=tuple(
             TensorSummary(
                 index=tensor.index,
-                name=tensor.name,
+                name=tensor.label,
                 shape=tensor.shape,
                 dtype=tensor.dtype.value,
                 size_bytes=tensor.size_bytes,
@@ -190,7 +206,7 @@ def summarize_model(model: Model) -> ModelSummary:
             if not tensor.is_constant
         ),
         operators=tuple(
-            OperatorSummary(index=operator.index, kind=operator.kind, tensor=model.output(operator).name)
+            OperatorSummary(index=operator.index, kind=operator.kind, tensor=model.output(operator).label)
             for operator in model.operators
         ),
     )

@@ -79,4 +79,4 @@ class Model:
 
     def describe(self, operator: Operator) -> str:
         """How messages name an operator: "op 7 CONV_2D 'block2/conv'"."""
-        return f"op {operator.index} {operator.kind} '{self.output(operator).name}'"
+        return f"op {operator.index} {operator.kind} '{self.output(operator).label}'"

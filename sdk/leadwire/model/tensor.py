@@ -79,6 +79,11 @@ class Tensor:
     data: bytes | None = None
 
     @property
+    def label(self) -> str:
+        """The name for people: of names that the converter fused with ';', the first."""
+        return self.name.partition(";")[0]
+
+    @property
     def is_constant(self) -> bool:
         return self.data is not None
 

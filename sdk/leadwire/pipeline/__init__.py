@@ -1,0 +1,127 @@
+"""The flow, written once: quantize → budget → generate → build → flash → bench → validate → report.
+
+`run_project` strings the stages together; nothing else does. The same budget is checked three times, each with better
+knowledge: planned, linked, measured. A stage whose inputs did not change is not run again (`workspace`, `line`).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from leadwire.artifacts import (
+    BenchmarkResult,
+    BudgetReport,
+    DeviceInfo,
+    FirmwareImage,
+    FirmwareProject,
+    MemoryPlan,
+    QuantizedModel,
+    ValidationResult,
+)
+from leadwire.board import load_board
+from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
+from leadwire.device.client import DeviceClient
+from leadwire.errors import BadInputError
+from leadwire.evidence.bundle import Bundle
+from leadwire.model.tflite import read_tflite
+from leadwire.planner import plan_memory
+from leadwire.project import LoadedProject
+from leadwire.protocols import load_protocol
+
+from .line import Line
+from .sources import host_board
+from .watcher import Watcher
+
+STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardOutcome:
+    """What the line gave on one board, as far as it went; `folder` holds the files."""
+
+    board: str
+    folder: Path
+    quantized: QuantizedModel
+    plan: MemoryPlan | None = None
+    budgets: tuple[BudgetReport, ...] = ()
+    project: FirmwareProject | None = None
+    image: FirmwareImage | None = None
+    device: DeviceInfo | None = None
+    benchmark: BenchmarkResult | None = None
+    validation: ValidationResult | None = None
+    bundle: Bundle | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    project: str
+    boards: tuple[BoardOutcome, ...]
+
+
+def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False) -> Outcome:
+    """Run a project's line up to stage `until`, for each of its boards.
+
+    The first board's files go to the output folder, those of further boards to a folder of their name in it. Raises the
+    errors of the stages; a validation that fails is a result and not an error.
+    """
+    if until not in STAGES:
+        raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
+    boards = [load_board(name) for name in project.settings.target.boards]
+    folders = [project.output, *(project.output / board.id for board in boards[1:])]
+    lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
+    return Outcome(
+        project=project.settings.name, boards=tuple(_run_line(line, STAGES.index(until)) for line in lines)
+    )
+
+
+def _run_line(line: Line, last: int) -> BoardOutcome:
+    """One model on one board: the story of leadwire."""
+    board = line.board
+    quantized = line.quantize()
+    outcome = BoardOutcome(board=board.id, folder=line.folder, quantized=quantized)
+    if last == STAGES.index("quantize"):
+        return outcome
+
+    model = read_tflite(quantized.path, labels=load_protocol(line.project.protocol).labels)
+    plan = plan_memory(model)
+    planned = require_fit(check_plan(plan, model, board), model)
+    outcome = replace(outcome, plan=plan, budgets=(planned,))
+    if last == STAGES.index("budget"):
+        return outcome
+
+    sources = line.generate(quantized, model, plan, board)
+    outcome = replace(outcome, project=sources)
+    if last == STAGES.index("generate"):
+        return outcome
+
+    image = line.build(sources, board)
+    linked = require_fit(check_image(image, plan, board, model), model)
+    outcome = replace(outcome, image=image, budgets=(planned, linked))
+    if last == STAGES.index("build"):
+        return outcome
+
+    with ExitStack() as running:
+        device = line.flash(image, running)
+        if last == STAGES.index("flash"):
+            with DeviceClient(device().port, board.link.baud) as client:
+                return replace(outcome, device=client.expect(image))
+
+        benchmark = line.bench(image, device, model, plan)
+        measured = require_fit(check_benchmark(benchmark, board, image), model)
+        budgets = (planned, linked, measured)
+        outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
+        if last == STAGES.index("bench"):
+            return outcome
+
+        library = line.build(line.generate(quantized, model, plan, host_board()), host_board())
+        predictions = line.predict(quantized, model, image, library, device)
+
+    validation = line.validate(quantized, model, image, predictions)
+    outcome = replace(outcome, validation=validation)
+    if last == STAGES.index("validate"):
+        return outcome
+
+    bundle = line.report(quantized, model, plan, sources, image, budgets, benchmark, validation, predictions)
+    return replace(outcome, bundle=bundle)

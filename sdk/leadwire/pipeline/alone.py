@@ -1,0 +1,247 @@
+"""A full-INT8 model on its own, without project, dataset or protocol: analyze, generate, build, flash, bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, get_args
+
+import numpy as np
+
+from leadwire.artifacts import (
+    Backend,
+    BenchmarkResult,
+    BudgetReport,
+    DeviceInfo,
+    FirmwareImage,
+    FirmwareProject,
+    MemoryPlan,
+    QuantizedModel,
+)
+from leadwire.bench import pattern_input, run_benchmark
+from leadwire.board import Board, load_board
+from leadwire.budget import check_image, check_plan, require_fit
+from leadwire.build import build_image
+from leadwire.datasets import load_dataset, read_source
+from leadwire.device.client import DeviceClient
+from leadwire.errors import BadInputError
+from leadwire.flash import flash_image
+from leadwire.generate import backends
+from leadwire.model.graph import Model
+from leadwire.model.tflite import read_tflite
+from leadwire.ops import registry
+from leadwire.planner import plan_memory
+from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
+
+from .sources import generate_sources, is_host
+from .watcher import Watcher
+
+Toolchain = Literal["zig", "arm-none-eabi-gcc"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Choices of a command; `work` keeps sources and image, None uses a temporary folder."""
+
+    board: Board
+    backend: Backend
+    toolchain: Toolchain
+    port: str = ""
+    work: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    model: Model
+    plan: MemoryPlan
+    project: FirmwareProject
+    image: FirmwareImage
+    budgets: tuple[BudgetReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorLine:
+    """`live_bytes`: arena bytes that are alive while the operator runs."""
+
+    index: int
+    kind: str
+    tensor: str
+    shape: tuple[int, ...]
+    macs: int
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What the budget judges: `flash_bytes` are weights, tables and code of model and runtime, `ram_bytes` arena, state and
+    the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware.
+    """
+
+    model: str
+    model_digest: str
+    board: str
+    backend: Backend
+    macs: int
+    parameters: int
+    arena_bytes: int
+    arena_lower_bound_bytes: int
+    peak: str
+    flash_bytes: int
+    ram_bytes: int
+    stack_bytes: int
+    image_flash_bytes: int
+    image_ram_bytes: int
+    basis: Literal["linked"]
+    fits: bool
+    budgets: tuple[BudgetReport, ...]
+    operators: tuple[OperatorLine, ...]
+
+
+def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
+    """Options from text; BadInputError names what there is to choose from."""
+    known = get_args(Backend)
+    if backend not in known or backend not in backends():
+        raise BadInputError(f"there is no backend '{backend}'", hint=f"backends: {', '.join(backends())}")
+    if toolchain not in get_args(Toolchain):
+        raise BadInputError(f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}")
+    return Options(
+        board=load_board(board),
+        backend=backend,  # type: ignore[arg-type]
+        toolchain=toolchain,  # type: ignore[arg-type]
+        port=port,
+        work=work,
+    )
+
+
+def quantize_file(
+    source: Path, dataset: str, out: Path, *, split: str, count: int, seed: int, stratify: str, per_tensor_dense: bool
+) -> QuantizedModel:
+    """Quantize a model file with calibration from one split of a dataset."""
+    if stratify not in get_args(Stratify):
+        raise BadInputError(f"there is no stratification '{stratify}'", hint=f"one of: {', '.join(get_args(Stratify))}")
+    policy = CalibrationPolicy(count=count, seed=seed, stratify=stratify)  # type: ignore[arg-type]
+    calibration = load_dataset(read_source(dataset), split)
+    return quantize_model(source, calibration, policy, out, per_tensor_dense=per_tensor_dense)
+
+
+def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
+    """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
+    model = read_tflite(path)
+    plan = plan_memory(model)
+    require_fit(check_plan(plan, model, options.board), model)
+    return generate_sources(path, model, plan, options.board, out, options.backend)
+
+
+def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
+    """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
+    model = read_tflite(path)
+    watcher.stage("plan", False)
+    plan = plan_memory(model)
+    planned = check_plan(plan, model, options.board)
+    watcher.stage("generate", False)
+    project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)
+    watcher.stage("build", False)
+    image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
+    budgets = (planned, check_image(image, plan, options.board, model))
+    return Built(model=model, plan=plan, project=project, image=image, budgets=budgets)
+
+
+def require_budget(built: Built) -> None:
+    """BudgetError (4) where the model is over the board's budget, planned or linked."""
+    for report in built.budgets:
+        require_fit(report, built.model)
+
+
+def analyze_model(built: Built) -> Analysis:
+    """Everything that can be known of a model on a board before it runs there."""
+    model, plan, image = built.model, built.plan, built.image
+    macs = registry.macs(model)
+    return Analysis(
+        model=model.name,
+        model_digest=model.digest,
+        board=image.board_id,
+        backend=image.backend,
+        macs=sum(macs),
+        parameters=sum(tensor.elements for tensor in model.tensors if tensor.is_constant),
+        arena_bytes=plan.arena_bytes,
+        arena_lower_bound_bytes=plan.lower_bound_bytes,
+        peak=model.describe(model.operators[plan.peak_operator]),
+        flash_bytes=image.model_flash_bytes,
+        ram_bytes=image.model_ram_bytes + image.stack.bytes,
+        stack_bytes=image.stack.bytes,
+        image_flash_bytes=image.flash_bytes,
+        image_ram_bytes=image.ram_bytes,
+        basis="linked",
+        fits=all(report.fits for report in built.budgets),
+        budgets=built.budgets,
+        operators=tuple(
+            OperatorLine(
+                index=operator.index,
+                kind=operator.kind,
+                tensor=model.output(operator).label,
+                shape=model.output(operator).shape,
+                macs=macs[operator.index],
+                live_bytes=live_bytes(plan, operator.index),
+            )
+            for operator in model.operators
+        ),
+    )
+
+
+def flash_model(path: Path, options: Options, watcher: Watcher) -> DeviceInfo:
+    """Build, flash, and ask the board who it is."""
+    with work_folder(options) as folder:
+        image = build_model(path, options, folder, watcher).image
+        watcher.stage("flash", False)
+        if is_host(options.board):
+            raise BadInputError("board 'host' has no link to ask over", hint="use 'leadwire bench --board host'")
+        with (
+            flash_image(image, options.board, port=options.port) as running,
+            DeviceClient(running.port, options.board.link.baud) as client,
+        ):
+            return client.expect(image)
+
+
+def bench_model(
+    path: Path, options: Options, watcher: Watcher, *, pattern: bool, inputs: int, warmup: int
+) -> BenchmarkResult:
+    """Build, flash and run a model alone, on the fixed pattern input; unless `pattern`, on seeded random ones too."""
+    with work_folder(options) as folder:
+        built = build_model(path, options, folder, watcher)
+        samples = [pattern_input(built.model.input_bytes)] * (inputs if pattern else 1)
+        random = np.random.default_rng(0)
+        samples += [random.bytes(built.model.input_bytes) for _ in range(inputs - len(samples))]
+        watcher.stage("flash", False)
+        with flash_image(built.image, options.board, port=options.port) as running:
+            watcher.stage("bench", False)
+            return run_benchmark(
+                running, built.model, built.plan, inputs=samples, warmup=warmup,
+                progress=lambda done, total: watcher.progress("bench", done, total),
+            )  # fmt: skip
+
+
+def live_bytes(plan: MemoryPlan, operator: int) -> int:
+    """Bytes of the arena in use while an operator runs: the union of what is placed there."""
+    spans = sorted(
+        (placed.offset_bytes, placed.offset_bytes + placed.size_bytes)
+        for placed in (*plan.placements, *plan.scratch)
+        if placed.first_operator <= operator <= placed.last_operator
+    )
+    total, reached = 0, 0
+    for start, end in spans:
+        total += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+@contextmanager
+def work_folder(options: Options) -> Iterator[Path]:
+    """Where sources and image go: the folder asked for, or one that is removed at the end."""
+    if options.work is not None:
+        yield options.work
+    else:
+        with TemporaryDirectory(prefix="leadwire-") as folder:
+            yield Path(folder)

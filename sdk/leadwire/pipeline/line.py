@@ -1,0 +1,271 @@
+"""One project on one board: each stage with what it reads, kept in the output folder, skipped when nothing changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import leadwire
+from leadwire import reference
+from leadwire.artifacts import (
+    BenchmarkResult,
+    BudgetReport,
+    FirmwareImage,
+    FirmwareProject,
+    MemoryPlan,
+    QuantizedModel,
+    ValidationResult,
+)
+from leadwire.bench import pattern_input, run_benchmark
+from leadwire.board import Board
+from leadwire.build import build_image
+from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
+from leadwire.datasets.source import NpzSource, dataset_path
+from leadwire.device.running import RunningBoard
+from leadwire.errors import BadInputError
+from leadwire.evidence.bundle import Bundle
+from leadwire.evidence.keys import generate_key
+from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
+from leadwire.flash import flash_image
+from leadwire.model.graph import Model
+from leadwire.project import LoadedProject
+from leadwire.protocols import load_protocol, protocol_path
+from leadwire.quantize import CalibrationPolicy, quantize_model
+from leadwire.report import write_report
+from leadwire.validate import run_validation
+from leadwire.workspace import Workspace, file_digest
+
+from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
+from .sources import generate_sources, is_host
+from .watcher import Watcher
+
+TOOLS = (
+    "tensorflow", "keras", "ai-edge-litert", "tflite-micro", "numpy", "scipy", "wfdb", "ziglang", "unicorn", "smpclient",
+)  # fmt: skip
+
+
+class Line:
+    """The stages of `project` on `board`, with files in `folder`. The quantized model is shared by all boards."""
+
+    def __init__(self, project: LoadedProject, board: Board, folder: Path, watcher: Watcher, *, fresh: bool) -> None:
+        self.project = project
+        self.settings = project.settings
+        self.board = _with_budget(board, project)
+        self.folder = folder
+        self.watcher = watcher
+        self._shared = Workspace(project.output, fresh, watcher.stage)
+        self._own = Workspace(folder, fresh, watcher.stage)
+        self._source = read_source(project.dataset)
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The beats that the verdict is about; read when first needed."""
+        return self._load(self.settings.dataset.test_split)
+
+    def _load(self, split: str) -> Dataset:
+        self.watcher.note(f"reading dataset '{self._source.name}', split '{split}'")
+        folder = Path(self.project.dataset_folder) if self.project.dataset_folder else None
+        return load_dataset(self._source, split, folder=folder)
+
+    @cached_property
+    def _data_key(self) -> list[Any]:
+        files = [dataset_path(self.project.dataset)]
+        if isinstance(self._source, NpzSource):
+            files += [self._source.base / split.path for split in self._source.splits.values()]
+        digests = [file_digest(path) for path in files if path.exists()]
+        return [digests, self.project.dataset_folder, os.environ.get("LEADWIRE_DATA", ""), self.settings.dataset.test_split]
+
+    def _progress(self, label: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.watcher.progress(label, done, total)
+
+    # ------------------------------------------------------------------------------------------------ stages
+
+    def quantize(self) -> QuantizedModel:
+        settings = self.settings.calibration
+        policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
+
+        def produce() -> QuantizedModel:
+            calibration = self._load(settings.split)
+            check_disjoint(calibration, self.test)
+            return quantize_model(
+                self.project.model, calibration, policy, self._shared.root / f"{self.settings.name}.tflite",
+                test_patients=self.test.patients, per_tensor_dense=self.settings.model.per_tensor_dense,
+            )  # fmt: skip
+
+        key = {
+            "model": file_digest(self.project.model), "data": self._data_key, "calibration": asdict(settings),
+            "options": asdict(self.settings.model), "tools": tool_versions(),
+        }  # fmt: skip
+        return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
+
+    def generate(self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board) -> FirmwareProject:
+        """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter."""
+        folder = self.folder / ("host" if is_host(board) else "firmware")
+        key = {"model": model.digest, "labels": model.labels, "plan": asdict(plan), "board": asdict(board)}
+        return self._own.stage(
+            f"generate for {folder.name}" if is_host(board) else "generate",
+            FirmwareProject,
+            key,
+            lambda: generate_sources(
+                quantized.path, model, plan, board, folder / "source", self.settings.target.backend
+            ),
+            lambda made: [made.root / name for name in made.sources],
+        )
+
+    def build(self, sources: FirmwareProject, board: Board) -> FirmwareImage:
+        toolchain = "zig" if is_host(board) else self.settings.target.toolchain
+        return self._own.stage(
+            "build for host" if is_host(board) else "build",
+            FirmwareImage,
+            {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()},
+            lambda: build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image"),
+            lambda made: [made.elf],
+        )
+
+    def flash(self, image: FirmwareImage, running: ExitStack) -> Callable[[], RunningBoard]:
+        """A function that flashes when first called: a run with nothing left to measure touches no board."""
+        started: list[RunningBoard] = []
+
+        def device() -> RunningBoard:
+            if not started:
+                self.watcher.stage("flash", False)
+                board = flash_image(image, self.board, port=self.settings.target.port)
+                started.append(running.enter_context(board))
+            return started[0]
+
+        return device
+
+    def bench(
+        self, image: FirmwareImage, device: Callable[[], RunningBoard], model: Model, plan: MemoryPlan
+    ) -> BenchmarkResult:
+        """The fixed pattern input, then beats of the test set drawn evenly."""
+
+        def produce() -> BenchmarkResult:
+            rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
+            beats = evenly(len(rows), self.settings.bench.inputs - 1)
+            inputs = [pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats)]
+            return run_benchmark(
+                device(), model, plan, inputs=inputs, warmup=self.settings.bench.warmup, progress=self._progress("bench")
+            )
+
+        key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
+        return self._own.stage("bench", BenchmarkResult, key, produce)
+
+    def predict(
+        self, quantized: QuantizedModel, model: Model, image: FirmwareImage, library: FirmwareImage,
+        device: Callable[[], RunningBoard],
+    ) -> PredictionSet:  # fmt: skip
+        key = {
+            **self._run_key(image), "library": library.digest, "float": file_digest(self.project.model),
+            "device_beats": self.project.device_beats, "tools": tool_versions(),
+        }  # fmt: skip
+        return self._own.stage(
+            "predict",
+            PredictionSet,
+            key,
+            lambda: predict_all(
+                self.test, model, source=self.project.model, quantized=quantized.path, library=library.elf,
+                device=device(), device_beats=self.project.device_beats, folder=self.folder / "predictions",
+                progress=self._progress,
+            ),
+            lambda made: [one.path for one in made.stored],
+        )  # fmt: skip
+
+    def validate(
+        self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
+    ) -> ValidationResult:
+        key = {
+            **self._run_key(image), "protocol": file_digest(protocol_path(self.project.protocol)),
+            "predictions": [file_digest(one.path) for one in predictions.stored], "io": predictions.io_digest,
+            "calibration": quantized.calibration.digest,
+        }  # fmt: skip
+        return self._own.stage(
+            "validate",
+            ValidationResult,
+            key,
+            lambda: run_validation(
+                self.test, load_protocol(self.project.protocol), load_predictions(predictions.stored),
+                model_digest=model.digest, image_digest=image.digest, io_digest=predictions.io_digest, lost_samples=0,
+                calibration_patients=quantized.calibration.patients,
+                operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
+            ),
+        )  # fmt: skip
+
+    def report(
+        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, sources: FirmwareProject, image: FirmwareImage,
+        budgets: tuple[BudgetReport, ...], benchmark: BenchmarkResult, validation: ValidationResult,
+        predictions: PredictionSet,
+    ) -> Bundle:  # fmt: skip
+        """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
+        key, demo = self._signing_key()
+        self.watcher.stage("report", False)
+        outputs = load_predictions(predictions.stored)
+        evidence = Evidence(
+            name=self.settings.name, leadwire_version=leadwire.__version__, model=summarize_model(model), quantized=quantized,
+            plan=plan, board=self.board, project=sources, image=image, budgets=budgets, bench=benchmark,
+            validation=validation, tools=tuple(ToolVersion(name=name, version=number) for name, number in tool_versions()),
+            environment=(("system", platform.system()), ("machine", platform.machine())), demo_key=demo, created=_created(),
+        )  # fmt: skip
+        beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
+        attachments = Attachments(
+            protocol=protocol_path(self.project.protocol),
+            beats=tuple(Beat(record=record, patient=patient, reference=label) for record, patient, label in beats),
+            predictions=outputs,
+        )
+        return write_report(evidence, attachments, self.folder, key)
+
+    # ------------------------------------------------------------------------------------------------ plumbing
+
+    def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
+        return {
+            "image": image.digest, "board": asdict(self.board), "data": self._data_key, "port": self.settings.target.port,
+        }  # fmt: skip
+
+    def _signing_key(self) -> tuple[Path, bool]:
+        if self.settings.signing.key != "generate":
+            return self.project.path.parent / self.settings.signing.key, False
+        path = self.project.output / ".leadwire" / "demonstration-key.pem"
+        if not path.exists():
+            generate_key(path)
+        return path, True
+
+
+def tool_versions() -> tuple[tuple[str, str], ...]:
+    """The packages that bytes and figures depend on, with their versions; those not installed are left out."""
+    found = [("python", platform.python_version())]
+    for name in TOOLS:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def _with_budget(board: Board, project: LoadedProject) -> Board:
+    target, given = project.settings.target, board.budget
+    budget = replace(
+        given,
+        flash_bytes=given.flash_bytes if target.flash_bytes is None else target.flash_bytes,
+        ram_bytes=given.ram_bytes if target.ram_bytes is None else target.ram_bytes,
+        latency_us=given.latency_us if target.latency_us is None else target.latency_us,
+    )
+    return replace(board, budget=budget)
+
+
+def _created() -> str | None:
+    """An ISO 8601 time only where SOURCE_DATE_EPOCH fixes one, so that the same run gives the same bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(epoch), tz=UTC).isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error

@@ -1,0 +1,175 @@
+"""What each runtime answers on the test beats: float, desktop TFLite, TFLite Micro, the generated C on the host, the
+device. Kept as .npz files so that a later stage, or an auditor, counts on the same outputs.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire import reference
+from leadwire.artifacts import Predictions
+from leadwire.datasets import Dataset
+from leadwire.device.client import DeviceClient
+from leadwire.device.host_library import HostLibrary
+from leadwire.device.running import RunningBoard
+from leadwire.device.samples import run_samples
+from leadwire.errors import BuildError
+from leadwire.model.graph import Model
+from leadwire.validate import OperatorOutput, OperatorOutputs
+from leadwire.workspace import write_atomically
+
+Progress = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPredictions:
+    runtime: str
+    path: Path
+    model_digest: str
+    dataset_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionSet:
+    """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat a request;
+    `library` is the generated C compiled for the host.
+    """
+
+    stored: tuple[StoredPredictions, ...]
+    io_digest: str
+    retries: int
+    library: Path
+
+
+def predict_all(
+    dataset: Dataset,
+    model: Model,
+    *,
+    source: Path,
+    quantized: Path,
+    library: Path,
+    device: RunningBoard,
+    device_beats: int,
+    folder: Path,
+    progress: Progress,
+) -> PredictionSet:
+    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all."""
+    rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
+    found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
+    found.append(_int8("tflite", model, dataset, reference.run_tflite(quantized, rows, progress=progress("desktop TFLite"))))
+    if reference.has_tflm():
+        found.append(_int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro"))))
+    found.append(_int8("host_c", model, dataset, _run_library(library, rows, progress("generated C on the host"))))
+    beats = evenly(len(rows), device_beats or len(rows))
+    if device.count_instructions is not None:
+        device.count_instructions(False)
+    with DeviceClient(device.port, device.board.link.baud) as client:
+        client.expect(device.image)
+        run = run_samples(client, [rows[beat].tobytes() for beat in beats], progress("device"))
+    answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
+    found.append(_int8("device", model, dataset, answers, beats))
+    return PredictionSet(
+        stored=tuple(_store(one, folder) for one in found), io_digest=run.io_digest, retries=run.retries, library=library
+    )
+
+
+def evenly(total: int, wanted: int) -> npt.NDArray[np.int64]:
+    """`wanted` of `total` indices, equally spaced, rising; all of them where there are not more."""
+    if wanted >= total:
+        return np.arange(total, dtype=np.int64)
+    return np.asarray((np.arange(wanted) * total) // max(wanted, 1), dtype=np.int64)
+
+
+def load_predictions(stored: Sequence[StoredPredictions]) -> tuple[Predictions, ...]:
+    return tuple(_load(one) for one in stored)
+
+
+def operator_outputs(dataset: Dataset, model: Model, quantized: Path, library: Path) -> OperatorOutputs:
+    """How `validate` finds the first operator that differs; the device has the bytes of the generated C."""
+
+    def outputs(runtime: str, beat: int) -> Sequence[OperatorOutput]:
+        inputs = tuple(one[beat : beat + 1] for one in dataset.inputs)
+        row = reference.quantize_inputs(model, inputs, dataset.input_names)[0]
+        if runtime == "tflm" or runtime == "tflite":
+            tensors: Sequence[bytes] = reference.tensors_of(quantized, row, runtime="tflm" if runtime == "tflm" else "tflite")
+        elif runtime == "host_c":
+            tensors = list(_library_tensors(HostLibrary(library), row.tobytes()))
+        else:
+            return ()
+        return [
+            OperatorOutput(description=model.describe(op), kind=op.kind, values=np.frombuffer(data, dtype=np.int8))
+            for op, data in zip(model.operators, tensors, strict=True)
+        ]
+
+    return outputs
+
+
+def _library_tensors(library: HostLibrary, data: bytes) -> Iterator[bytes]:
+    library.write_input(data)
+    for index in range(library.operator_count):
+        library.step(index)
+        yield library.tensor(index)
+
+
+def _run_library(path: Path, rows: reference.Rows, progress: Callable[[int, int], None]) -> reference.Rows:
+    library = HostLibrary(path)
+    answers = []
+    for done, row in enumerate(rows, start=1):
+        answers.append(np.frombuffer(library.infer(row.tobytes()), dtype=np.int8))
+        if done % 256 == 0 or done == len(rows):
+            progress(done, len(rows))
+    return np.stack(answers)
+
+
+def _int8(
+    runtime: str, model: Model, dataset: Dataset, raw: reference.Rows, beats: npt.NDArray[np.int64] | None = None
+) -> Predictions:
+    return _predictions(runtime, model, dataset, reference.dequantize_outputs(model, raw), raw, beats)
+
+
+def _predictions(
+    runtime: str,
+    model: Model,
+    dataset: Dataset,
+    outputs: npt.NDArray[np.float64],
+    raw: reference.Rows | None = None,
+    beats: npt.NDArray[np.int64] | None = None,
+) -> Predictions:
+    partial = beats is not None and len(beats) < len(dataset)
+    return Predictions(
+        runtime=runtime,  # type: ignore[arg-type]
+        model_digest=model.digest,
+        dataset_digest=dataset.digest,
+        outputs=outputs,
+        raw=raw,
+        indices=beats if partial else None,
+    )
+
+
+def _store(one: Predictions, folder: Path) -> StoredPredictions:
+    arrays = {"outputs": one.outputs, "raw": one.raw, "indices": one.indices}
+    stream = io.BytesIO()
+    np.savez(stream, **{name: array for name, array in arrays.items() if array is not None})  # type: ignore[arg-type]
+    path = folder / f"{one.runtime}.npz"
+    write_atomically(path, stream.getvalue())
+    return StoredPredictions(
+        runtime=one.runtime, path=path, model_digest=one.model_digest, dataset_digest=one.dataset_digest
+    )
+
+
+def _load(stored: StoredPredictions) -> Predictions:
+    with np.load(stored.path, allow_pickle=False) as arrays:
+        return Predictions(
+            runtime=stored.runtime,  # type: ignore[arg-type]
+            model_digest=stored.model_digest,
+            dataset_digest=stored.dataset_digest,
+            outputs=arrays["outputs"],
+            raw=arrays["raw"] if "raw" in arrays else None,
+            indices=arrays["indices"] if "indices" in arrays else None,
+        )

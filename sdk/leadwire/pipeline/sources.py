@@ -1,0 +1,52 @@
+"""Sources of a model with a golden self-test compiled in, for a board or for the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from leadwire import reference
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
+from leadwire.bench import pattern_input
+from leadwire.board import Board, load_board
+from leadwire.build import build_image
+from leadwire.device.host_library import HostLibrary
+from leadwire.generate import generate_project
+from leadwire.model.graph import Model
+from leadwire.ops import registry
+
+
+def is_host(board: Board) -> bool:
+    return board.emulation is not None and board.emulation.engine == "host"
+
+
+def host_board() -> Board:
+    return load_board("host")
+
+
+def generate_sources(
+    path: Path, model: Model, plan: MemoryPlan, board: Board, out: Path, backend: Backend
+) -> FirmwareProject:
+    """Sources with a golden self-test: the pattern input, and what TFLite Micro's interpreter answers to it.
+
+    Where that interpreter is not to be had, the generated C itself answers on the host: then the self-test shows that
+    the device computes what the host does.
+    """
+    given = pattern_input(model.input_bytes)
+    registry.check(model)
+    row = np.frombuffer(given, dtype=np.int8)
+    if reference.has_tflm():
+        expected = reference.run_tflm(path, row.reshape(1, -1)).tobytes()
+    else:
+        expected = _answer_of_generated_c(model, plan, given, backend)
+    return generate_project(
+        model, plan, board, out, backend=backend, self_test_input=given, self_test_output=expected
+    )
+
+
+def _answer_of_generated_c(model: Model, plan: MemoryPlan, given: bytes, backend: Backend) -> bytes:
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        project = generate_project(model, plan, host_board(), Path(folder) / "source", backend=backend)
+        return HostLibrary(build_image(project, host_board(), out=Path(folder) / "image").elf).infer(given)
