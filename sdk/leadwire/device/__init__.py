@@ -1,1 +1,5 @@
-"""The device link, host side: framing, SMP messages, client with retries, and the running board it talks to."""
+"""The device link, host side, and the running board it talks to.
+
+`framing` (bytes and lines), `messages` (SMP and CBOR), `port` (pyserial), `link` (time-outs and retries), `client` (the
+device as methods), `samples` (many samples, whole or invalid). Protocol: docs/manual/link-protocol.md.
+"""

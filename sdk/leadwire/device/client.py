@@ -158,7 +158,7 @@ class DeviceClient:
         )
         return self._info
 
-    def expect(self, image: FirmwareImage, *, boot_timeout_s: float = 60.0) -> DeviceInfo:
+    def expect(self, image: FirmwareImage, *, boot_timeout_s: float = 30.0) -> DeviceInfo:
         """`describe`; WrongDeviceError unless board, model and build are those of `image`, DeviceRefusedError where
         the device failed its self-test at start."""
         info = self.describe(boot_timeout_s=boot_timeout_s)

@@ -88,11 +88,6 @@ class FrameDecoder:
                     self._take(bytes((byte,)))
         return messages
 
-    @property
-    def is_idle(self) -> bool:
-        """Nothing has been begun: neither a line nor a packet is open."""
-        return not self._start and not self._pending and self._packet is None
-
     def _begin_line(self) -> None:
         if self._start:
             self.faults[Fault.LINE_BROKEN] += 1

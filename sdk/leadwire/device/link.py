@@ -41,7 +41,6 @@ class Link:
         self.run_timeout_s = run_timeout_s
         self.attempts = attempts
         self.retries = 0
-        self.ignored = 0
         self._port = Port(port, baud, write_timeout_s=timeout_s)
         self._decoder = FrameDecoder()
         self._sequence = 0
@@ -84,7 +83,6 @@ class Link:
             sent = time.monotonic()
             for message in self._exchange(lines, self._wait_s(runs=runs, last=attempt == attempts - 1)):
                 if not is_answer_to(request, message):
-                    self.ignored += 1
                     continue
                 try:
                     answer = parse_answer(request, message)
