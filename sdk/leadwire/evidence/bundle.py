@@ -135,7 +135,7 @@ def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
         name=evidence.name,
         board_id=evidence.board.id,
         verdict=evidence.verdict,
-        reasons=tuple(reason for _, reason in evidence.reasons),
+        reasons=evidence.reasons,
         stamps=tuple(stamp.word for stamp in evidence.stamps),
     )
 

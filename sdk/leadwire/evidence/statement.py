@@ -46,8 +46,9 @@ def make_statement(evidence: Evidence, digests: Mapping[str, str]) -> dict[str, 
 
 
 def tests(evidence: Evidence) -> list[tuple[str, bool]]:
-    """What was judged, by name: each budget checkpoint and each endpoint of the protocol."""
-    budgets = [(f"budget/{budget.basis}", budget.fits) for budget in evidence.budgets]
+    """What was judged, by name: each budget checkpoint, whether the last one proves it, and each endpoint."""
+    budgets = [(f"budget/{item.basis}", not any(line.over for line in item.lines)) for item in evidence.budgets]
+    budgets.append(("budget/proven", bool(evidence.budgets) and evidence.budgets[-1].fits))
     endpoints = [(f"endpoint/{item.endpoint}", item.verdict == "pass") for item in evidence.validation.endpoints]
     return [*budgets, *endpoints, ("link/no-sample-lost", evidence.validation.lost_samples == 0)]
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from leadwire.artifacts import Interval, Statistic
+from leadwire.artifacts import Interval, RuntimeMetrics, Statistic
 
 SPACE = "\u202f"
 MINUS = "\u2212"
 NONE = "n/a"
+_RUNTIMES = {
+    "float": "float",
+    "tflite": "TFLite on the host",
+    "tflm": "TFLite Micro on the host",
+    "host_c": "generated C on the host",
+    "device": "device",
+}
 
 
 def count(value: float | None) -> str:
@@ -53,13 +61,9 @@ def signed_interval(value: Interval | None, digits: int = 2) -> str:
     return "" if value is None else f"[{points(value.low, digits)}, {points(value.high, digits)}]"
 
 
-def proportion(value: Statistic) -> Markup:
-    """'96.84 %' with its interval and its counts below."""
-    counts = "" if value.denominator is None else f"{count(value.numerator)} / {count(value.denominator)}"
-    details = (
-        Markup('<span class="detail">{}</span>').format(part) for part in (interval(value.interval), counts) if part
-    )
-    return Markup("").join((percent(value.estimate), *details))
+def fraction(value: Statistic) -> str:
+    """The counts behind a proportion: 355 / 389."""
+    return "" if value.denominator is None else f"{count(value.numerator)} / {count(value.denominator)}"
 
 
 def digest(value: str) -> Markup:
@@ -70,3 +74,17 @@ def digest(value: str) -> Markup:
 
 def instructions(value: float | None) -> str:
     return "not counted" if value is None else count(value)
+
+
+def runtime(value: str) -> str:
+    """A runtime's name in words."""
+    return _RUNTIMES.get(value, value)
+
+
+def distinct(metrics: Sequence[RuntimeMetrics]) -> tuple[tuple[str, RuntimeMetrics], ...]:
+    """Runtimes with the same figures shown once, under all their names."""
+    groups: dict[str, list[RuntimeMetrics]] = {}
+    for item in metrics:
+        figures = (item.confusion, item.accuracy, item.sensitivity, item.positive_predictivity)
+        groups.setdefault(repr(figures), []).append(item)
+    return tuple((", ".join(runtime(item.runtime) for item in group), group[0]) for group in groups.values())

@@ -28,7 +28,9 @@ _FILTERS: tuple[Callable[..., Any], ...] = (
     numbers.points,
     numbers.interval,
     numbers.signed_interval,
-    numbers.proportion,
+    numbers.fraction,
+    numbers.runtime,
+    numbers.distinct,
     numbers.digest,
     numbers.instructions,
 )

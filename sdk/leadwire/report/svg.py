@@ -79,15 +79,19 @@ def polyline(points: Iterable[tuple[float, float]], class_: str) -> Markup:
 
 
 def marker(shape: str, x: Number, y: Number, size: Number, class_: str, tooltip: str) -> Markup:
-    """A mark that is told apart by shape as well as colour: circle, ring, square or diamond."""
+    """A mark that is told apart by shape as well as colour: circle, ring, square, diamond or triangle."""
     title = element("title", tooltip)
     if shape in ("circle", "ring"):
         return element("circle", title, cx=x, cy=y, r=size, class_=f"{class_} {shape}")
-    if shape == "square":
-        return element("rect", title, x=x - size, y=y - size, width=2 * size, height=2 * size, class_=class_)
-    corners = ((x, y - size * 1.3), (x + size * 1.3, y), (x, y + size * 1.3), (x - size * 1.3, y))
-    path = "".join(f"{'L' if number else 'M'}{_text(a)} {_text(b)}" for number, (a, b) in enumerate(corners))
-    return element("path", title, d=path + "Z", class_=class_)
+    corners = "L".join(f"{_text(x + size * across)} {_text(y + size * down)}" for across, down in _CORNERS[shape])
+    return element("path", title, d=f"M{corners}Z", class_=class_)
+
+
+_CORNERS = {
+    "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+    "triangle": ((0, -1.2), (1.2, 1), (-1.2, 1)),
+}
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

@@ -38,7 +38,7 @@ def draw(errors: Sequence[LayerError]) -> Markup:
             text(
                 _LEFT + _PANEL + _RIGHT,
                 y + 4,
-                f"{percent(item.saturated_fraction, 2)} at limits",
+                f"{percent(item.saturated_fraction, 2)} clipped",
                 "faint",
                 anchor="end",
             ),
