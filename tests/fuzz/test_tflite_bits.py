@@ -1,4 +1,5 @@
-"""A damaged .tflite file is either refused by one of leadwire's errors or still a sound model: nothing else happens."""
+"""A damaged .tflite file is either refused by one of leadwire's errors or still a sound model: nothing else happens,
+neither in the reader nor in the check of operators and the planner that come after it."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from leadwire.errors import LeadwireError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from leadwire.planner import plan_memory
 
 DATA = Path(os.environ.get("LEADWIRE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = DATA / "models" / "ecg_cnn_int8.tflite"
@@ -29,6 +32,12 @@ def check(data: bytes) -> None:
         assert str(error)
         return
     check_sound(model)
+    for stage in (registry.check, plan_memory, registry.macs):
+        try:
+            stage(model)
+        except LeadwireError as error:
+            assert error.exit_code in (2, 3)
+            break
 
 
 def check_sound(model: Model) -> None:

@@ -178,7 +178,8 @@ def _quantization(table: Table | None, dtype: TensorType, shape: tuple[int, ...]
     zero_points = table.integers(3, "<i8", "zero points")
     if len(zero_points) != scales.size:
         raise fail(f"{where} has {scales.size} scales and {len(zero_points)} zero points")
-    values = scales.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is refused below
+        values = scales.astype(np.float64)
     if not np.all(np.isfinite(values)) or np.any(values <= 0):
         raise fail(f"{where} has a scale that is not a positive number: {_first_bad(values)}")
     low, high = _ZERO_POINTS.get(dtype, (0, 0))

@@ -136,7 +136,10 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
 
 
 def _last_exception(log: str) -> str:
-    """The message of the exception that ended the worker, without its traceback, on one line of at most 400 letters."""
+    """Why the worker ended, on one line of at most 400 letters: the converter's word on an operator, else the message of
+    the last exception without its traceback."""
+    if about_operator := re.search(r"'tfl?\.\w+' op [^\n]*", log):
+        return about_operator.group()[:400]
     found = list(re.finditer(r"^[\w.]*(?:Error|Exception|Interrupt)\b:? ?", log, flags=re.MULTILINE))
     text = log[found[-1].end() :] if found else log[-400:]
     return " ".join(text.split())[:400] or "no reason given"
