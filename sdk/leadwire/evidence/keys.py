@@ -28,13 +28,11 @@ def generate_key(path: Path) -> str:
 
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if path.exists():
+        raise BadInputError(f"key file '{path}' exists and is not overwritten", hint="use it, or name another file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise BadInputError(
-            f"key file '{path}' exists and is not overwritten", hint="use it, or name another file"
-        ) from error
     except OSError as error:
         raise BadInputError(f"key file '{path}' cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "wb") as file:

@@ -1,0 +1,222 @@
+"""Bundles from a hostile sender: every altered byte, and every trick a ZIP file knows, ends in EvidenceError (8)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from evidence_example import example_evidence
+from leadwire.errors import BadInputError, EvidenceError, FileMissingError
+from leadwire.evidence.archive import MAX_BUNDLE_BYTES, pack, unpack
+from leadwire.evidence.bundle import Bundle, verify_bundle, write_bundle
+from leadwire.evidence.keys import generate_key
+
+pytestmark = pytest.mark.requirement("LW-EVD-001")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("tampered")
+    evidence, attachments = example_evidence(folder)
+    generate_key(folder / "key.pem")
+    return write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+
+
+@pytest.fixture(scope="module")
+def files(bundle: Bundle) -> dict[str, bytes]:
+    return unpack(bundle.path.read_bytes(), source=bundle.path)
+
+
+def refused(path: Path, data: bytes, reason: str = "") -> None:
+    path.write_bytes(data)
+    with pytest.raises(EvidenceError, match=reason) as caught:
+        verify_bundle(path)
+    assert caught.value.exit_code == 8
+
+
+def test_every_flipped_byte_is_found(bundle: Bundle, files: dict[str, bytes], tmp_path: Path) -> None:
+    """All bytes of headers, directory and envelope near the edges, and 400 drawn over the whole file."""
+    data = bundle.path.read_bytes()
+    directory = data.index(b"PK\1\2")
+    positions = {*range(60), *range(len(data) - 30, len(data))}
+    positions |= set(random.Random(8).sample(range(len(data)), 120))
+    positions |= set(random.Random(9).sample(range(directory, len(data)), 100))
+    for name in files:
+        start = data.index(name.encode() + files[name][:16])
+        positions |= set(random.Random(name).sample(range(start - 30, start + len(name)), 8))
+    envelope = data.index(files["statement.dsse.json"])
+    positions |= set(random.Random(10).sample(range(envelope, envelope + len(files["statement.dsse.json"])), 80))
+    path = tmp_path / "altered.zip"
+    for position in sorted(positions):
+        altered = bytearray(data)
+        altered[position] ^= 1 << (position % 8)
+        path.write_bytes(altered)
+        with pytest.raises(EvidenceError):
+            verify_bundle(path)
+
+
+def test_every_bit_of_key_and_signature(files: dict[str, bytes], tmp_path: Path) -> None:
+    """Properly packed again, so that only the cryptography can notice."""
+    envelope = json.loads(files["statement.dsse.json"])
+    signature = base64.b64decode(envelope["signatures"][0]["sig"])
+    for position in range(0, 512, 7):
+        altered = bytearray(signature)
+        altered[position // 8] ^= 1 << (position % 8)
+        envelope["signatures"][0]["sig"] = base64.b64encode(altered).decode()
+        text = (json.dumps(envelope, sort_keys=True, separators=(",", ":")) + "\n").encode()
+        refused(tmp_path / "s.zip", pack({**files, "statement.dsse.json": text}), "signature does not match")
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "report.html", "evidence.json", "manifest.sha256", "predictions.csv"])
+def test_a_file_packed_again_after_a_change(files: dict[str, bytes], tmp_path: Path, name: str) -> None:
+    altered = files[name][:-2] + b"?\n"
+    refused(tmp_path / "f.zip", pack({**files, name: altered}), f"'{name}' was changed")
+
+
+def test_missing_and_added_files(files: dict[str, bytes], tmp_path: Path) -> None:
+    for name in files:
+        less = {key: data for key, data in files.items() if key != name}
+        refused(tmp_path / "less.zip", pack(less), f"{name} missing")
+    refused(tmp_path / "more.zip", pack({**files, "more.txt": b""}), "'more.txt' is not signed for")
+
+
+def rewritten(files: dict[str, bytes], change: str) -> bytes:
+    envelope = json.loads(files["statement.dsse.json"])
+    if change == "unsigned":
+        envelope["signatures"] = []
+    if change == "twice":
+        envelope["signatures"] *= 2
+    if change == "keyid":
+        envelope["signatures"][0]["keyid"] = "0" * 64
+    if change == "type":
+        envelope["payloadType"] = "text/plain"
+    if change == "list":
+        return b"[]\n"
+    if change == "base64":
+        envelope["payload"] = "*" + envelope["payload"]
+    if change == "extra":
+        envelope["extra"] = 1
+    return (json.dumps(envelope, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("unsigned", "not signed"),
+        ("twice", "another number of signatures"),
+        ("keyid", "signed by key 0000"),
+        ("type", "written again"),
+        ("list", "not a DSSE envelope"),
+        ("base64", "not a DSSE envelope"),
+        ("extra", "written again"),
+    ],
+)
+def test_envelopes(files: dict[str, bytes], tmp_path: Path, change: str, reason: str) -> None:
+    refused(tmp_path / "e.zip", pack({**files, "statement.dsse.json": rewritten(files, change)}), reason)
+
+
+def test_another_signers_key_beside_the_old_envelope(files: dict[str, bytes], tmp_path: Path) -> None:
+    from leadwire.evidence.keys import load_public_key
+
+    generate_key(tmp_path / "other.pem")
+    refused(tmp_path / "k.zip", pack({**files, "signer.pem": load_public_key(tmp_path / "other.pem")}), "signed by key")
+    refused(tmp_path / "k.zip", pack({**files, "signer.pem": b"no key"}), "not a public key")
+
+
+def test_signed_nonsense_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+    """The attacker signs with a key of their own; without a trusted key the content must still make sense."""
+    from leadwire.evidence.keys import load_private_key, public_pem
+    from leadwire.evidence.statement import sign_statement
+
+    generate_key(tmp_path / "key.pem")
+    key = load_private_key(tmp_path / "key.pem")
+    mine = {**files, "signer.pem": public_pem(key)}
+    statement = json.loads(base64.b64decode(json.loads(files["statement.dsse.json"])["payload"]))
+    for change, reason in (
+        ({"_type": "other"}, "not an in-toto v1 statement"),
+        ({"predicateType": "https://example.org/x"}, "of another kind"),
+        ({"subject": []}, "is not signed for"),
+        ({"subject": [1, None]}, "is not signed for"),
+        ({"subject": [{"name": "x", "digest": {"sha256": "00"}}]}, "'calibration.csv' is not signed for"),
+    ):
+        signed = sign_statement({**statement, **change}, key)
+        refused(tmp_path / "n.zip", pack({**mine, "statement.dsse.json": signed}), reason)
+    import hashlib
+
+    for item in statement["subject"]:
+        item["digest"]["sha256"] = hashlib.sha256(mine[item["name"]]).hexdigest()
+    statement["predicate"]["passedTests"].append("endpoint/invented")
+    signed = sign_statement(statement, key)
+    refused(tmp_path / "n.zip", pack({**mine, "statement.dsse.json": signed}), "says something else")
+
+
+def zipped(files: dict[str, bytes], method: int) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data, compress_type=method)
+    return stream.getvalue()
+
+
+def test_archives_of_other_tools(files: dict[str, bytes], tmp_path: Path) -> None:
+    """The very same files packed by zipfile: nothing is lost, and still it is not the issuer's file."""
+    refused(tmp_path / "z.zip", zipped(files, zipfile.ZIP_STORED), "structure")
+    refused(tmp_path / "z.zip", zipped(files, zipfile.ZIP_DEFLATED), "packed again")
+    data = pack(files)
+    refused(tmp_path / "z.zip", data + b"\0", "structure")
+    refused(tmp_path / "z.zip", data[:-2] + b"\1\0x", "structure")
+    refused(tmp_path / "z.zip", b"#!/bin/sh\n" + data, "not a leadwire evidence bundle")
+
+
+def member(name: bytes, data: bytes, *, size: int | None = None, flags: int = 0) -> bytes:
+    length = len(data) if size is None else size
+    return struct.pack("<4s5H3I2H", b"PK\3\4", 20, flags, 0, 0, 33, 0, length, length, len(name), 0) + name + data
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a leadwire evidence bundle"),
+        (b"PK\5\6" + bytes(18), "not a leadwire evidence bundle"),
+        (b"PK\3\4", "truncated"),
+        (member(b"../../etc/passwd", b"x"), "not a name"),
+        (member(b"/etc/passwd", b"x"), "not a name"),
+        (member(b"a\0b", b"x"), "not a name"),
+        (member(b"caf\xc3\xa9", b"x"), "not a name"),
+        (member(b"", b""), "not a name"),
+        (member(b"a", b"x") + member(b"a", b"y"), "two files are named 'a'"),
+        (member(b"a", b"x", size=0xFFFFFFFF), "truncated inside 'a'"),
+        (member(b"a", b"x", flags=8), "not stored as leadwire"),
+        (b"".join(member(b"f%d" % i, b"") for i in range(65)), "more than 64 files"),
+        (member(b"a", b"x"), "structure"),
+    ],
+)
+def test_hostile_archives(tmp_path: Path, data: bytes, reason: str) -> None:
+    refused(tmp_path / "h.zip", data, reason)
+
+
+def test_every_truncation_of_a_small_archive_is_found() -> None:
+    whole = pack({"a": b"alpha", "b": b"beta"})
+    assert unpack(whole, source="whole") == {"a": b"alpha", "b": b"beta"}
+    for length in range(len(whole)):
+        with pytest.raises(EvidenceError):
+            unpack(whole[:length], source="cut")
+
+
+def test_files_that_are_no_bundles(tmp_path: Path) -> None:
+    with pytest.raises(FileMissingError, match="evidence bundle"):
+        verify_bundle(tmp_path / "none.zip")
+    with pytest.raises(FileMissingError, match="evidence bundle"):
+        verify_bundle(tmp_path)
+    huge = tmp_path / "huge.zip"
+    with huge.open("wb") as file:
+        file.truncate(MAX_BUNDLE_BYTES + 1)
+    with pytest.raises(BadInputError, match="larger than"):
+        verify_bundle(huge)
