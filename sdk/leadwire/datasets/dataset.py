@@ -62,7 +62,7 @@ class Dataset:
             return ()
         count = round(seconds * rate_hz)
         edges = self.times_s[beat] - seconds / 2 + (np.arange(count + 1) - 0.5) / rate_hz
-        at = np.rint(edges * recording.sample_rate_hz).astype(np.int64)
+        at = np.ceil(edges * recording.sample_rate_hz).astype(np.int64)
         first, last = int(at[0]), max(int(at[-1]), int(at[0]) + 1)
         signal = recording.signal_mv
         part = signal[np.clip(np.arange(first, last), 0, len(signal) - 1)].astype(np.float64)

@@ -66,8 +66,8 @@ def simulate_patient(seed: int, number: int, patient: str, beats: int) -> Record
     pull = np.zeros(length + 2 * _SPAN)
     for i, label in enumerate(labels):
         waves = (normal, early, wide)[label]
-        pull[samples[i] : samples[i] + 2 * _SPAN + 1] += _pull(waves, random, float(rr[i]))
-    signal = _integrate(pull[_SPAN : _SPAN + length], random) + _noise(random, length)
+        pull[samples[i] : samples[i] + 2 * _SPAN + 1] += _pull(waves, float(rr[i]), height=random.normal(1.0, 0.03))
+    signal = _integrate(pull[_SPAN : _SPAN + length], _breathing(random, length)) + _noise(random, length)
     return Recording(
         record=patient,
         patient=patient,
@@ -135,31 +135,37 @@ def _tachogram(random: np.random.Generator, beats: int, mean_rr: float) -> Array
     return np.asarray(1.0 + random.uniform(0.02, 0.04) * series[:beats] / max(float(series.std()), 1e-12))
 
 
-def _pull(waves: Waves, random: np.random.Generator, rr: float) -> Array:
+def _pull(waves: Waves, rr: float, *, height: float = 1.0) -> Array:
     """-sum a_i w d_i exp(-d_i^2 / (2 b_i^2)) in mV/s over _SPAN samples either side of R; P and T follow sqrt(RR)."""
     t = np.arange(-_SPAN, _SPAN + 1)[:, None] / RATE_HZ
     stretch = np.sqrt(np.clip(rr, 0.6, 1.2)) ** np.array((1.0, 0.0, 0.0, 0.0, 1.0))
-    height = waves.heights_mv * random.normal(1.0, 0.03)
     distance = (t - waves.times_s * stretch) / waves.widths_s
-    pull: Array = (-height / waves.widths_s * distance * np.exp(-(distance**2) / 2)).sum(axis=1)
+    pull: Array = (-height * waves.heights_mv / waves.widths_s * distance * np.exp(-(distance**2) / 2)).sum(axis=1)
     return pull
 
 
-def _integrate(pull: Array, random: np.random.Generator) -> Array:
-    """z of dz/dt = pull - (z - z0), with z0 the paper's respiratory baseline, exact for a pull held over a sample."""
+def _integrate(pull: Array, baseline: Array) -> Array:
+    """z of dz/dt = pull - (z - baseline), from z = 0, exact for values held over a sample period."""
     from scipy.signal import lfilter
 
-    t = np.arange(len(pull)) / RATE_HZ
-    baseline = random.uniform(0.05, 0.15) * np.sin(2 * np.pi * random.uniform(0.2, 0.3) * t + random.uniform(0, 6.28))
     decay = np.exp(-1 / RATE_HZ)
     return np.asarray(lfilter([1 - decay], [1.0, -decay], pull + baseline))
+
+
+def _breathing(random: np.random.Generator, length: int) -> Array:
+    """z0 of the paper, in mV."""
+    t = np.arange(length) / RATE_HZ
+    wave = np.sin(2 * np.pi * random.uniform(0.2, 0.3) * t + random.uniform(0, 2 * np.pi))
+    return np.asarray(random.uniform(0.05, 0.15) * wave)
 
 
 def _noise(random: np.random.Generator, length: int) -> Array:
     from scipy.signal import lfilter
 
     t = np.arange(length) / RATE_HZ
-    wander = random.uniform(0.02, 0.1) * np.sin(2 * np.pi * random.uniform(0.05, 0.4) * t + random.uniform(0, 6.28))
+    wander = random.uniform(0.02, 0.1) * np.sin(
+        2 * np.pi * random.uniform(0.05, 0.4) * t + random.uniform(0, 2 * np.pi)
+    )
     mains = random.uniform(0.0, 0.008) * np.sin(2 * np.pi * random.choice((50.0, 60.0)) * t)
     muscle = np.asarray(lfilter([0.6], [1.0, -0.4], random.normal(0.0, random.uniform(0.004, 0.012), length)))
     return np.asarray(wander + mains + muscle)
