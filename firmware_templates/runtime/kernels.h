@@ -8,6 +8,13 @@
 
 #include "requantize.h"
 
+/* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
+#if defined(__GNUC__)
+#define LW_NOINLINE __attribute__((noinline))
+#else
+#define LW_NOINLINE
+#endif
+
 /* How a window slides over an input. `inner_begin` and `inner_end` bound the output columns whose window lies inside
  * the input's width; outside of them, and in rows the window overhangs, taps beyond the input read the zero point. */
 typedef struct {
