@@ -22,7 +22,7 @@ import numpy.typing as npt
 from leadwire import reference, tensorflow_process
 from leadwire.artifacts import CalibrationSet, LayerError, QuantizedModel, sha256_hex
 from leadwire.datasets import Dataset, take
-from leadwire.errors import BadInputError, DatasetError, FileMissingError, LeakError
+from leadwire.errors import BadInputError, DatasetError, FileMissingError, LeakError, UnsupportedModelError
 from leadwire.model.graph import Model
 from leadwire.model.tensor import Tensor, TensorType
 from leadwire.model.tflite import parse_tflite, read_tflite
@@ -69,8 +69,12 @@ def quantize_model(
     shared = sorted(set(dataset.patients) & set(test_patients))
     if shared:
         raise LeakError(shared, "calibration", "test")
-    if source.suffix == ".tflite" and _is_int8(model := read_tflite(source)):
-        return _adopt(source, model, out)
+    if source.suffix == ".tflite":
+        model = read_tflite(source)
+        if all(tensor.dtype is TensorType.INT8 for tensor in (*model.input_tensors, *model.output_tensors)):
+            return _adopt(source, model, out)
+        _check_float(model)
+        reference.match_inputs(model, dataset.inputs, dataset.input_names)
     calibration, indices = draw_calibration(dataset, policy)
     drawn = take(dataset, indices)
     int8, floating = tensorflow_process.convert(
@@ -115,8 +119,14 @@ def _check_source(source: Path) -> None:
                             "SavedModel folder")
 
 
-def _is_int8(model: Model) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in (*model.input_tensors, *model.output_tensors))
+def _check_float(model: Model) -> None:
+    partly = next((tensor for tensor in model.tensors if tensor.quantization is not None), None)
+    if partly is not None:
+        raise UnsupportedModelError(
+            f"model '{model.name}'",
+            f"is quantized in part ('{partly.name}' is {partly.dtype}) and has inputs or outputs that are not int8",
+            hint="give the float model, or convert with inference_input_type = inference_output_type = tf.int8",
+        )
 
 
 def _adopt(source: Path, model: Model, out: Path) -> QuantizedModel:

@@ -36,6 +36,11 @@ net.save("net.h5")
 net.export("net_saved", verbose=False)
 with open("net_float.tflite", "wb") as file:
     file.write(tf.lite.TFLiteConverter.from_keras_model(net).convert())
+half = tf.lite.TFLiteConverter.from_keras_model(net)
+half.optimizations = [tf.lite.Optimize.DEFAULT]
+half.representative_dataset = lambda: [{"beat": tf.zeros((1, 40, 1)).numpy(), "features": tf.ones((1, 6)).numpy()}]
+with open("net_half.tflite", "wb") as file:
+    file.write(half.convert())
 one = keras.Input((12, 2), name="beat")
 keras.Model(one, layers.Dense(3)(layers.GRU(4, name="loop")(one)), name="recurrent").save("recurrent.keras")
 tanh = layers.Conv1D(2, 3, activation="tanh", name="squash")(one)
@@ -133,6 +138,16 @@ def test_a_float_tflite_is_quantized_too(models: Path) -> None:
     found = quantize_model(models / "net_float.tflite", beats(TWO), POLICY, models / "from_float.tflite")
     assert read_tflite(found.path).output_tensors[0].dtype is TensorType.INT8
     assert found.layer_errors[-1].sqnr_db > 15
+
+
+def test_a_file_quantized_in_part_is_refused(models: Path) -> None:
+    with pytest.raises(UnsupportedModelError, match="in part"):
+        quantize_model(models / "net_half.tflite", beats(TWO), POLICY, models / "no.tflite")
+
+
+def test_a_float_tflite_with_other_inputs_is_refused(models: Path) -> None:
+    with pytest.raises(BadInputError, match="'beat'"):
+        quantize_model(models / "net_float.tflite", beats({"beat": (40, 1)}), POLICY, models / "no.tflite")
 
 
 def test_a_recurrent_layer_is_refused_by_name(models: Path) -> None:
