@@ -18,9 +18,11 @@ from leadwire.resources import FIRMWARE_TEMPLATES
 HERE = Path(__file__).resolve().parent
 TINY = HERE.parent / "build" / "tiny_model" / "model"
 APP = FIRMWARE_TEMPLATES / "app"
-SOURCES = [HERE / "harness.c", TINY / "model.c", *(APP / f"{name}.c" for name in "bench cbor crc frame smp stack".split())]
+PARTS = ("bench", "cbor", "crc", "frame", "smp", "stack")
+SOURCES = [HERE / "harness.c", TINY / "model.c", *(APP / f"{part}.c" for part in PARTS)]
 FLAGS = ["-std=c99", "-O1", "-Wall", "-Wextra", "-DLW_WITH_OPERATOR_TABLE=1", '-DLW_BOARD_ID="test-board"',
-         f"-DLW_BUILD_ID={','.join(map(str, range(16)))}", f"-I{APP}", f"-I{FIRMWARE_TEMPLATES / 'runtime'}", f"-I{TINY}"]
+         f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
+         *(f"-I{folder}" for folder in (APP, FIRMWARE_TEMPLATES / "runtime", TINY))]
 
 A, B, Y, Z = 6, 1500, 2, 2000
 WEIGHTS = (1, -2, 3, -4, 5, -6)

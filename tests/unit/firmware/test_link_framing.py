@@ -44,7 +44,8 @@ def test_packets_are_coded_as_in_the_shared_vectors(firmware: Any, vector: dict[
 
 @pytest.mark.parametrize("vector", STREAMS, ids=lambda vector: vector["name"])
 def test_damaged_streams_give_the_messages_of_the_shared_vectors(firmware: Any, vector: dict[str, Any]) -> None:
-    assert decode(firmware, bytes.fromhex(vector["bytes"])) == [bytes.fromhex(message) for message in vector["messages"]]
+    messages = [bytes.fromhex(message) for message in vector["messages"]]
+    assert decode(firmware, bytes.fromhex(vector["bytes"])) == messages
 
 
 def test_every_length_up_to_the_largest_goes_both_ways(firmware: Any) -> None:

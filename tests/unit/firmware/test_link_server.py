@@ -140,7 +140,8 @@ def test_refused_requests_name_group_and_code(firmware: Firmware, op: int, group
 
 
 @pytest.mark.parametrize("payload", [
-    b"", b"\xbf\xff", b"\xa1", b"\xa1\x61d", b"\xa1\x61d\x5f\x41a\xff", b"\xa1\x61d\x7a\xff\xff\xff\xff", b"\x80", b"\xf6",
+    b"", b"\xbf\xff", b"\xa1", b"\xa1\x61d", b"\xa1\x61d\x5f\x41a\xff", b"\xa1\x61d\x7a\xff\xff\xff\xff", b"\x80",
+    b"\xf6",
     b"\xa2\x61d\x61a\x61d\x61b", b"\xa1\x61d\x41a", b"\xa1\x61d\x61a\x00", b"\xa2\x61d\x61a\x61x\x9a\xff\xff\xff\xff",
     b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff\x61d\x61a", b"\xa2\x61d\x61a\x61x\x81\x81\x81\x81\x00", b"\xa1\x00\x00",
     b"\xa2\x61d\x61a\x61x\x1c", b"\xa1\x61d\x7b\xff\xff\xff\xff\xff\xff\xff\xff",
@@ -173,7 +174,9 @@ def test_the_longest_messages_fit_and_longer_ones_are_dropped(firmware: Firmware
 def whole_sample(sequence: int, data: bytes, hold: bool) -> bytes:
     """The requests that bring a sample and, where it is held, walk through its operators."""
     maps: list[tuple[int, dict[str, Any]]] = [
-        (1, {"seq": sequence, "off": offset, "data": data[offset:offset + 700], "hold": hold}) for offset in (0, 700, 1400)]
+        (1, {"seq": sequence, "off": offset, "data": data[offset:offset + 700], "hold": hold})
+        for offset in (0, 700, 1400)
+    ]
     maps += [(4, {"seq": sequence}), (5, {"op": 2, "off": 0})] if hold else [(2, {"seq": sequence, "off": 900})]
     stream = b""
     for command, payload in maps:
@@ -189,7 +192,8 @@ def damaged_requests(seed: int) -> bytes:
     stream = bytearray()
     for _ in range(3000):
         payload: dict[str, Any] = chance.choice([
-            {}, {"d": "x" * chance.randrange(900)}, {"seq": chance.randrange(4), "off": chance.choice([0, 0, 700, 1400])},
+            {}, {"d": "x" * chance.randrange(900)},
+            {"seq": chance.randrange(4), "off": chance.choice([0, 0, 700, 1400])},
             {"op": chance.randrange(4), "off": chance.choice([0, 6, 2000])},
         ])  # fmt: skip
         if "seq" in payload and chance.random() < 0.8:
