@@ -1,0 +1,120 @@
+"""The newcomer's way: one command from the bundled Keras model to a signed report, on the emulated board."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def leadwire(*arguments: str | Path, code: int = 0, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "LEADWIRE_DATA"}
+    done = subprocess.run(
+        [sys.executable, "-m", "leadwire", *map(str, arguments)],
+        env=environment, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Output folder and JSON of `leadwire run` on the example without data."""
+    out = tmp_path_factory.mktemp("demo")
+    done = leadwire("run", root / "examples" / "arrhythmia" / "leadwire.toml", "--output", out, "--json")
+    return out, json.loads(done.stdout)["boards"][0]
+
+
+def test_the_verdict_and_what_it_stands_on(demo: tuple[Path, dict[str, Any]]) -> None:
+    _, board = demo
+    validation, bench = board["validation"], board["benchmark"]
+    assert validation["verdict"] == "pass"
+    assert validation["dataset_basis"] == "synthetic"
+    assert validation["patients"] >= 20
+    assert validation["lost_samples"] == 0
+    assert validation["host_device"]["compared"] == validation["beats"] == validation["host_device"]["identical"]
+    assert {metrics["runtime"] for metrics in validation["metrics"]} >= {"float", "tflite", "host_c", "device"}
+    assert [report["basis"] for report in board["budgets"]] == ["planned", "linked", "emulated"]
+    assert all(line["limit"] is None or line["used"] <= line["limit"] for b in board["budgets"] for line in b["lines"])
+    assert bench["basis"] == "emulated"
+    assert bench["constant_instructions"] is True
+    assert bench["instructions_per_inference"] > bench["macs"] > 0
+    assert abs(sum(operator["share"] for operator in bench["operators"]) - 1) < 0.01
+
+
+def test_device_and_float_agree_on_decisions(demo: tuple[Path, dict[str, Any]]) -> None:
+    out, _ = demo
+    with np.load(out / "predictions" / "device.npz") as device, np.load(out / "predictions" / "float.npz") as floats:
+        raw, outputs = device["raw"], floats["outputs"]
+    assert len(np.unique(raw, axis=0)) > 50
+    assert (raw.argmax(axis=1) == outputs.argmax(axis=1)).mean() > 0.97
+
+
+def test_evidence_follows_its_schema(demo: tuple[Path, dict[str, Any]], root: Path) -> None:
+    out, _ = demo
+    schema = json.loads((root / "validation" / "evidence.schema.json").read_text())
+    jsonschema.validate(json.loads((out / "evidence.json").read_text()), schema)
+
+
+def test_the_page_says_what_it_is(demo: tuple[Path, dict[str, Any]]) -> None:
+    out, board = demo
+    page = (out / "report.html").read_text()
+    for wanted in ("EMULATED", "SYNTHETIC", board["image"]["digest"], board["quantized"]["digest"], "NON-STANDARD"):
+        assert wanted in page
+    assert "<script" not in page
+    assert not [word for word in ('src="http', "url(http", '<link rel="stylesheet"', "http-equiv") if word in page]
+
+
+def test_verify_accepts_the_bundle_and_no_other_byte(demo: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    _, board = demo
+    bundle = Path(board["bundle"]["path"])
+    verified = json.loads(leadwire("verify", bundle, "--json").stdout)
+    assert verified["verdict"] == "pass"
+    assert verified["authenticated"] is False
+    data = bytearray(bundle.read_bytes())
+    inside = zipfile.ZipFile(bundle).getinfo("evidence.json").header_offset + 200
+    for position in (10, inside, len(data) // 2, len(data) - 3):
+        changed = bytearray(data)
+        changed[position] ^= 1
+        (tmp_path / "changed.zip").write_bytes(changed)
+        done = leadwire("verify", tmp_path / "changed.zip", code=8)
+        assert "does not verify" in done.stderr
+
+
+def test_a_second_run_skips_everything_and_gives_the_same_bytes(demo: tuple[Path, dict[str, Any]], root: Path) -> None:
+    out, board = demo
+    before = {name: (out / name).read_bytes() for name in ("report.html", "evidence.json")}
+    bundle = Path(board["bundle"]["path"]).read_bytes()
+    done = leadwire("run", root / "examples" / "arrhythmia" / "leadwire.toml", "--output", out)
+    stages = [line for line in done.stderr.splitlines() if line.startswith("•")]
+    skipped = [line for line in stages if "unchanged" in line]
+    assert {line.split()[1] for line in skipped} >= {"quantize", "generate", "build", "bench", "predict", "validate"}
+    assert not [line for line in stages if line.startswith("• flash")]
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert Path(board["bundle"]["path"]).read_bytes() == bundle
+
+
+@pytest.mark.browser
+def test_the_page_renders_in_a_browser(demo: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    out, _ = demo
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    picture = tmp_path / "report.png"
+    subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}",
+         "--window-size=1200,4000", f"--screenshot={picture}", (out / "report.html").as_uri()],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert picture.stat().st_size > 100_000
