@@ -136,8 +136,8 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
 
 
 def _last_exception(log: str) -> str:
-    """Why the worker ended, on one line of at most 400 letters: the converter's word on an operator, else the message of
-    the last exception without its traceback."""
+    """Why the worker ended, on one line of at most 400 letters: the converter's word on an operator, else the
+    message of the last exception without its traceback."""
     if about_operator := re.search(r"'tfl?\.\w+' op [^\n]*", log):
         return about_operator.group()[:400]
     found = list(re.finditer(r"^[\w.]*(?:Error|Exception|Interrupt)\b:? ?", log, flags=re.MULTILINE))
