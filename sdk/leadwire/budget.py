@@ -4,8 +4,8 @@ planned   arena of the memory plan, weights and biases of the model: both can on
 linked    the model's and runtime's sections in the image, the static bound of the stack
 measured  latency and the deepest stack that the board reported (basis 'emulated' on an emulated board)
 
-A limit of latency is kept only by a figure of the board itself: QEMU counts instructions and no cycles, so what it gives
-is a lower bound, which can break the limit and never keeps it.
+A limit of latency is kept only by a figure of the board itself: QEMU counts instructions and no cycles, so what it
+gives is a lower bound, which can break the limit and never keeps it.
 """
 
 from __future__ import annotations

@@ -47,7 +47,14 @@ lw_clocks lw_clock_init(void)
     if (!slow.modelled) { /* after reset HSION and HSIRDY are set on silicon (RM0090 section 7.3.1) */
         return slow;
     }
+    RCC_CR |= RCC_CR_HSION; /* away from a PLL that a boot loader may have started: it is set up while off */
+    RCC_CFGR = 0;
+    if (!wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY) || !wait_for(&RCC_CFGR, RCC_CFGR_SWS, 0)) {
+        return slow;
+    }
+    RCC_CR &= ~RCC_CR_PLLON;
     RCC_APB1ENR |= RCC_APB1ENR_PWR;
+    (void)RCC_APB1ENR; /* the clock takes two cycles to arrive (RM0090 section 7.2.11) */
     PWR_CR |= PWR_CR_VOS;
     FLASH_ACR = FLASH_ACR_PREFETCH | FLASH_ACR_ICACHE | FLASH_ACR_DCACHE | WAIT_STATES;
     bool crystal = crystal_starts();
@@ -58,7 +65,7 @@ lw_clocks lw_clock_init(void)
         return slow;
     }
     RCC_CFGR = CFGR_PLL_APB1_DIV4_APB2_DIV2;
-    if (!wait_for(&RCC_CFGR, 3u << 2, RCC_CFGR_SWS_PLL)) {
+    if (!wait_for(&RCC_CFGR, RCC_CFGR_SWS, RCC_CFGR_SWS_PLL)) {
         return slow;
     }
     return (lw_clocks){.core_hz = CORE_HZ, .usart1_hz = CORE_HZ / 2u, .tim2_hz = CORE_HZ / 2u, .modelled = true};

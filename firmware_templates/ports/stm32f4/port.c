@@ -40,6 +40,7 @@ static void start_counters(void)
     has_dwt = DWT_CYCCNT != before;
     if (!has_dwt) {
         RCC_APB1ENR |= RCC_APB1ENR_TIM2;
+        (void)RCC_APB1ENR; /* the clock takes two cycles to arrive (RM0090 section 7.2.11) */
         TIM2_PSC = 0;
         TIM2_ARR = 0xffffffffu;
         TIM2_EGR = 1; /* take over the prescaler */
@@ -51,6 +52,7 @@ static void start_usart(void)
 {
     RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA;
     RCC_APB2ENR |= RCC_APB2ENR_USART1;
+    (void)RCC_APB2ENR;
     GPIOA_AFRH = (GPIOA_AFRH & ~0x00000ff0u) | 0x00000770u;
     GPIOA_PUPDR = (GPIOA_PUPDR & ~(3u << 20)) | (1u << 20); /* RX idles high when nothing is connected */
     GPIOA_MODER = (GPIOA_MODER & ~(15u << 18)) | (10u << 18);

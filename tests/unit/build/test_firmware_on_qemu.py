@@ -35,7 +35,8 @@ def emulated(board: Board, image: FirmwareImage) -> Iterator[DeviceClient]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         ["qemu-system-arm", "-M", board.emulation.machine, "-kernel", str(image.elf), "-display", "none",
-         "-monitor", "none", "-icount", "shift=0,sleep=off", "-serial", f"tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on"],
+         "-monitor", "none", "-icount", "shift=0,sleep=off",
+         "-serial", f"tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on"],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

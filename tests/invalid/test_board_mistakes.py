@@ -1,0 +1,95 @@
+"""One board file per mistake: each is named, and several at once are all named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leadwire.board import load_board
+from leadwire.errors import ConfigError
+
+GOOD = """
+id = "mine"
+name = "Mine"
+vendor = "V"
+mcu = "M"
+core = "cortex-m4f"
+clock_hz = 168000000
+port = "stm32f4"
+flash_tool = "unicorn"
+[[memory]]
+name = "flash"
+kind = "flash"
+origin = 0x08000000
+size_bytes = 1048576
+[[memory]]
+name = "sram"
+kind = "ram"
+origin = 0x20000000
+size_bytes = 131072
+[budget]
+flash_bytes = 262144
+ram_bytes = 65536
+"""
+SECOND = '[[memory]]\nname = "more"\nkind = "ram"\norigin = {origin:#x}\nsize_bytes = {size}\n[budget]'
+
+
+def mistakes(path: Path, text: str) -> tuple[str, ...]:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_board(path)
+    assert caught.value.exit_code == 2
+    return caught.value.mistakes
+
+
+def test_the_good_file_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    assert load_board(path).id == "mine"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ('id = "mine"', 'id = "../x"', "id: "),
+    ('id = "mine"', "", "id: missing"),
+    ('vendor = "V"', 'vendor = "V"\ncolour = "red"', "colour: unknown key"),
+    ('core = "cortex-m4f"', 'core = "cortex-m99"', "core: one of"),
+    ("clock_hz = 168000000", "clock_hz = 0", "clock_hz: larger than 0"),
+    ("clock_hz = 168000000", 'clock_hz = "fast"', "clock_hz: "),
+    ('port = "stm32f4"', 'port = "z80"', "port: there is no folder 'z80'"),
+    ('port = "stm32f4"', 'port = "../app"', "port: there is no folder"),
+    ('flash_tool = "unicorn"', 'flash_tool = "magic"', "flash_tool: there is no module"),
+    ('kind = "ram"', 'kind = "rom"', "memory[1].kind"),
+    ('kind = "ram"', 'kind = "flash"', "memory: no region of kind 'ram'"),
+    ("size_bytes = 131072", "size_bytes = -1", "memory 'sram': size_bytes larger than 0"),
+    ("size_bytes = 131072", "size_bytes = 131072\nsise = 1", "memory[1].sise: unknown key"),
+    ("origin = 0x20000000", "origin = 0xffffff00", "memory 'sram': lies outside"),
+    ("origin = 0x20000000", "origin = -4", "memory 'sram': lies outside"),
+    ("origin = 0x20000000", "origin = 0x080fffff", "memory: 'flash' [0x08000000, 0x08100000) and 'sram' [0x080fffff"),
+    ("[budget]", SECOND.format(origin=0x2001FFFF, size=16), "memory: 'sram' [0x20000000, 0x20020000) and 'more'"),
+    ("[budget]", SECOND.format(origin=0x30000000, size=16).replace('"more"', '"sram"'), "two regions are named 'sram'"),
+    ("[budget]", SECOND.format(origin=0x30000000, size=16).replace('"more"', '"a b"'), "memory 'a b': a name has"),
+    ("ram_bytes = 65536", "ram_bytes = 131073", "budget.ram_bytes: 131073 of the 131072 bytes"),
+    ("flash_bytes = 262144", "flash_bytes = 0", "budget.flash_bytes: larger than 0"),
+    ("ram_bytes = 65536", "ram_bytes = 65536\nlatency_us = nan", "budget.latency_us: larger than 0"),
+    ("ram_bytes = 65536", "ram_bytes = 65536\n[link]\nbaud = 0", "link.baud"),
+    ("ram_bytes = 65536", 'ram_bytes = 65536\n[link]\ntransport = "smoke"', "link.transport"),
+    ("ram_bytes = 65536", 'ram_bytes = 65536\n[emulation]\nengine = "qemu"', "emulation.machine"),
+    ("ram_bytes = 65536", 'ram_bytes = 65536\n[emulation]\nengine = "qemu"\nmachine = "a,b"', "emulation.machine"),
+    ("ram_bytes = 65536", 'ram_bytes = 65536\n[emulation]\nengine = "unicorn"\nns_per_instruction = 0', "ns_per_instr"),
+    ('id = "mine"', 'id = "mine"\ninherits = "gone"', "inherits: there is no family"),
+    ('id = "mine"', 'id = "mine"\ninherits = "../host"', "inherits: the name of a file"),
+    ('id = "mine"', 'id = "mine"\ninherits = 3', "inherits: the name of a file"),
+    ('id = "mine"', "id = ", "not valid TOML"),
+])  # fmt: skip
+def test_each_mistake_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    found = mistakes(tmp_path / "mine.toml", GOOD.replace(old, new, 1))
+    assert any(said in line for line in found), found
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("cortex-m4f", "z80").replace("168000000", "-1").replace("131072", "0").replace("65536", "-5")
+    assert len(mistakes(tmp_path / "mine.toml", text)) >= 4
+    text = GOOD.replace('name = "Mine"', 'nam = "Mine"').replace("168000000", '"x"')
+    assert len(mistakes(tmp_path / "mine.toml", text)) == 3

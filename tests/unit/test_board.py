@@ -1,0 +1,74 @@
+"""The boards that come with leadwire, and what a user's own board file may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from leadwire.board import CORES, Board, list_boards, load_board
+from leadwire.build import cores
+from leadwire.errors import BadInputError, FileMissingError
+from leadwire.resources import BOARDS, FIRMWARE_TEMPLATES
+
+
+@pytest.mark.parametrize("board_id", list_boards())
+def test_every_board_file_loads_and_its_linker_script_renders(board_id: str) -> None:
+    board = load_board(board_id)
+    assert board.id == board_id
+    assert board.budget.flash_bytes <= board.total_bytes("flash")
+    assert board.budget.ram_bytes <= board.total_bytes("ram")
+    assert board.source
+    if board.core == "host":
+        return
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    template = (FIRMWARE_TEMPLATES / "ports" / board.port / "linker.ld.j2").read_text()
+    script = environment.from_string(template).render(board=board)
+    for region in board.memory:
+        assert f"ORIGIN = {region.origin:#010x}, LENGTH = {region.size_bytes}" in script
+
+
+def test_the_board_ids_that_tools_script_against_exist() -> None:
+    assert {"virtual-stm32f405", "qemu-stm32f405", "qemu-mps2-an386", "host"} <= set(list_boards())
+    assert {path.stem for path in BOARDS.glob("*.toml")} == set(list_boards())
+
+
+def test_the_cores_of_boards_are_the_cores_of_the_build() -> None:
+    assert set(CORES) == {*cores.CORES, "host"}
+
+
+def test_figures_of_emulated_boards_are_worth_that() -> None:
+    assert [load_board(board).basis for board in ("virtual-stm32f405", "qemu-stm32f405", "host")] == [
+        "emulated", "emulated", "measured"]  # fmt: skip
+
+
+def test_a_family_gives_what_the_board_does_not_say(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('inherits = "stm32f405"\nid = "mine"\nname = "Mine"\nflash_tool = "unicorn"\nclock_hz = 84000000\n'
+                   "[budget]\nram_bytes = 1000\n")
+    board, family = load_board(own), load_board("virtual-stm32f405")
+    assert isinstance(board, Board)
+    assert (board.id, board.clock_hz, board.budget.ram_bytes) == ("mine", 84_000_000, 1000)
+    assert board.budget.flash_bytes == family.budget.flash_bytes
+    assert (board.memory, board.core, board.emulation) == (family.memory, family.core, None)
+    assert board.basis == "measured"
+
+
+def test_a_family_beside_the_board_file_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "families").mkdir()
+    text = (BOARDS / "families" / "stm32f405.toml").read_text().replace('"STMicroelectronics"', '"Another"')
+    (tmp_path / "families" / "stm32f405.toml").write_text(text)
+    own = tmp_path / "mine.toml"
+    own.write_text('inherits = "stm32f405"\nid = "mine"\nname = "Mine"\nflash_tool = "unicorn"\n')
+    assert load_board(own).vendor == "Another"
+
+
+def test_unknown_ids_name_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="'nucleo' is not known") as caught:
+        load_board("nucleo")
+    assert "virtual-stm32f405" in caught.value.hint
+    with pytest.raises(FileMissingError):
+        load_board(tmp_path / "gone.toml")
+    with pytest.raises(BadInputError):
+        load_board("../boards/host")
