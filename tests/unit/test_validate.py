@@ -163,6 +163,12 @@ def test_figures_equal_those_of_a_plain_count(cohort: Dataset) -> None:
         before, after = (getattr(result.metrics[i], pick)[v].estimate for i in (0, 4))
         assert (one.float_value, one.int8_value) == (before, after)
         assert one.loss.estimate == pytest.approx(before - after, abs=1e-15)
+    for one in result.endpoints:  # the wider limit counts on each side
+        assert one.judged is not None
+        assert one.loss.interval is not None
+        assert one.loss.interval.low != one.beat_level[0].low
+        assert one.judged.low == min(one.loss.interval.low, one.beat_level[0].low)
+        assert one.judged.high == max(one.loss.interval.high, one.beat_level[0].high)
     f1 = by_endpoint["V F1"]
     se, predictive = by_endpoint["V Se"].float_value, by_endpoint["V +P"].float_value
     assert f1.float_value == pytest.approx(2 * se * predictive / (se + predictive), abs=1e-12)
@@ -186,6 +192,23 @@ def test_beat_level_intervals_come_from_the_paired_table(cohort: Dataset) -> Non
             low, high = (q, high) if slope > 0 else (low, q)
         assert (5 - n * limit) ** 2 / (n * (2 * q + limit * (1 - limit))) == pytest.approx(z2, rel=1e-6)
     assert one.mcnemar_mid_p == pytest.approx(2 * (sum([1, 11, 55]) + 165 / 2) / 2**11)
+
+
+def test_delta_limits_without_a_change_equal_those_worked_out_by_hand(cohort: Dataset) -> None:
+    """Half a beat added to each way a call can change; the beats themselves, all unchanged, contribute nothing."""
+    decided = decisions(cohort, 0.2, 4)
+    one, other = validated(cohort, all_runtimes(cohort, decided, decided)).endpoints[2:]
+    z, v = 1.959963984540054, LABELS.index("V")
+    hits = int(((cohort.labels == v) & (decided == v)).sum())
+    false = int((np.isin(cohort.labels, [0, 1]) & (decided == v)).sum())
+    missed = int(((cohort.labels == v) & (decided != v)).sum())
+    called = hits + false + 1
+    share = (hits + 0.5) / called
+    assert one.beat_level[0].high == pytest.approx(z * np.hypot(1 - share, share) / called, rel=1e-9)
+    divisor = 2 * hits + false + missed + 2
+    share = (2 * hits + 1) / divisor
+    assert other.beat_level[0].high == pytest.approx(z * np.hypot(2 - share, share) / divisor, rel=1e-9)
+    assert other.beat_level[0].low == -other.beat_level[0].high
 
 
 def test_records_and_changed_decisions(cohort: Dataset) -> None:
@@ -246,6 +269,9 @@ def test_too_little_precision_is_inconclusive_and_says_how_many_patients(cohort:
     assert one.patients_needed > PATIENTS
     assert f"about {one.patients_needed} patients" in result.reasons[0]
     at_margin = replace(protocol, endpoints=(endpoint("V Se", "sensitivity", "V", margin=one.loss.estimate),))
+    more = replace(protocol, minimum_patients=10 * one.patients_needed)
+    wanting = validated(cohort, all_runtimes(cohort, cohort.labels, broken), more).endpoints[0]
+    assert wanting.patients_needed == 10 * one.patients_needed
     hopeless = validated(cohort, all_runtimes(cohort, cohort.labels, broken), at_margin).endpoints[0]
     assert (hopeless.verdict, hopeless.patients_needed) == ("inconclusive", None)
 
@@ -275,6 +301,13 @@ def test_less_than_the_minimum_never_passes(
     assert short
     if needed is not None:
         assert {one.patients_needed for one in short} == {needed}
+
+
+def test_exactly_the_minimum_is_enough(cohort: Dataset) -> None:
+    v_beats = int((cohort.labels == 2).sum())
+    rule = ClassRule(label="V", name="VEB", minimum_beats=v_beats, minimum_patients=PATIENTS)
+    protocol = replace(PROTOCOL, minimum_patients=PATIENTS, classes=(rule,))
+    assert validated(cohort, all_runtimes(cohort, cohort.labels, cohort.labels), protocol).verdict == "pass"
 
 
 def test_an_absent_class_is_inconclusive(cohort: Dataset) -> None:
@@ -390,6 +423,19 @@ def test_desktop_tflite_may_differ_and_the_cause_is_named(cohort: Dataset) -> No
     assert "rounds twice" in result.tflite_device.cause
     assert result.host_device.identical == len(cohort)
     assert len(result.identities) == 6
+
+
+def test_the_earliest_operator_of_several_beats_is_named(cohort: Dataset) -> None:
+    predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
+    raw = predictions["tflite"].raw.copy()  # type: ignore[union-attr]
+    raw[[10, 20, 30], 0] += 1
+    predictions["tflite"] = requantized(predictions["tflite"], raw)
+
+    def outputs_of(runtime: str, beat: int) -> Sequence[OperatorOutput]:
+        return operators(int(beat == 20), 1) if runtime == "tflite" else operators(0, 0)
+
+    result = validated(cohort, predictions, operator_outputs=outputs_of)
+    assert result.tflite_device.first_operator == "op 1 FULLY_CONNECTED 'd'"
 
 
 def test_generated_c_that_departs_from_tflm_is_a_fault(cohort: Dataset) -> None:
