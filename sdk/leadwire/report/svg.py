@@ -15,7 +15,12 @@ Number = float | int
 
 
 def element(name: str, *children: str | Markup, **attributes: str | Number | None) -> Markup:
-    """`<name attributes>children</name>`; an underscore in an attribute's name is a hyphen, a last one is dropped."""
+    """`<name attributes>children</name>`; an underscore in an attribute's name is a hyphen, a last one is dropped.
+
+    Where a coordinate is not finite there is no place to draw at: the result is empty.
+    """
+    if any(isinstance(value, float) and not math.isfinite(value) for value in attributes.values()):
+        return Markup("")
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
@@ -62,7 +67,7 @@ def rect(
     x: Number, y: Number, width: Number, height: Number, class_: str, *children: Markup, radius: float = 0
 ) -> Markup:
     return element(
-        "rect", *children, x=x, y=y, width=max(0.0, width), height=max(0.0, height), rx=radius or None, class_=class_
+        "rect", *children, x=x, y=y, width=max(width, 0.0), height=max(height, 0.0), rx=radius or None, class_=class_
     )
 
 
@@ -83,6 +88,8 @@ def marker(shape: str, x: Number, y: Number, size: Number, class_: str, tooltip:
     title = element("title", tooltip)
     if shape in ("circle", "ring"):
         return element("circle", title, cx=x, cy=y, r=size, class_=f"{class_} {shape}")
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return Markup("")
     corners = "L".join(f"{_text(x + size * across)} {_text(y + size * down)}" for across, down in _CORNERS[shape])
     return element("path", title, d=f"M{corners}Z", class_=class_)
 

@@ -48,7 +48,9 @@ def draw(errors: Sequence[LayerError]) -> Markup:
             parts.append(marker("circle", place(item.sqnr_db), y, 4.5, "mark runtime-2", f"{item.tensor}: {shown}"))
     worst = min(errors, key=lambda item: item.sqnr_db, default=None)
     description = (
-        f"The lowest is {worst.kind} '{worst.tensor}' with {decimal(worst.sqnr_db, 1)} dB." if worst else "None."
+        f"The lowest is {worst.kind} '{worst.tensor}' with {decimal(worst.sqnr_db, 1)} dB."
+        if worst
+        else "No operators."
     )
     width = _LEFT + _PANEL + _RIGHT
     return figure(width, bottom + 4, "Signal to quantization noise by operator", description, *parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -16,7 +17,8 @@ _LEFT, _PANEL, _HEIGHT, _TOP = 64, 816, 190, 20
 def draw(records: Sequence[RecordResult]) -> Markup:
     """Recordings in the order of their numbers; up is a loss of the device against float, in percentage points."""
     losses = [item.float_accuracy - item.device_accuracy for item in records]
-    scale = ticks(100 * min([-0.005, *losses]), 100 * max([0.005, *losses]), 5)
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    scale = ticks(100 * min([-0.005, *finite]), 100 * max([0.005, *finite]), 5)
     low, span = scale[0], scale[-1] - scale[0]
     step, bottom = _PANEL / max(1, len(records)), _TOP + _HEIGHT
 
@@ -38,8 +40,8 @@ def draw(records: Sequence[RecordResult]) -> Markup:
         if step >= 11:
             place = f"translate({x + 3:.2f} {bottom + 10}) rotate(-90)"
             parts.append(element("text", item.record[:8], class_="tiny faint", text_anchor="end", transform=place))
-    worst = max(zip(losses, records, strict=True), key=lambda pair: pair[0], default=None)
-    said = (
-        f"The largest loss is {points(worst[0])} points in recording {worst[1].record}." if worst else "No recordings."
-    )
+    said = "No recordings."
+    if finite:
+        worst = losses.index(max(finite))
+        said = f"The largest loss is {points(losses[worst])} points in recording {records[worst].record}."
     return figure(_LEFT + _PANEL + 10, bottom + 46, "Loss of accuracy by recording", said, *parts)

@@ -1,7 +1,8 @@
 """ECG strip of one beat on ECG paper, true to scale in print: 1 mm squares, 5 mm bold.
 
 Paper speed 50 mm/s and gain 20 mm/mV where that fits, else the usual 25 mm/s and 10 mm/mV; the scale is written below.
-Values beyond the paper are cut at its edge.
+Paper ends at 60 mm around the
+median; values beyond are drawn at its edge.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ _WIDEST_MM, _TALLEST_MM, _EDGE = 85.0, 60.0, 0.5
 
 def draw(beat: ChangedDecision) -> Markup:
     """The beat is in the middle of its strip, marked by a small triangle."""
-    finite = [value for value in beat.strip_mv if math.isfinite(value)] or [0.0]
+    finite = sorted(value for value in beat.strip_mv if math.isfinite(value)) or [0.0]
     seconds = len(beat.strip_mv) / beat.strip_hz if beat.strip_hz > 0 else 0.0
-    top = math.ceil(max(*finite, 0.5) * 2 + 0.3) / 2
-    low = math.floor(min(*finite, -0.5) * 2 - 0.3) / 2
+    top = math.ceil(max(finite[-1], 0.5) * 2 + 0.3) / 2
+    low = math.floor(min(finite[0], -0.5) * 2 - 0.3) / 2
     speed, gain = (50, 20) if seconds * 50 <= _WIDEST_MM and (top - low) * 20 <= _TALLEST_MM else (25, 10)
     shown = min(seconds, _WIDEST_MM / speed)
-    top, low = min(top, low + _TALLEST_MM / gain), max(low, top - _TALLEST_MM / gain)
+    if (top - low) * gain > _TALLEST_MM:
+        low = round(finite[len(finite) // 2] * 2 - _TALLEST_MM / gain) / 2
+        top = low + _TALLEST_MM / gain
     width, height = max(5.0, math.ceil(shown * speed / 5) * 5), (top - low) * gain
     skip = (seconds - shown) / 2
 
