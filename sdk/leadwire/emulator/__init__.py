@@ -1,0 +1,33 @@
+"""Boards without hardware: a virtual STM32F405 on Unicorn (`emulated_board`), and QEMU's machines (`qemu`).
+
+Each runs as its own process with a serial port that pyserial opens. Nothing here loads Unicorn in the caller's process:
+`python -m leadwire.emulator` is the emulator, the two classes start, steer and stop one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from leadwire.board import Board
+
+from .emulated_board import EmulatedBoard
+from .qemu import QemuBoard
+
+__all__ = ["EmulatedBoard", "QemuBoard", "run_until_interrupted"]
+
+_CHECK_SECONDS = 0.5
+
+
+def run_until_interrupted(elf: Path, board: Board, started: Callable[[str], None]) -> None:
+    """Run `elf` on an emulated board until Ctrl-C; `started` is told the port. DeviceError when the firmware dies."""
+    on_qemu = board.emulation is not None and board.emulation.engine == "qemu"
+    with QemuBoard(elf, board) if on_qemu else EmulatedBoard(elf, board) as running:
+        started(running.port)
+        try:
+            while True:
+                time.sleep(_CHECK_SECONDS)
+                running.check()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,162 @@
+"""The emulator process: `python -m leadwire.emulator ELF --board ID`.
+
+Prints one JSON line `{"port": "/dev/pts/3"}` on stdout, then answers JSON lines from stdin with one JSON line each:
+
+    {"do": "counter_reads"}        {"counter_reads": [[count, instructions], ...]}   and clears the log
+    {"do": "count", "on": false}   {"counting": false}
+    {"do": "state"}                {"instructions": n, "cycles": n, "resets": n}
+    {"do": "stop"}                 {"stopped": true}, then the process ends
+
+Anything else is answered `{"error": text}`. Standard input at its end means that the parent is gone: the process ends
+at once. A crash of the firmware prints a report on stderr and `{"fault": report}` on stdout, exit code 6.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import NoReturn
+
+from leadwire.board import load_board
+from leadwire.errors import BadInputError, DeviceError, LeadwireError
+
+from .core import FirmwareFaultError
+from .elf import load_program
+from .machine import Machine
+from .terminal import Terminal
+from .usart import SerialLine
+
+_STDIN = 0
+_LONGEST_COMMAND_BYTES = 4096
+_MOST_WAITING_BYTES = 65_536
+_FREE_TICK_SECONDS = 0.001
+_TICK_SECONDS = 0.02
+_TICKS_PER_CHECK = 25
+
+
+class Server:
+    """Runs the machine in the calling thread; a second thread listens to the terminal and to standard input."""
+
+    def __init__(self, elf: Path, *, clock_hz: int, usart: int) -> None:
+        self._terminal = Terminal()
+        self._line = SerialLine(self._terminal.write)
+        self._news = threading.Event()
+        self._commands: deque[bytes] = deque()
+        self._stopped = False
+        self._machine = Machine(load_program(elf), clock_hz=clock_hz, line=self._line, wait=self._wait, usart=usart)
+
+    def run(self) -> int:
+        """The exit code."""
+        say({"port": self._terminal.port})
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        try:
+            while not self._stopped:
+                while self._commands:
+                    say(self._obey(self._commands.popleft()))
+                if not self._stopped:
+                    self._machine.step()
+        except FirmwareFaultError as fault:
+            report = self._machine.report(fault)
+            print(report, file=sys.stderr, flush=True)
+            say({"fault": report})
+            return DeviceError.exit_code
+        return 0
+
+    def _obey(self, line: bytes) -> dict[str, object]:
+        try:
+            command = json.loads(line)
+            verb = command.get("do")
+        except (ValueError, AttributeError, RecursionError):
+            return {"error": "not a JSON object"}
+        if verb == "counter_reads":
+            reads = list(self._machine.counter_log)
+            self._machine.counter_log.clear()
+            return {"counter_reads": reads}
+        if verb == "count" and isinstance(command.get("on"), bool):
+            self._machine.count_instructions(command["on"])
+            return {"counting": command["on"]}
+        if verb == "state":
+            instructions, cycles = self._machine.tally()
+            return {"instructions": instructions, "cycles": cycles, "resets": self._machine.resets}
+        if verb == "stop":
+            self._stopped = True
+            return {"stopped": True}
+        return {"error": "unknown command"}
+
+    def _wait(self, seconds: float | None) -> None:
+        self._news.wait(seconds)
+        self._news.clear()
+
+    def _alert(self) -> None:
+        self._news.set()
+        self._machine.attend()
+
+    def _listen(self) -> None:
+        """Never waits long: an alert may be lost while the core starts or stops, so it is repeated until noticed."""
+        machine, terminal = self._machine, self._terminal
+        typed = b""
+        tick = 0
+        while True:
+            readers = [_STDIN, *([terminal.descriptor] if len(self._line.incoming) < _MOST_WAITING_BYTES else [])]
+            writers = [terminal.descriptor] if terminal.has_backlog else []
+            hurry = not machine.attended or (not machine.sleeping and not machine.counting)
+            readable, writable, _ = select.select(
+                readers, writers, [], _FREE_TICK_SECONDS if hurry else _TICK_SECONDS)
+            if writable:
+                terminal.push()
+            if terminal.descriptor in readable:
+                self._line.incoming.extend(terminal.read())
+                self._alert()
+            if _STDIN in readable:
+                chunk = os.read(_STDIN, _LONGEST_COMMAND_BYTES)
+                if not chunk:
+                    leave(0)
+                *lines, typed = (typed + chunk).split(b"\n")
+                typed = typed[-_LONGEST_COMMAND_BYTES:]
+                self._commands.extend(lines)
+                self._alert()
+            tick += 1
+            if not machine.attended or machine.overdue or (tick % _TICKS_PER_CHECK == 0 and not machine.sleeping):
+                self._alert()
+
+
+def say(message: dict[str, object]) -> None:
+    try:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave(0)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process whatever its threads are doing; nothing in it needs to be put in order."""
+    os._exit(code)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m leadwire.emulator", description="Run an ELF on a virtual STM32F405.")
+    parser.add_argument("elf", type=Path)
+    parser.add_argument("--board", default="virtual-stm32f405", help="board id or file; gives the clock")
+    parser.add_argument("--usart", type=int, choices=(1, 2, 6), default=1, help="which USART the port is wired to")
+    arguments = parser.parse_args()
+    try:
+        board = load_board(arguments.board)
+        if board.emulation is None or board.emulation.engine != "unicorn":
+            raise BadInputError(f"board '{board.id}' is not one the built-in emulator runs",
+                                hint="use 'virtual-stm32f405'")
+        return Server(arguments.elf, clock_hz=board.clock_hz, usart=arguments.usart).run()
+    except LeadwireError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        say({"error": str(error), "hint": error.hint, "exit_code": error.exit_code})
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    leave(main())

@@ -1,0 +1,479 @@
+"""The Cortex-M4F itself: Unicorn's CPU, plus what Unicorn leaves out (exceptions, counting, the FPU's access check).
+
+The only module that touches Unicorn. Observed behaviour of Unicorn 2.1 that this relies on, each covered by a test:
+
+* `emu_stop` in a block hook ends before that block runs.
+* `emu_stop` in an MMIO callback, or from another thread at any time, ends *before* the load or store in progress, which
+  runs again on resume although its access has been done (never inside an IT block). For memory that is harmless; for
+  registers the second access is recognised and answered from the first (`_replays`). While blocks are counted no stop
+  comes from another thread: the block hook polls a deadline instead.
+* A branch to EXC_RETURN in handler mode arrives as interrupt 8, SVC as 2; WFI returns; WFE and YIELD are reported as
+  invalid instructions with PC behind them.
+* CPACR is not consulted, so blocks are searched for FPU instructions until the firmware has enabled the FPU.
+* A hook added later does not reach blocks translated before: the translation cache is flushed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_ERR_INSN_INVALID,
+    UC_HOOK_BLOCK,
+    UC_HOOK_CODE,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_INVALID,
+    UC_MEM_FETCH_PROT,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_READ_PROT,
+    UC_MEM_READ_UNMAPPED,
+    UC_MODE_MCLASS,
+    UC_MODE_THUMB,
+    UC_PROT_ALL,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+)
+from unicorn import arm_const as arm
+from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
+
+from .timing import Block, TimingModel
+
+_INTERRUPT_NAMES = {1: "undefined instruction", 3: "instruction fetch fault", 4: "data access fault", 7: "breakpoint",
+                    17: "coprocessor access denied", 18: "branch to an even address (no Thumb bit)"}
+_Engine: Any = Uc
+"""Unicorn's class, whose methods carry no types."""
+_SUPERVISOR_CALL, _EXCEPTION_RETURN = 2, 8
+_WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
+_UNTIL = 0xFFFFFFFE
+NEVER = 1 << 62
+_BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+_GENERAL = tuple(arm.UC_ARM_REG_R0 + index for index in range(13))
+_SINGLES = tuple(arm.UC_ARM_REG_S0 + index for index in range(16))
+_STACKED = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3, arm.UC_ARM_REG_R12,
+            arm.UC_ARM_REG_LR)
+
+
+class FirmwareFaultError(Exception):
+    """The firmware did something after which a real core would be in a fault handler."""
+
+
+class Stop(Enum):
+    """Why `Core.run` returned."""
+
+    ASKED = auto()
+    WAIT_FOR_INTERRUPT = auto()
+    WAIT_FOR_EVENT = auto()
+    SUPERVISOR_CALL = auto()
+    EXCEPTION_RETURN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access to a register; `value` is what was read or written."""
+
+    address: int
+    is_write: bool
+    value: int
+
+
+class Core:
+    """Registers, memory and execution. Which exception comes when is the business of the machine."""
+
+    def __init__(self, *, unmasked: Callable[[], bool]) -> None:
+        """`unmasked` is asked right after the firmware lowered an interrupt mask: is anything pending?"""
+        self._uc = _Engine(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
+        self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        self._unmasked = unmasked
+        self._timing = TimingModel()
+        self._buffers: list[Any] = []
+        self._hook: ctypes.c_size_t | None = None
+        self._lock = threading.Lock()
+        self._asked = False
+        self._between = False
+        self._interrupt = 0
+        self._problem = ""
+        self._last: Access | None = None
+        self._replays: dict[int, Access] = {}
+        self._resumed_at = 0
+        self.pc = 0
+        self.fpu_enabled = False
+        self.replayed = False
+        self._make_counter()
+        self._uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
+        self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid_memory)
+        self._reset_state = self._uc.context_save()
+
+    # ------------------------------------------------------------------------------------------ memory
+
+    def map_memory(self, origins: Iterable[int], data: bytes, *, writable: bool) -> None:
+        """The same bytes at every origin (flash shows at address 0 too)."""
+        buffer = ctypes.create_string_buffer(len(data) + 4096)
+        aligned = (ctypes.addressof(buffer) + 4095) & ~4095
+        ctypes.memmove(aligned, data, len(data))
+        self._buffers.append(buffer)
+        for origin in origins:
+            self._uc.mem_map_ptr(origin, len(data), UC_PROT_ALL if writable else UC_PROT_READ | UC_PROT_EXEC, aligned)
+
+    def map_registers(self, origin: int, size_bytes: int, read: Callable[[int, int], int],
+                      write: Callable[[int, int, int], None]) -> None:
+        """`read(address, size)` and `write(address, size, value)` with size 1, 2 or 4 bytes."""
+
+        def on_read(_uc: Uc, offset: int, size: int, _key: object) -> int:
+            address = origin + offset
+            if self._replays:
+                replay = self._replayed_access(address, is_write=False)
+                if replay is not None:
+                    return replay.value
+            value = read(address, size)
+            self._last = Access(address, False, value)
+            return value
+
+        def on_write(_uc: Uc, offset: int, size: int, value: int, _key: object) -> None:
+            address = origin + offset
+            if self._replays and self._replayed_access(address, is_write=True) is not None:
+                return
+            write(address, size, value)
+            self._last = Access(address, True, value)
+
+        self._uc.mmio_map(origin, size_bytes, on_read, None, on_write, None)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Memory (not registers); FirmwareFaultError where there is none."""
+        try:
+            return bytes(self._uc.mem_read(address, size))
+        except UcError as error:
+            raise FirmwareFaultError(f"no memory at 0x{address:08x}") from error
+
+    def write(self, address: int, data: bytes) -> None:
+        try:
+            self._uc.mem_write(address, data)
+        except UcError as error:
+            raise FirmwareFaultError(f"no memory at 0x{address:08x}") from error
+
+    def halfword(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 2), "little")
+
+    def word(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 4), "little")
+
+    # ------------------------------------------------------------------------------------------ registers
+
+    def reset(self, stack: int, entry: int) -> None:
+        """Registers as after a reset; memory stays."""
+        self._uc.context_restore(self._reset_state)
+        self._uc.ctl_flush_tb()
+        self.forget_blocks()
+        self.fpu_enabled = False
+        self._replays.clear()
+        self._last = None
+        self.sp = stack & ~3
+        self.jump(entry)
+
+    def jump(self, vector: int) -> None:
+        if not vector & 1:
+            raise FirmwareFaultError(f"vector 0x{vector:08x} is not the address of Thumb code")
+        self.pc = vector & ~1
+
+    @property
+    def sp(self) -> int:
+        return int(self._uc.reg_read(arm.UC_ARM_REG_SP))
+
+    @sp.setter
+    def sp(self, value: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_SP, value)
+
+    @property
+    def process_sp(self) -> int:
+        """PSP, while it is not the current stack pointer."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_PSP))
+
+    @property
+    def lr(self) -> int:
+        return int(self._uc.reg_read(arm.UC_ARM_REG_LR))
+
+    @lr.setter
+    def lr(self, value: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_LR, value)
+
+    @property
+    def xpsr(self) -> int:
+        return int(self._uc.reg_read(arm.UC_ARM_REG_XPSR))
+
+    @xpsr.setter
+    def xpsr(self, value: int) -> None:
+        """The exception number in it selects handler or thread mode, and with it the stack pointer."""
+        self._uc.reg_write(arm.UC_ARM_REG_XPSR, value)
+
+    @property
+    def control(self) -> int:
+        """CONTROL: 1 unprivileged, 2 thread mode uses PSP, 4 a floating-point context is active."""
+        return int(self._uc.reg_read(arm.UC_ARM_REG_CONTROL)) & 7
+
+    @control.setter
+    def control(self, value: int) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_CONTROL, value)
+
+    @property
+    def masks(self) -> tuple[int, int, int]:
+        """PRIMASK, BASEPRI, FAULTMASK."""
+        return (int(self._uc.reg_read(arm.UC_ARM_REG_PRIMASK)), int(self._uc.reg_read(arm.UC_ARM_REG_BASEPRI)),
+                int(self._uc.reg_read(arm.UC_ARM_REG_FAULTMASK)))
+
+    def clear_faultmask(self) -> None:
+        self._uc.reg_write(arm.UC_ARM_REG_FAULTMASK, 0)
+
+    def general(self) -> tuple[int, ...]:
+        """R0 to R12."""
+        return tuple(int(value) for value in self._uc.reg_read_batch(_GENERAL))
+
+    @property
+    def stacked(self) -> tuple[int, ...]:
+        """R0 to R3, R12 and LR: what exception entry saves besides PC and xPSR."""
+        return tuple(int(value) for value in self._uc.reg_read_batch(_STACKED))
+
+    @stacked.setter
+    def stacked(self, values: tuple[int, ...]) -> None:
+        self._uc.reg_write_batch(tuple(zip(_STACKED, values, strict=True)))
+
+    @property
+    def fpu_context(self) -> tuple[int, ...]:
+        """S0 to S15 and FPSCR."""
+        return tuple(int(value) & 0xFFFFFFFF for value in self._uc.reg_read_batch((*_SINGLES, arm.UC_ARM_REG_FPSCR)))
+
+    @fpu_context.setter
+    def fpu_context(self, values: tuple[int, ...]) -> None:
+        self._uc.reg_write_batch(tuple(zip((*_SINGLES, arm.UC_ARM_REG_FPSCR), values, strict=True)))
+
+    # ------------------------------------------------------------------------------------------ execution
+
+    def watch(self, addresses: Iterable[int]) -> None:
+        """Stop before the instruction at one of these addresses when `unmasked` says so."""
+        for address in addresses:
+            self._uc.hook_add(UC_HOOK_CODE, self._on_watched, begin=address, end=address)
+
+    def run(self) -> Stop:
+        """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
+        self._interrupt = 0
+        self._asked = self._between = False
+        self._last = None
+        self._resumed_at = self.pc
+        self.replayed = False
+        hint = False
+        try:
+            self._uc.emu_start(self.pc | 1, _UNTIL)
+        except FirmwareFaultError:
+            self.pc = self._program_counter()
+            raise
+        except UcError as error:
+            self.pc = self._program_counter()
+            hint = error.errno == UC_ERR_INSN_INVALID and self._behind(_WFE, _YIELD)
+            if not hint:
+                raise FirmwareFaultError(self._problem or self._explain(error)) from error
+        self.pc = self._program_counter()
+        if self._problem:
+            raise FirmwareFaultError(self._problem)
+        if self._interrupt == _EXCEPTION_RETURN:
+            return Stop.EXCEPTION_RETURN
+        if self._interrupt == _SUPERVISOR_CALL:
+            return Stop.SUPERVISOR_CALL
+        if self._interrupt:
+            raise FirmwareFaultError(_INTERRUPT_NAMES.get(self._interrupt, f"exception {self._interrupt} of the core"))
+        if self._asked:
+            if not self._between:
+                self._note_replay()
+            return Stop.ASKED
+        if hint:
+            return Stop.WAIT_FOR_EVENT if self._behind(_WFE) else Stop.ASKED
+        return Stop.WAIT_FOR_INTERRUPT if self._behind(_WFI) else Stop.ASKED
+
+    def stop(self) -> None:
+        """End `run` from inside a register callback."""
+        self._asked = True
+        self._uc.emu_stop()
+
+    def stop_soon(self) -> None:
+        """End `run` from another thread, or at the next block from a register callback."""
+        with self._lock:
+            if self._hook is not None:
+                self.set_deadline(0)
+            else:
+                self._asked = True
+                self._uc.emu_stop()
+
+    def answer_replay(self, value: int) -> None:
+        """What the read that runs again returns this time."""
+        access = self._replays[self.pc]
+        self._replays[self.pc] = Access(access.address, access.is_write, value)
+
+    # ------------------------------------------------------------------------------------------ counting
+
+    @property
+    def counting(self) -> bool:
+        return self._hook is not None
+
+    @counting.setter
+    def counting(self, on: bool) -> None:
+        """Count every block, or run free. Only while the core is stopped."""
+        if on == self.counting:
+            return
+        with self._lock:
+            if on:
+                hook = ctypes.c_size_t(0)
+                status = uclib.uc_hook_add(self._uc._uch, ctypes.byref(hook), UC_HOOK_BLOCK, self._callback, None,
+                                           ctypes.c_uint64(1), ctypes.c_uint64(0))
+                if status:
+                    raise RuntimeError(f"Unicorn refuses a block hook: error {status}")
+                self._hook = hook
+            else:
+                uclib.uc_hook_del(self._uc._uch, self._hook)
+                self._hook = None
+            self._uc.ctl_flush_tb()
+
+    def _make_counter(self) -> None:
+        """Build the block hook around local variables: it runs some million times a second.
+
+        `costs` maps (previous block, address, size) to instructions, cycles and the number of the block; the
+        previous block matters because a conditional branch costs more when taken.
+        """
+        costs: dict[tuple[int, int, int], tuple[int, int, int]] = {}
+        blocks: list[Block] = []
+        numbers: dict[tuple[int, int], int] = {}
+        instructions = cycles = 0
+        last = -1
+        deadline = NEVER
+
+        def cost(previous: int, address: int, size: int) -> tuple[int, int, int]:
+            number = numbers.get((address, size), -1)
+            if number < 0:
+                number = numbers[address, size] = len(blocks)
+                blocks.append(self._timing.block(address, self.read(address, size)))
+            block = blocks[number]
+            if block.fpu_address is not None and not self.fpu_enabled:
+                self.pc = block.fpu_address
+                raise FirmwareFaultError(f"FPU instruction at 0x{block.fpu_address:08x} before CPACR enables the FPU")
+            taken = previous >= 0 and blocks[previous].conditional and blocks[previous].end != address
+            return block.instructions, block.cycles + (blocks[previous].penalty if taken else 0), number
+
+        def on_block(_uc: int, address: int, size: int, _user: int) -> None:
+            nonlocal instructions, cycles, last
+            if cycles >= deadline:
+                self._asked = self._between = True
+                self._uc.emu_stop()
+                return
+            try:
+                count, estimate, last = costs[last, address, size]
+            except KeyError:
+                try:
+                    count, estimate, number = costs[last, address, size] = cost(last, address, size)
+                except FirmwareFaultError as fault:
+                    self._problem = str(fault)
+                    self._uc.emu_stop()
+                    return
+                last = number
+            instructions += count
+            cycles += estimate
+
+        def tally() -> tuple[int, int]:
+            return instructions, cycles
+
+        def truncate(address: int) -> None:
+            nonlocal instructions, cycles, last
+            if last >= 0:
+                count, estimate = blocks[last].remainder(address)
+                instructions -= count
+                cycles -= estimate
+                last = -1
+
+        def charge(amount: int) -> None:
+            nonlocal cycles, last
+            cycles += amount
+            last = -1
+
+        def set_deadline(value: int) -> None:
+            nonlocal deadline
+            deadline = value
+
+        def forget_blocks() -> None:
+            nonlocal last
+            costs.clear()
+            blocks.clear()
+            numbers.clear()
+            last = -1
+
+        self._callback = _BLOCK_CALLBACK(on_block)
+        self.tally: Callable[[], tuple[int, int]] = tally
+        """Instructions and estimated cycles so far; only while `counting`."""
+        self._truncate: Callable[[int], None] = truncate
+        self.charge: Callable[[int], None] = charge
+        """Add cycles that no instruction accounts for (exception entry)."""
+        self.set_deadline: Callable[[int], None] = set_deadline
+        """End `run` before the first block that starts at this many cycles or later; only while `counting`."""
+        self.forget_blocks: Callable[[], None] = forget_blocks
+        """Look at every block again before it next runs."""
+
+    # ------------------------------------------------------------------------------------------ hooks
+
+    def _on_interrupt(self, _uc: Uc, number: int, _user: object) -> None:
+        self._interrupt = number
+        self._uc.emu_stop()
+
+    def _on_watched(self, _uc: Uc, address: int, _size: int, _user: object) -> None:
+        if address == self._resumed_at:
+            self._resumed_at = 0
+        elif self._unmasked():
+            self._between = True
+            self._truncate(address)
+            self.stop()
+
+    def _on_invalid_memory(self, _uc: Uc, access: int, address: int, size: int, _value: int, _user: object) -> bool:
+        if access in (UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT):
+            self._problem = f"instruction fetch from 0x{address:08x}, where no code is"
+        else:
+            verb = "read of" if access in (UC_MEM_READ_UNMAPPED, UC_MEM_READ_PROT) else "write to"
+            self._problem = f"{verb} {size} B at 0x{address:08x}, where no such access is possible"
+        return False
+
+    # ------------------------------------------------------------------------------------------ details
+
+    def _program_counter(self) -> int:
+        return int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+
+    def _behind(self, *opcodes: int) -> bool:
+        try:
+            return self.halfword(self.pc - 2) in opcodes
+        except FirmwareFaultError:
+            return False
+
+    def _explain(self, error: UcError) -> str:
+        if error.errno == UC_ERR_INSN_INVALID:
+            return "undefined instruction"
+        return f"the core stopped: {error}"
+
+    def _note_replay(self) -> None:
+        """After a stop within a block: if the instruction at PC has done its access already, keep the answer."""
+        access = self._last
+        if access is None:
+            return
+        target = self._timing.access_address(self.read(self.pc, 4), access.is_write, self._register)
+        if target == access.address:
+            self._replays[self.pc] = access
+            self.replayed = True
+            self._truncate(self.pc)
+
+    def _register(self, name: str) -> int:
+        number = {"sp": 13, "lr": 14, "pc": 15, "sb": 9, "sl": 10, "fp": 11, "ip": 12}.get(name)
+        if number is None:
+            number = int(name[1:])
+        return int(self._uc.reg_read(_GENERAL[number])) if number < 13 else (self.sp, self.lr, self.pc + 4)[number - 13]
+
+    def _replayed_access(self, address: int, *, is_write: bool) -> Access | None:
+        replay = self._replays.get(self._program_counter())
+        if replay is None or replay.address != address or replay.is_write != is_write:
+            return None
+        return self._replays.pop(self._program_counter())

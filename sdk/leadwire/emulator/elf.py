@@ -1,0 +1,93 @@
+"""The program an emulated board runs: loadable segments and symbols of a 32-bit little-endian Arm ELF file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadwire.errors import BadInputError, FileMissingError
+
+_ARM = "EM_ARM"
+_LARGEST_FILE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Bytes and the address they are stored at (p_paddr: where a flash tool would put them)."""
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    address: int
+    size_bytes: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """`symbols` are the functions in order of address; empty for a stripped file."""
+
+    path: Path
+    segments: tuple[Segment, ...]
+    symbols: tuple[Symbol, ...] = ()
+
+    def locate(self, address: int) -> str:
+        """'0x08000124 main+0x1c', or the bare address where no function covers it."""
+        index = bisect_right(self.symbols, address & ~1, key=lambda symbol: symbol.address) - 1
+        if index >= 0:
+            symbol = self.symbols[index]
+            offset = (address & ~1) - symbol.address
+            if offset < max(symbol.size_bytes, 1):
+                return f"0x{address:08x} {symbol.name}+0x{offset:x}"
+        return f"0x{address:08x}"
+
+
+def load_program(path: Path) -> Program:
+    """Read an ELF file. FileMissingError, or BadInputError for anything that is not a whole Arm executable."""
+    from elftools.common.exceptions import ELFError
+    from elftools.construct import ConstructError
+
+    if not path.is_file():
+        raise FileMissingError(path, role="firmware image")
+    if path.stat().st_size > _LARGEST_FILE_BYTES:
+        raise _bad(path, f"{path.stat().st_size} B are more than any microcontroller image has")
+    try:
+        return _parse(path)
+    except (ELFError, ConstructError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError,
+            OverflowError, OSError, AssertionError) as error:
+        raise _bad(path, f"not a valid ELF file ({type(error).__name__})") from error
+
+
+def _parse(path: Path) -> Program:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    with path.open("rb") as stream:
+        elf = ELFFile(stream)
+        if elf["e_machine"] != _ARM or elf.elfclass != 32 or not elf.little_endian:
+            raise _bad(path, "not a 32-bit little-endian Arm file")
+        segments = []
+        for header in elf.iter_segments("PT_LOAD"):
+            data = bytes(header.data())
+            if len(data) != header["p_filesz"]:
+                raise _bad(path, f"a segment says {header['p_filesz']} B, the file holds {len(data)} B: truncated")
+            if data:
+                segments.append(Segment(address=header["p_paddr"], data=data))
+        if not segments:
+            raise _bad(path, "nothing to load")
+        symbols = [
+            Symbol(address=entry["st_value"] & ~1, size_bytes=entry["st_size"], name=str(entry.name))
+            for section in elf.iter_sections()
+            if isinstance(section, SymbolTableSection)
+            for entry in section.iter_symbols()
+            if entry["st_info"]["type"] == "STT_FUNC"
+        ]
+    return Program(path=path, segments=tuple(segments), symbols=tuple(sorted(symbols, key=lambda s: s.address)))
+
+
+def _bad(path: Path, reason: str) -> BadInputError:
+    return BadInputError(f"firmware image '{path}': {reason}", hint="build the image again with 'leadwire build'")

@@ -1,0 +1,135 @@
+"""Start, steer and stop the emulator process."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from leadwire.board import Board
+from leadwire.errors import BadInputError, DeviceError
+
+_START_SECONDS = 60.0
+_ANSWER_SECONDS = 10.0
+_STOP_SECONDS = 2.0
+
+
+class EmulatedBoard:
+    """A running virtual board; a context manager that stops it. `port` is its serial port.
+
+    The emulator's fault reports go to this process's stderr, and `fault` keeps the last one.
+    """
+
+    def __init__(self, elf: Path, board: Board) -> None:
+        """Start `elf` on `board`. BadInputError for an image it cannot load, DeviceError when it does not start."""
+        self.fault = ""
+        self._received = b""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "leadwire.emulator", str(elf), "--board", board.id],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+        )
+        try:
+            greeting = self._answer("start", _START_SECONDS)
+            if "error" in greeting:
+                error = BadInputError if greeting.get("exit_code") == BadInputError.exit_code else DeviceError
+                raise error(str(greeting["error"]), hint=str(greeting.get("hint", "")))
+            self.port = str(greeting["port"])
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> EmulatedBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def counter_reads(self) -> tuple[tuple[int, int], ...]:
+        """(cycle counter, instructions executed) at each read of the counter by the firmware since the last call.
+
+        Only while instructions are counted; the latest 65,536 are kept.
+        """
+        reads = self._ask("counter_reads", do="counter_reads")["counter_reads"]
+        if not isinstance(reads, list):
+            raise DeviceError("the emulator's answer is not a list of counter reads")
+        return tuple((int(count), int(instructions)) for count, instructions in reads)
+
+    def count_instructions(self, on: bool) -> None:
+        """Count every instruction (default), or run some twenty times faster without counting."""
+        self._ask("counting", do="count", on=on)
+
+    def state(self) -> dict[str, int]:
+        """`instructions` and `cycles` since power-up, and the number of `resets`."""
+        return {key: int(str(value)) for key, value in self._ask("instructions", do="state").items()}
+
+    def check(self) -> None:
+        """DeviceError with the fault report if the emulated firmware has crashed."""
+        assert self._process.stdout is not None
+        if self._process.poll() is not None or select.select([self._process.stdout], [], [], 0)[0]:
+            self._drain()
+            raise self._dead("run")
+
+    def stop(self) -> None:
+        """End the process; safe to call again."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _ask(self, key: str, **command: object) -> dict[str, object]:
+        if self._process.stdin is None or self._process.stdin.closed:
+            raise DeviceError("the emulated board has been stopped")
+        try:
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        except OSError:
+            self._drain()
+            raise self._dead(str(command["do"])) from None
+        answer = self._answer(str(command["do"]), _ANSWER_SECONDS)
+        if key not in answer:
+            raise DeviceError(f"the emulator refused '{command['do']}': {answer.get('error', answer)}")
+        return answer
+
+    def _answer(self, what: str, seconds: float) -> dict[str, object]:
+        """The next line; a fault or the end of the process is a DeviceError."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._received:
+            if not select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise DeviceError(f"the emulator did not answer '{what}' within {seconds:g} s",
+                                  hint="the machine may be overloaded; try again")
+            if not self._read():
+                raise self._dead(what)
+        line, self._received = self._received.split(b"\n", 1)
+        answer = json.loads(line)
+        if "fault" in answer:
+            self.fault = str(answer["fault"])
+            raise self._dead(what)
+        return dict(answer)
+
+    def _read(self) -> bytes:
+        assert self._process.stdout is not None
+        chunk = os.read(self._process.stdout.fileno(), 65_536)
+        self._received += chunk
+        return chunk
+
+    def _drain(self) -> None:
+        """Find the fault report among what the process said before it ended."""
+        while self._read():
+            pass
+        for line in self._received.splitlines():
+            self.fault = str(json.loads(line).get("fault", self.fault))
+
+    def _dead(self, what: str) -> DeviceError:
+        if self.fault:
+            return DeviceError(f"the emulated firmware crashed\n{self.fault}",
+                               hint="look up pc and lr in the image with 'leadwire build --json' or a disassembler")
+        return DeviceError(f"the emulator ended during '{what}'", hint="its own messages are above")

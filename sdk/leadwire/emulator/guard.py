@@ -1,0 +1,29 @@
+"""Run a program that must not outlive its parent: `python guard.py PROGRAM ARGUMENT...`.
+
+Ends the program when standard input ends (the parent is gone, or closed it), and itself when the program ends. For
+emulators that, unlike the built-in one, do not watch their standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+
+def main() -> None:
+    program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+
+    def leave_with_program() -> None:
+        os._exit(program.wait() & 0xFF)
+
+    threading.Thread(target=leave_with_program, daemon=True).start()
+    while os.read(0, 4096):
+        pass
+    program.kill()
+    program.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,417 @@
+"""The virtual STM32F405: core, memory, peripherals, exceptions and virtual time, run one event at a time.
+
+Virtual time counts core clock cycles. While instructions are counted it is the timing model's estimate plus the time
+slept in WFI; in fast mode it follows the host's clock. A byte that waits on the serial line ends a sleep at once
+(virtual time jumps), a timer ends it after its real duration.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from leadwire.errors import BadInputError
+
+from . import stm32f405 as chip
+from . import system_control
+from .core import NEVER, Core, FirmwareFaultError, Stop
+from .elf import Program, Segment
+from .interrupts import FIRST_EXTERNAL, SVCALL, SYSTICK, Interrupts
+from .registers import Registers
+from .system_control import CoreSignals, SystemControl
+from .timing import EXCEPTION_ENTRY_CYCLES, EXCEPTION_RETURN_CYCLES, TAIL_CHAIN_CYCLES
+from .usart import SerialLine, Usart
+
+COUNTER_LOG_READS = 65_536
+_BRANCH_TO_SELF = 0xE7FE
+_CPSIE = (0xB661, 0xB662, 0xB663)
+_MSR, _MSR_MASKS = 0xF380, (0x8810, 0x8811, 0x8812, 0x8813)
+_EXCEPTION_BITS, _ALIGNED_BIT, _THUMB_BIT, _IT_BITS = 0x1FF, 1 << 9, 1 << 24, 0x0600FC00
+_SPSEL, _FPCA = 2, 4
+_TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK, _NO_FPU_FRAME = 0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD, 0x10
+_EVENT_SECONDS = 0.001
+
+
+class Machine:
+    """`wait(seconds)` sleeps until the outside world has news or the time is over (None: no limit).
+
+    `line` is what USART `usart` (1, 2 or 6) is wired to; the other USARTs send into the void.
+    """
+
+    def __init__(self, program: Program, *, clock_hz: int, line: SerialLine, wait: Callable[[float | None], None],
+                 usart: int = 1) -> None:
+        self.program = program
+        self.sleeping = False
+        self.resets = 0
+        self.counter_log: deque[tuple[int, int]] = deque(maxlen=COUNTER_LOG_READS)
+        self._clock_hz = clock_hz
+        self._line = line
+        self._waiting = False
+        self._wait = wait
+        self._wired = {1: 0x40011000, 2: 0x40004400, 6: 0x40011400}[usart]
+        self._want_counting = True
+        self._slept = 0
+        self._free_cycles = 0
+        self._free_since: float | None = None
+        self._attention = False
+        self._reset_wanted = False
+        self._reset_cause = chip.Rcc.POWER_RESET
+        self._shown_count: int | None = None
+        self._core = Core(unmasked=lambda: bool(self._interrupts.pending & self._interrupts.enabled))
+        self._map(program)
+        self._power_up()
+
+    # ------------------------------------------------------------------------------------------ outside view
+
+    def tally(self) -> tuple[int, int]:
+        """Instructions counted and core cycles estimated since power-up."""
+        return self._core.tally()[0], self._cycles()
+
+    def count_instructions(self, on: bool) -> None:
+        self._want_counting = on
+
+    def attend(self) -> None:
+        """Make `step` return soon; callable from any thread."""
+        self._attention = True
+        self._core.stop_soon()
+
+    @property
+    def attended(self) -> bool:
+        return not self._attention
+
+    @property
+    def counting(self) -> bool:
+        return self._core.counting
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a timer has expired that nothing has noticed (fast mode has no deadline of its own)."""
+        due = self._next_event()
+        return due is not None and self.now() >= due
+
+    def step(self) -> None:
+        """Until the next event. Raises FirmwareFaultError when the firmware has crashed or can never wake again."""
+        if self._attention:
+            self._attention = False
+            self._line.flush()
+        if self._reset_wanted:
+            self._power_up()
+        self._core.counting = self._want_counting or not self._core.fpu_enabled
+        self._tick()
+        self._take_exception()
+        if self._waiting and not self._wakes():
+            self._sleep()
+            return
+        self._waiting = False
+        self._core.set_deadline(self._deadline())
+        if self._attention:
+            self._core.set_deadline(0)
+        stop = self._run()
+        if stop is Stop.EXCEPTION_RETURN:
+            self._leave_exception()
+        elif stop is Stop.SUPERVISOR_CALL:
+            self._interrupts.pending.add(SVCALL)
+        elif stop is Stop.WAIT_FOR_INTERRUPT:
+            self._waiting = True
+        elif stop is Stop.WAIT_FOR_EVENT:
+            self._rest()
+        elif self._shown_count is not None:
+            self._log_count(self._shown_count)
+        else:
+            self._check_alive()
+
+    def report(self, fault: FirmwareFaultError) -> str:
+        """A readable account of a crash: what, where, registers, which exception was being handled."""
+        core = self._core
+        registers = core.general()
+        number = core.xpsr & _EXCEPTION_BITS
+        mode = "thread mode" if not number else (
+            f"handler of interrupt {number - FIRST_EXTERNAL}" if number >= FIRST_EXTERNAL else
+            f"handler of exception {number}")
+        cells = [f"r{index:<2} {value:08x}" for index, value in enumerate(registers)]
+        rows = "\n".join("  " + "  ".join(cells[row : row + 4]) for row in range(0, len(cells), 4))
+        return (
+            f"fault: {fault}\n  pc  {self.program.locate(core.pc)}\n  lr  {self.program.locate(core.lr)}\n"
+            f"  sp  0x{core.sp:08x}  xpsr 0x{core.xpsr:08x}  {mode}\n{rows}"
+        )
+
+    # ------------------------------------------------------------------------------------------ time
+
+    def now(self) -> int:
+        return self._cycles() + self._slept
+
+    def _cycles(self) -> int:
+        running = time.perf_counter() - self._free_since if self._free_since is not None else 0.0
+        return self._core.tally()[1] + self._free_cycles + int(running * self._clock_hz)
+
+    def _timers(self) -> tuple[int, ...]:
+        systick = self._system.systick
+        due = (systick.due() if systick.interrupts else None, self._watchdog.due)
+        return tuple(moment for moment in due if moment is not None)
+
+    def _next_event(self) -> int | None:
+        arrivals = (usart.due() for usart in self._usarts.values())
+        return min((*self._timers(), *(moment for moment in arrivals if moment is not None)), default=None)
+
+    def _deadline(self) -> int:
+        """The next event in the core's count of cycles."""
+        due = self._next_event()
+        return NEVER if due is None else due - self._slept - self._free_cycles
+
+    def _tick(self) -> None:
+        for usart in self._usarts.values():
+            usart.receive()
+        if self._system.systick.advance() and self._system.systick.interrupts:
+            self._interrupts.pending.add(SYSTICK)
+        if self._watchdog.due is not None and self.now() >= self._watchdog.due:
+            self._reset_cause = chip.Rcc.WATCHDOG_RESET
+            self._power_up()
+
+    def _wakes(self) -> bool:
+        """Whether WFI ends: something to take, even if PRIMASK holds it back."""
+        if not self._interrupts.pending:
+            return False
+        _, basepri, faultmask = self._core.masks
+        return self._interrupts.wakes(basepri=basepri, faultmask=faultmask)
+
+    def _sleep(self) -> None:
+        """WFI until a byte on the line is due, a timer expires or the outside world has news."""
+        self._line.flush()
+        timers = self._timers()
+        if any(usart.due() is not None for usart in self._usarts.values()):
+            event = self._next_event()
+            self._slept += max(0, (event or 0) - self.now())
+            return
+        if not timers and not self._interrupts.external_enabled:
+            raise FirmwareFaultError("sleeps with no interrupt enabled: nothing can wake it")
+        if not self._attention:
+            self._idle(max(0, min(timers) - self.now()) / self._clock_hz if timers else None)
+
+    def _rest(self) -> None:
+        """The firmware waits for what may never come by polling: let the host rest for a moment."""
+        self._line.flush()
+        if not self._attention:
+            self._idle(_EVENT_SECONDS)
+
+    def _idle(self, seconds: float | None) -> None:
+        """Sleep on the host; the time slept passes for the board too."""
+        start = time.perf_counter()
+        self.sleeping = True
+        self._wait(seconds)
+        self.sleeping = False
+        self._slept += int((time.perf_counter() - start) * self._clock_hz)
+
+    # ------------------------------------------------------------------------------------------ execution
+
+    def _run(self) -> Stop:
+        self._shown_count = None
+        if self._core.counting:
+            return self._core.run()
+        self._free_since = time.perf_counter()
+        try:
+            return self._core.run()
+        finally:
+            free = time.perf_counter() - self._free_since
+            self._free_since = None
+            self._free_cycles += int(free * self._clock_hz)
+
+    def _log_count(self, shown: int) -> None:
+        """The firmware has read, or is about to read, CYCCNT; now the read's place within its block is known."""
+        if self._core.replayed:
+            shown = self._system.cycle_count(self._cycles())
+            self._core.answer_replay(shown)
+        if self._want_counting:
+            self.counter_log.append((shown, self._core.tally()[0]))
+
+    def _check_alive(self) -> None:
+        """A branch to itself that no interrupt can end is where default handlers and failed start-ups wait forever."""
+        core = self._core
+        if self._reset_wanted or core.halfword(core.pc) != _BRANCH_TO_SELF:
+            return
+        primask, _, faultmask = core.masks
+        unwakeable = not self._timers() and not self._interrupts.external_enabled
+        if core.xpsr & _EXCEPTION_BITS or primask or faultmask or unwakeable:
+            raise FirmwareFaultError("endless loop that no interrupt can end")
+
+    # ------------------------------------------------------------------------------------------ exceptions
+
+    def _take_exception(self) -> None:
+        if self._interrupts.pending & self._interrupts.enabled:
+            number = self._next_exception()
+            if number is not None:
+                self._enter(number)
+
+    def _next_exception(self) -> int | None:
+        primask, basepri, faultmask = self._core.masks
+        return self._interrupts.next(primask=primask, basepri=basepri, faultmask=faultmask)
+
+    def _enter(self, number: int) -> None:
+        """Exception entry (ARM DDI 0403, B1.5.6): push the frame, switch to handler mode, jump to the vector."""
+        core = self._core
+        xpsr, control, sp = core.xpsr, core.control, core.sp
+        floating = bool(control & _FPCA)
+        words = [*core.stacked, core.pc, xpsr & ~_ALIGNED_BIT | (_ALIGNED_BIT if sp & 4 else 0)]
+        if floating:
+            words += [*core.fpu_context, 0]
+        frame = (sp - 4 * len(words)) & ~7
+        core.write(frame, struct.pack(f"<{len(words)}I", *words))
+        core.sp = frame
+        mode = _TO_HANDLER if xpsr & _EXCEPTION_BITS else (_TO_PROCESS_STACK if control & _SPSEL else _TO_MAIN_STACK)
+        core.lr = mode & ~_NO_FPU_FRAME if floating else mode
+        self._start_handler(number, EXCEPTION_ENTRY_CYCLES)
+
+    def _start_handler(self, number: int, cycles: int) -> None:
+        core = self._core
+        core.xpsr = core.xpsr & ~(_EXCEPTION_BITS | _IT_BITS) | _THUMB_BIT | number
+        core.control = core.control & ~(_FPCA | _SPSEL)
+        self._interrupts.enter(number)
+        core.charge(cycles)
+        core.jump(core.word(self._system.vector_table + 4 * number))
+
+    def _leave_exception(self) -> None:
+        """Exception return (B1.5.8), or straight into the next handler when one is due (tail-chaining)."""
+        core = self._core
+        code, number = core.pc | 1, core.xpsr & _EXCEPTION_BITS
+        if number not in self._interrupts.active:
+            raise FirmwareFaultError(f"exception return 0x{code:08x} without an active exception")
+        self._interrupts.leave(number)
+        core.clear_faultmask()
+        following = self._next_exception()
+        if following is not None:
+            core.lr = code
+            self._start_handler(following, TAIL_CHAIN_CYCLES)
+            return
+        mode = code | _NO_FPU_FRAME
+        if mode not in (_TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK):
+            raise FirmwareFaultError(f"exception return to 0x{code:08x}, which is no valid EXC_RETURN")
+        if (mode == _TO_HANDLER) != bool(self._interrupts.active):
+            raise FirmwareFaultError(f"exception return 0x{code:08x} to the wrong mode")
+        self._pop_frame(process=mode == _TO_PROCESS_STACK, floating=not code & _NO_FPU_FRAME)
+        core.charge(EXCEPTION_RETURN_CYCLES)
+
+    def _pop_frame(self, *, process: bool, floating: bool) -> None:
+        core = self._core
+        sp = core.process_sp if process else core.sp
+        count = 26 if floating else 8
+        words = struct.unpack(f"<{count}I", core.read(sp, 4 * count))
+        pc, xpsr = words[6], words[7]
+        if bool(xpsr & _EXCEPTION_BITS) != bool(self._interrupts.active) or not xpsr & _THUMB_BIT:
+            raise FirmwareFaultError(f"exception return unstacks xPSR 0x{xpsr:08x}: the stack frame was overwritten")
+        core.xpsr = xpsr & ~_ALIGNED_BIT
+        core.control = core.control & ~(_SPSEL | _FPCA) | (_SPSEL if process else 0) | (_FPCA if floating else 0)
+        core.sp = (sp + 4 * count) | (4 if xpsr & _ALIGNED_BIT else 0)
+        core.stacked = words[:6]
+        if floating:
+            core.fpu_context = words[8:25]
+        core.pc = pc & ~1
+
+    # ------------------------------------------------------------------------------------------ construction
+
+    def _map(self, program: Program) -> None:
+        flash = bytearray(b"\xff" * chip.FLASH_BYTES)
+        sram, ccm = bytearray(chip.SRAM_BYTES), bytearray(chip.CCM_BYTES)
+        places = ((chip.FLASH_ORIGIN, flash), (0, flash), (chip.SRAM_ORIGIN, sram), (chip.CCM_ORIGIN, ccm))
+        for segment in program.segments:
+            last = segment.address + len(segment.data)
+            place = next((p for p in places if p[0] <= segment.address and last <= p[0] + len(p[1])), None)
+            if place is None:
+                raise BadInputError(
+                    f"firmware image '{program.path}': {len(segment.data)} B at 0x{segment.address:08x} are outside "
+                    f"the memory of the STM32F405", hint="build the image for this board")
+            start = segment.address - place[0]
+            place[1][start : start + len(segment.data)] = segment.data
+        core = self._core
+        core.map_memory((chip.FLASH_ORIGIN, 0), bytes(flash), writable=False)
+        core.map_memory((chip.SRAM_ORIGIN,), bytes(sram), writable=True)
+        core.map_memory((chip.CCM_ORIGIN,), bytes(ccm), writable=True)
+        core.map_memory((chip.SYSTEM_ORIGIN,), chip.system_memory(), writable=False)
+        core.map_registers(
+            chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral)
+        core.map_registers(system_control.ORIGIN, system_control.SIZE_BYTES, self._read_system, self._write_system)
+        core.watch(address for segment in program.segments for address in _unmasking(segment))
+
+    def _power_up(self) -> None:
+        """Reset of the chip: registers and peripherals start anew, memory and the bytes on the line stay."""
+        self._reset_wanted = self._waiting = False
+        self.resets += 1
+        self._interrupts = Interrupts()
+        self._rcc = chip.Rcc(self._reset_cause)
+        self._watchdog = chip.Watchdog(clock_hz=self._clock_hz, now=self.now)
+        self._usarts = {base: self._usart(base) for base in chip.USART_INTERRUPTS}
+        self._blocks: dict[int, Registers] = chip.vendor_peripherals(self._rcc, self._watchdog)
+        self._blocks.update(self._usarts)
+        self._system = SystemControl(self._interrupts, CoreSignals(
+            now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu))
+        self._core.reset(self._core.word(0), self._core.word(4))
+
+    def _usart(self, base: int) -> Usart:
+        number = FIRST_EXTERNAL + chip.USART_INTERRUPTS[base]
+        return Usart(
+            self._line if base == self._wired else SerialLine(lambda _sent: None),
+            clocked=lambda: self._rcc.feeds(base), cycles_per_tick=lambda: self._rcc.cycles_per_tick(base),
+            interrupt=lambda asserted: self._interrupts.set_line(number, asserted), now=self.now, idle=self._rest,
+        )
+
+    def _ask_reset(self) -> None:
+        self._reset_cause = chip.Rcc.SOFTWARE_RESET
+        self._reset_wanted = True
+        self._line.flush()
+        self._core.stop()
+
+    def _switch_fpu(self, on: bool) -> None:
+        self._core.fpu_enabled = on
+        if not on:
+            self._core.forget_blocks()
+        self._core.stop()
+
+    # ------------------------------------------------------------------------------------------ bus
+
+    def _read_peripheral(self, address: int, size: int) -> int:
+        value = self._block(address).read(address % chip.BLOCK_BYTES, size)
+        if self._interrupts.pending & self._interrupts.enabled and not self._interrupts.active:
+            self._core.stop_soon()
+        return value
+
+    def _write_peripheral(self, address: int, size: int, value: int) -> None:
+        self._block(address).write(address % chip.BLOCK_BYTES, size, value)
+        if self._interrupts.pending & self._interrupts.enabled and not self._interrupts.active:
+            self._core.stop()
+
+    def _block(self, address: int) -> Registers:
+        try:
+            return self._blocks[address & ~(chip.BLOCK_BYTES - 1)]
+        except KeyError:
+            raise FirmwareFaultError(f"access to 0x{address:08x}, where the STM32F405 has no peripheral") from None
+
+    def _read_system(self, address: int, size: int) -> int:
+        offset = self._system_offset(address)
+        value = self._system.read(offset, size)
+        if offset == system_control.DWT_CYCCNT and self._core.counting:
+            self._shown_count = value
+            self._core.stop()
+        return value
+
+    def _write_system(self, address: int, size: int, value: int) -> None:
+        self._system.write(self._system_offset(address), size, value)
+
+    @staticmethod
+    def _system_offset(address: int) -> int:
+        offset = address - system_control.ORIGIN
+        if not SystemControl.covers(offset):
+            raise FirmwareFaultError(f"access to 0x{address:08x}, where the Cortex-M4 has no register")
+        return offset
+
+
+def _unmasking(segment: Segment) -> Iterator[int]:
+    """Addresses behind instructions that may lower an interrupt mask (CPSIE, MSR PRIMASK, BASEPRI and FAULTMASK).
+
+    Constants that look like one are found too, which costs nothing: they are never executed.
+    """
+    halfwords = memoryview(segment.data[: len(segment.data) & ~1]).cast("H")
+    for index, halfword in enumerate(halfwords):
+        if halfword in _CPSIE:
+            yield segment.address + 2 * index + 2
+        elif halfword & 0xFFF0 == _MSR and index + 1 < len(halfwords) and halfwords[index + 1] in _MSR_MASKS:
+            yield segment.address + 2 * index + 4

@@ -1,0 +1,133 @@
+"""QEMU's Cortex-M machines as boards: the second emulator, and so the witness of the built-in one.
+
+`-icount shift=0,sleep=off` makes one executed instruction one nanosecond of virtual time, so that a timer of the
+emulated machine counts instructions (QEMU documentation, "TCG Instruction Counting").
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+from leadwire.board import Board
+from leadwire.errors import BadInputError, DeviceError, FileMissingError
+
+PROGRAM = "qemu-system-arm"
+_HINT = "install QEMU for Arm (Debian, Ubuntu: apt-get install qemu-system-arm), or use board 'virtual-stm32f405'"
+_REDIRECTED = re.compile(rb"char device redirected to (/dev/\S+) \(label serial0\)")
+_START_SECONDS = 20.0
+_STOP_SECONDS = 2.0
+
+
+def qemu_version() -> str:
+    """'7.2.22', empty where QEMU for Arm is not installed or does not answer."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        return ""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = re.search(r"version (\S+)", answer)
+    return found.group(1) if found else ""
+
+
+class QemuBoard:
+    """A running QEMU machine; a context manager that stops it. `port` is its first serial port.
+
+    `transport` 'pty' gives a pseudo-terminal, 'tcp' a `socket://` address of pyserial, on which the machine only starts
+    when a client has connected, so that nothing it says at boot is lost.
+    """
+
+    def __init__(self, elf: Path, board: Board, *, transport: Literal["pty", "tcp"] = "pty") -> None:
+        """FileMissingError, BadInputError for a board that is not QEMU's, DeviceError when QEMU is missing or ends."""
+        if board.emulation is None or board.emulation.engine != "qemu":
+            raise BadInputError(f"board '{board.id}' is not one QEMU runs")
+        if not elf.is_file():
+            raise FileMissingError(elf, role="firmware image")
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise DeviceError(f"'{PROGRAM}' is not installed; board '{board.id}' needs it", hint=_HINT)
+        self._received = b""
+        self._far: int | None = None
+        serial = "pty" if transport == "pty" else f"tcp:127.0.0.1:{_free_port()},server=on,wait=on,nodelay=on"
+        arguments = [
+            program, "-M", board.emulation.machine, "-kernel", str(elf), "-display", "none", "-monitor", "none",
+            "-serial", serial, "-icount", "shift=0,sleep=off",
+        ]
+        guard = str(Path(__file__).with_name("guard.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", guard, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, bufsize=0,
+        )
+        try:
+            self.port = self._pty() if transport == "pty" else "socket://" + serial.split(",")[0].removeprefix("tcp:")
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> QemuBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """DeviceError if QEMU has ended."""
+        if self._process.poll() is not None:
+            raise self._ended()
+
+    def stop(self) -> None:
+        """End QEMU; safe to call again."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()
+        self._process.stdout.close()
+        if self._far is not None:
+            os.close(self._far)
+            self._far = None
+
+    def _pty(self) -> str:
+        """The device name QEMU prints. It is held open: QEMU drops what the board sends while nobody has it open."""
+        deadline = time.monotonic() + _START_SECONDS
+        while (found := _REDIRECTED.search(self._received)) is None:
+            if not self._read(max(0.0, deadline - time.monotonic())):
+                if self._process.poll() is None and time.monotonic() >= deadline:
+                    raise DeviceError(f"{PROGRAM} named no serial port within {_START_SECONDS:g} s")
+                raise self._ended()
+        port = found.group(1).decode()
+        self._far = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        return port
+
+    def _read(self, seconds: float) -> bytes:
+        """What QEMU printed meanwhile; empty after `seconds` or at its end."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            return b""
+        chunk = os.read(self._process.stdout.fileno(), 65_536)
+        self._received += chunk
+        return chunk
+
+    def _ended(self) -> DeviceError:
+        while self._read(0.5):
+            pass
+        said = self._received.decode(errors="replace").strip().splitlines()
+        return DeviceError(f"{PROGRAM} ended" + (f": {said[-1]}" if said else ""), hint=_HINT)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,21 @@
+"""The built-in emulated board: 'flashing' starts it with the image."""
+
+from __future__ import annotations
+
+from leadwire.artifacts import FirmwareImage
+from leadwire.board import Board
+from leadwire.device.running import CounterRead
+from leadwire.emulator.emulated_board import EmulatedBoard
+
+from .tool import Started
+
+
+def start(image: FirmwareImage, board: Board, port: str) -> Started:
+    """`port` is not used: the emulator makes its own."""
+    emulated = EmulatedBoard(image.elf, board)
+
+    def counter_reads() -> tuple[CounterRead, ...]:
+        return tuple(CounterRead(count=count, instructions=executed) for count, executed in emulated.counter_reads())
+
+    return Started(port=emulated.port, stop=emulated.stop, check=emulated.check, counter_reads=counter_reads,
+                   count_instructions=emulated.count_instructions)
