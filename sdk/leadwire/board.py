@@ -22,6 +22,7 @@ from leadwire.strict import parse_table, read_toml
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "rv32imc", "host")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ADDRESS_SPACE = 1 << 32
+_FLASH_TOOLS = Path(__file__).resolve().parent / "flash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,8 @@ def _mistakes(board: Board) -> Iterator[str]:
     on_host = board.emulation is not None and board.emulation.engine == "host"
     if not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2"):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
+    if not _NAME.fullmatch(board.flash_tool) or not (_FLASH_TOOLS / f"{board.flash_tool}.py").is_file():
+        yield f"flash_tool: there is no module leadwire.flash.{board.flash_tool}"
     if board.link.baud <= 0:
         yield f"link.baud: larger than 0, found {board.link.baud}"
     if board.emulation is not None:
