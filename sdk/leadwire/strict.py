@@ -6,6 +6,7 @@ Unknown keys, wrong types and missing keys are all reported at once, each with i
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,8 +20,8 @@ MAX_TOML_BYTES = 4 * 1024 * 1024
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(with_config(ConfigDict(extra="forbid", strict=False))(kind))
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(with_config(ConfigDict(extra="forbid"))(cast(type[Any], kind)))
 
 
 def read_toml(path: Path, role: str) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def read_toml(path: Path, role: str) -> dict[str, Any]:
 def parse_table(kind: type[T], table: dict[str, Any], path: Path) -> T:
     """`table` as a record of type `kind`; ConfigError lists every mistake, 'key.path: what is wrong'."""
     try:
-        return cast(T, _adapter(kind).validate_python(table))
+        return cast(T, _adapter(cast(Hashable, kind)).validate_python(table))
     except ValidationError as error:
         mistakes = [f"{_key(item['loc'])}: {_sentence(item)}" for item in error.errors()]
         raise ConfigError(path, mistakes) from error
