@@ -77,8 +77,9 @@ class HostLibrary:
             library = ctypes.CDLL(str(path.resolve()))
             entry: Any = library.lw_host_model
         except (OSError, AttributeError) as error:
-            raise PortError(self._name, f"is not a leadwire host library ({error})", hint="build the project for board "
-                            "'host' again") from error
+            raise PortError(
+                self._name, f"is not a leadwire host library ({error})", hint="build the project for board 'host' again"
+            ) from error
         entry.restype = ctypes.POINTER(_Model)
         self._model: Any = entry().contents
         self._inputs: list[Any] = self._model.inputs[: self._model.input_count]
@@ -112,9 +113,7 @@ class HostLibrary:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(
-            self._model.labels[i].decode("utf-8", errors="replace") for i in range(self._model.label_count)
-        )
+        return tuple(self._model.labels[i].decode("utf-8", errors="replace") for i in range(self._model.label_count))
 
     def write_input(self, data: bytes) -> None:
         """Set all inputs, in graph order; int8 bytes, already quantized. DeviceError (6) where the length differs."""

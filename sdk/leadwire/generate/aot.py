@@ -185,9 +185,7 @@ def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]]) -
     for operator in model.operators:
         for call in calls[operator.index]:
             for constant in call.constants:
-                yield _table(
-                    _constant_name(name, operator, constant.suffix), constant, f"{model.describe(operator)}"
-                )
+                yield _table(_constant_name(name, operator, constant.suffix), constant, f"{model.describe(operator)}")
             for token in call.arguments:
                 if token.startswith("in"):
                     tensor = model.required(operator, int(token.removeprefix("in")))
@@ -195,9 +193,7 @@ def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]]) -
                         direct[tensor.index] = tensor
     for tensor in direct.values():
         values = tuple(int(value) for value in tensor.array.reshape(-1))
-        yield _table(
-            _tensor_name(name, tensor), Constant(suffix="", ctype="int8_t", values=values), f"'{tensor.name}'"
-        )
+        yield _table(_tensor_name(name, tensor), Constant(suffix="", ctype="int8_t", values=values), f"'{tensor.name}'")
 
 
 def _table(name: str, constant: Constant, comment: str) -> _Table:

@@ -15,8 +15,7 @@ _SOURCES = (".c", ".S", ".s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwarePart:
-    """(path, contents) of every file, sorted; sources; include folders; the linker script, None where a port has none.
-    """
+    """(path, contents) of every file, sorted; sources; include folders; linker script, None where a port has none."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]

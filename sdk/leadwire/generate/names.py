@@ -18,9 +18,7 @@ def c_identifier(text: str) -> str:
 def c_string(text: str) -> str:
     """The inside of a string literal: UTF-8, everything but plain ASCII as octal escapes of three digits, so that no
     quote, backslash, line end or trigraph survives."""
-    return "".join(
-        chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in text.encode("utf-8", errors="replace")
-    )
+    return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in text.encode("utf-8", errors="replace"))
 
 
 def c_comment(text: str) -> str:

@@ -92,9 +92,7 @@ BROADCASTS = Rule(
 
 INT8_OPERANDS = Rule(
     text="both inputs and the output are int8 with one scale and zero point per tensor",
-    holds=lambda model, op: (
-        is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op))
-    ),
+    holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
     remedy="quantize the model to full INT8; 16-bit and float additions have no kernel",
 )
 

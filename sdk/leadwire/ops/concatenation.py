@@ -21,10 +21,13 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     if axis is None:
         return False
     shapes = [model.required(operator, position).shape for position in range(len(operator.inputs))]
-    return all(
-        len(shape) == len(output) and shape[:axis] == output[:axis] and shape[axis + 1 :] == output[axis + 1 :]
-        for shape in shapes
-    ) and sum(shape[axis] for shape in shapes) == output[axis]
+    return (
+        all(
+            len(shape) == len(output) and shape[:axis] == output[:axis] and shape[axis + 1 :] == output[axis + 1 :]
+            for shape in shapes
+        )
+        and sum(shape[axis] for shape in shapes) == output[axis]
+    )
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:

@@ -45,9 +45,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 *output_params(model, operator),
             ),
             arguments=("in0", "const:weights", "const:bias", "const:rescale", "out0"),
-            constants=constants_of(
-                filters_of(model, operator, 0, broadcast=True), model.required(operator, 1).array
-            ),
+            constants=constants_of(filters_of(model, operator, 0, broadcast=True), model.required(operator, 1).array),
         ),
     )
 

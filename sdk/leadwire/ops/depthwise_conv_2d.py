@@ -28,10 +28,9 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     if min(data.shape + weights.shape) < 1 or output.shape[3] % data.shape[3]:
         return False
     window = _window(model, operator)
-    return (
-        operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[3]
-        and output.shape[1:3] == (window.y.output, window.x.output)
-    )
+    return operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[
+        3
+    ] and output.shape[1:3] == (window.y.output, window.x.output)
 
 
 def _macs(model: Model, operator: Operator) -> int:

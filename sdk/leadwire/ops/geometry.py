@@ -90,7 +90,9 @@ class Window:
 
     @property
     def initializer(self) -> str:
-        return "{" + ", ".join(f".{name} = {value}" for name, value in self.fields) + "}"
+        cells = [f".{name} = {value}," for name, value in self.fields]
+        lines = [" ".join(cells[start : start + 3]) for start in range(0, len(cells), 3)]
+        return "{\n        " + "\n        ".join(lines) + "\n    }"
 
     @property
     def flattened(self) -> Window:

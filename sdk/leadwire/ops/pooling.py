@@ -37,9 +37,7 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
     """The specification of a pooling operator."""
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-        low, high = activation_range(
-            str(operator.option("fused_activation_function", "NONE")), model.output(operator)
-        )
+        low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), model.output(operator))
         return (
             KernelCall(
                 function=function,

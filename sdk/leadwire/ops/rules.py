@@ -90,9 +90,10 @@ def rank(position: int, low: int, high: int) -> Rule:
 def batch_one(*positions: int) -> Rule:
     return Rule(
         text="the batch size is 1",
-        holds=lambda model, op: all(
-            model.required(op, position).shape[:1] in ((), (1,)) for position in positions
-        ) and model.output(op).shape[:1] in ((), (1,)),
+        holds=lambda model, op: (
+            all(model.required(op, position).shape[:1] in ((), (1,)) for position in positions)
+            and model.output(op).shape[:1] in ((), (1,))
+        ),
         remedy="fix the batch size to 1 before converting: keras.Input(shape, batch_size=1)",
     )
 

@@ -1,0 +1,369 @@
+"""Every kernel gives the bytes of TensorFlow Lite Micro: shapes, strides, paddings, dilations, scales, zero points and
+corner values drawn by hypothesis, under address and undefined-behaviour sanitizers.
+
+LEADWIRE_KERNEL_EXAMPLES sets the number of examples per operator.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from leadwire.errors import UnsupportedModelError
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, write_tflite
+
+pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
+
+checked = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=True
+)
+
+SCALES = st.one_of(
+    st.sampled_from([1.0, 0.5, 2**-7, 1 / 255, 0.1]), st.floats(-9, 1).map(lambda e: float(np.float32(2.0**e)))
+)
+ZEROS = st.one_of(st.sampled_from([-128, 127, 0]), st.integers(-128, 127))
+ACTIVATIONS = st.sampled_from([0, 1, 2, 3])  # NONE, RELU, RELU_N1_TO_1, RELU6
+SEEDS = st.integers(0, 2**32 - 1)
+RATIOS = st.floats(-3, 3).map(lambda e: 2.0**e)
+
+
+def out_size(size: int, effective: int, stride: int, same: bool) -> int:
+    return math.ceil(size / stride) if same else math.ceil((size - effective + 1) / stride)
+
+
+def compare(data: bytes, seed: int) -> None:
+    """Bytes as TFLM's, where the operator keeps the rules."""
+    try:
+        registry.check(parse_tflite(data, "single"))
+    except UnsupportedModelError:
+        assume(False)
+    assert_same_as_tflm(data, seed)
+
+
+def weights_and_bias(
+    draw: st.DrawFn, shape: tuple[int, ...], axis: int, input_scale: float, per_channel: bool
+) -> tuple[T, T | None, float]:
+    """Weights with corner values, a bias or none, and a typical magnitude of the accumulated real value."""
+    seed = draw(SEEDS)
+    random = np.random.default_rng(seed)
+    values = random.integers(-127, 128, shape).astype(np.int8)
+    if draw(st.booleans()):
+        values = np.where(random.random(shape) < 0.3, np.int8(127), values).astype(np.int8)
+    base = draw(SCALES) / 16
+    outputs = shape[axis]
+    scale = (
+        tuple(float(np.float32(base * 2.0 ** random.uniform(-2, 2))) for _ in range(outputs))
+        if per_channel
+        else (float(np.float32(base)),)
+    )
+    weights = T(shape=shape, array=values, scale=scale, axis=axis)
+    bias = None
+    if draw(st.booleans()):
+        bias_scale = tuple(input_scale * s for s in scale)
+        array = random.integers(-20000, 20001, outputs).astype(np.int32)
+        bias = T(shape=(outputs,), array=array, scale=bias_scale)
+    return weights, bias, input_scale * base * 5000 * math.sqrt(math.prod(shape) / outputs) / 128
+
+
+@checked
+@given(st.data())
+def test_conv_2d(data: st.DataObject) -> None:
+    draw = data.draw
+    kh, kw = draw(st.integers(1, 3)), draw(st.integers(1, 7))
+    sy, sx = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    dy, dx = draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([1, 1, 2, 3]))
+    same = draw(st.booleans())
+    h, w = draw(st.integers(1, 6)), draw(st.integers(1, 16))
+    eh, ew = (kh - 1) * dy + 1, (kw - 1) * dx + 1
+    assume(same or (h >= eh and w >= ew))
+    cin, cout = draw(st.integers(1, 9)), draw(st.integers(1, 6))
+    scale = draw(SCALES)
+    weights, bias, magnitude = weights_and_bias(draw, (cout, kh, kw, cin), 0, scale, draw(st.booleans()))
+    oh, ow = out_size(h, eh, sy, same), out_size(w, ew, sx, same)
+    tensors = [
+        T(shape=(1, h, w, cin), scale=scale, zero_point=draw(ZEROS)),
+        weights,
+        T(shape=(1, oh, ow, cout), scale=magnitude * draw(RATIOS) / 64, zero_point=draw(ZEROS)),
+        *([bias] if bias else []),
+    ]
+    op = Op(
+        kind="CONV_2D",
+        inputs=(0, 1, 3) if bias else (0, 1),
+        outputs=(2,),
+        options="Conv2DOptions",
+        fields={
+            "padding": 0 if same else 1, "strideH": sy, "strideW": sx, "dilationHFactor": dy, "dilationWFactor": dx,
+            "fusedActivationFunction": draw(ACTIVATIONS),
+        },
+    )  # fmt: skip
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_depthwise_conv_2d(data: st.DataObject) -> None:
+    draw = data.draw
+    kh, kw = draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    stride = draw(st.integers(1, 3))
+    dy, dx = draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([1, 1, 2]))
+    same = draw(st.booleans())
+    h, w = draw(st.integers(1, 6)), draw(st.integers(1, 12))
+    eh, ew = (kh - 1) * dy + 1, (kw - 1) * dx + 1
+    assume(same or (h >= eh and w >= ew))
+    cin, multiplier = draw(st.integers(1, 10)), draw(st.sampled_from([1, 1, 2, 3]))
+    cout = cin * multiplier
+    scale = draw(SCALES)
+    weights, bias, magnitude = weights_and_bias(draw, (1, kh, kw, cout), 3, scale, draw(st.booleans()))
+    oh, ow = out_size(h, eh, stride, same), out_size(w, ew, stride, same)
+    tensors = [
+        T(shape=(1, h, w, cin), scale=scale, zero_point=draw(ZEROS)),
+        weights,
+        T(shape=(1, oh, ow, cout), scale=magnitude * draw(RATIOS) / 64, zero_point=draw(ZEROS)),
+        *([bias] if bias else []),
+    ]
+    op = Op(
+        kind="DEPTHWISE_CONV_2D",
+        inputs=(0, 1, 3) if bias else (0, 1),
+        outputs=(2,),
+        options="DepthwiseConv2DOptions",
+        fields={
+            "padding": 0 if same else 1, "strideH": stride, "strideW": stride, "dilationHFactor": dy,
+            "dilationWFactor": dx,
+            "depthMultiplier": multiplier, "fusedActivationFunction": draw(ACTIVATIONS),
+        },
+    )  # fmt: skip
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_fully_connected(data: st.DataObject) -> None:
+    draw = data.draw
+    rows, depth, outputs = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 11))
+    scale = draw(SCALES)
+    weights, bias, magnitude = weights_and_bias(draw, (outputs, depth), 0, scale, draw(st.booleans()))
+    tensors = [
+        T(shape=(rows, depth), scale=scale, zero_point=draw(ZEROS)),
+        weights,
+        T(shape=(rows, outputs), scale=magnitude * draw(RATIOS) / 64, zero_point=draw(ZEROS)),
+        *([bias] if bias else []),
+    ]
+    op = Op(
+        kind="FULLY_CONNECTED",
+        inputs=(0, 1, 3 if bias else -1),
+        outputs=(2,),
+        options="FullyConnectedOptions",
+        fields={"fusedActivationFunction": draw(ACTIVATIONS), "keepNumDims": False},
+    )
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@st.composite
+def broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    rank = draw(st.integers(1, 4))
+    output = tuple(draw(st.integers(1, 5)) for _ in range(rank))
+    first = tuple(1 if draw(st.integers(0, 3)) == 0 else size for size in output)
+    second = tuple(1 if draw(st.integers(0, 3)) == 0 else size for size in output)
+    if draw(st.booleans()):
+        second = second[draw(st.integers(0, rank)) :]
+    joined = tuple(max(a, b) for a, b in zip(first, (1,) * (rank - len(second)) + second, strict=True))
+    return (first, second, joined) if draw(st.booleans()) else (second, first, joined)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+@checked
+@given(data=st.data())
+def test_elementwise(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    first, second, joined = draw(broadcast_shapes())
+    a, b = draw(SCALES), draw(SCALES)
+    typical = (a + b) if kind == "ADD" else a * b * 64
+    constant = draw(st.booleans())
+    random = np.random.default_rng(draw(SEEDS))
+    tensors = [
+        T(shape=first, scale=a, zero_point=draw(ZEROS)),
+        T(
+            shape=second, scale=b, zero_point=draw(ZEROS),
+            array=random.integers(-128, 128, second).astype(np.int8) if constant else None,
+        ),
+        T(shape=joined, scale=typical * draw(RATIOS), zero_point=draw(ZEROS)),
+    ]  # fmt: skip
+    op = Op(
+        kind=kind,
+        inputs=(0, 1),
+        outputs=(2,),
+        options=f"{kind.capitalize()}Options",
+        fields={"fusedActivationFunction": draw(ACTIVATIONS)},
+    )
+    compare(write_tflite(tensors, [op], [0] if constant else [0, 1], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_mean(data: st.DataObject) -> None:
+    draw = data.draw
+    rank = draw(st.integers(2, 4))
+    shape = (1, *(draw(st.integers(1, 9)) for _ in range(rank - 1)))
+    first = draw(st.integers(1, rank - 1))
+    last = draw(st.integers(first, rank - 1))
+    axes = draw(st.permutations(range(first, last + 1)))
+    axes = [axis - rank if draw(st.booleans()) else axis for axis in axes]
+    keep = draw(st.booleans())
+    reduced = {axis % rank for axis in axes}
+    output = tuple(1 if axis in reduced else size for axis, size in enumerate(shape) if keep or axis not in reduced)
+    scale = draw(SCALES)
+    tensors = [
+        T(shape=shape, scale=scale, zero_point=draw(ZEROS)),
+        T(shape=(len(axes),), array=np.array(axes, np.int32), quantized=False),
+        T(shape=output, scale=scale * draw(RATIOS), zero_point=draw(ZEROS)),
+    ]
+    op = Op(kind="MEAN", inputs=(0, 1), outputs=(2,), options="ReducerOptions", fields={"keepDims": keep})
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", ["MAX_POOL_2D", "AVERAGE_POOL_2D"])
+@checked
+@given(data=st.data())
+def test_pool(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    kh, kw = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    sy, sx = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    same = draw(st.booleans())
+    h, w, channels = draw(st.integers(1, 7)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    assume(same or (h >= kh and w >= kw))
+    scale, zero = draw(SCALES), draw(ZEROS)
+    tensors = [
+        T(shape=(1, h, w, channels), scale=scale, zero_point=zero),
+        T(shape=(1, out_size(h, kh, sy, same), out_size(w, kw, sx, same), channels), scale=scale, zero_point=zero),
+    ]
+    op = Op(
+        kind=kind,
+        inputs=(0,),
+        outputs=(1,),
+        options="Pool2DOptions",
+        fields={
+            "padding": 0 if same else 1, "strideH": sy, "strideW": sx, "filterHeight": kh, "filterWidth": kw,
+            "fusedActivationFunction": draw(ACTIVATIONS),
+        },
+    )  # fmt: skip
+    compare(write_tflite(tensors, [op], [0], [1]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_softmax(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = (*tuple(draw(st.integers(1, 3)) for _ in range(draw(st.integers(0, 2)))), draw(st.integers(1, 40)))
+    tensors = [
+        T(shape=shape, scale=draw(SCALES), zero_point=draw(ZEROS)),
+        T(shape=shape, scale=1 / 256, zero_point=-128),
+    ]
+    op = Op(
+        kind="SOFTMAX",
+        inputs=(0,),
+        outputs=(1,),
+        options="SoftmaxOptions",
+        fields={"beta": draw(st.sampled_from([1.0, 1.0, 0.3, 2.5]))},
+    )
+    compare(write_tflite(tensors, [op], [0], [1]), draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", ["PAD", "PADV2"])
+@checked
+@given(data=st.data())
+def test_pad(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    rank = draw(st.integers(1, 4))
+    shape = tuple(draw(st.integers(1, 4)) for _ in range(rank))
+    pairs = np.array([[draw(st.integers(0, 3)), draw(st.integers(0, 3))] for _ in range(rank)], np.int32)
+    scale, zero = draw(SCALES), draw(ZEROS)
+    value = T(shape=(1,), array=np.array([draw(ZEROS)], np.int8), scale=scale, zero_point=zero)
+    tensors = [
+        T(shape=shape, scale=scale, zero_point=zero),
+        T(shape=(rank, 2), array=pairs, quantized=False),
+        T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=scale, zero_point=zero),
+        *([value] if kind == "PADV2" else []),
+    ]
+    op = Op(
+        kind=kind,
+        inputs=(0, 1, 3) if kind == "PADV2" else (0, 1),
+        outputs=(2,),
+        options="PadOptions" if kind == "PAD" else "PadV2Options",
+    )
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", ["RELU", "RELU6", "QUANTIZE"])
+@checked
+@given(data=st.data())
+def test_one_to_one(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    shape = (1, draw(st.integers(1, 30)))
+    scale, zero = draw(SCALES), draw(ZEROS)
+    tensors = [
+        T(shape=shape, scale=scale, zero_point=zero),
+        T(
+            shape=shape, scale=scale if kind == "RELU6" else scale * draw(RATIOS),
+            zero_point=zero if kind == "RELU6" else draw(ZEROS),
+        ),
+    ]  # fmt: skip
+    options = "QuantizeOptions" if kind == "QUANTIZE" else ""
+    compare(write_tflite(tensors, [Op(kind=kind, inputs=(0,), outputs=(1,), options=options)], [0], [1]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_concatenation(data: st.DataObject) -> None:
+    draw = data.draw
+    rank = draw(st.integers(1, 4))
+    axis = draw(st.integers(0, rank - 1))
+    base = [draw(st.integers(1, 4)) for _ in range(rank)]
+    sizes = [draw(st.integers(1, 5)) for _ in range(draw(st.integers(1, 4)))]
+    scale, zero = draw(SCALES), draw(ZEROS)
+
+    def shape(size: int) -> tuple[int, ...]:
+        return tuple(size if position == axis else length for position, length in enumerate(base))
+
+    tensors = [T(shape=shape(size), scale=scale, zero_point=zero) for size in (*sizes, sum(sizes))]
+    given_ = tuple(range(len(sizes)))
+    op = Op(
+        kind="CONCATENATION",
+        inputs=given_,
+        outputs=(len(sizes),),
+        options="ConcatenationOptions",
+        fields={"axis": axis - rank if draw(st.booleans()) else axis},
+    )
+    compare(write_tflite(tensors, [op], list(given_), [len(sizes)]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_no_copy(data: st.DataObject) -> None:
+    """RESHAPE, EXPAND_DIMS and SQUEEZE around a RELU6: the same bytes under another shape."""
+    draw = data.draw
+    n, m = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    scale, zero = draw(SCALES), draw(ZEROS)
+
+    def tensor(*shape: int) -> T:
+        return T(shape=shape, scale=scale, zero_point=zero)
+
+    def constant(values: list[int], *shape: int) -> T:
+        return T(shape=shape, array=np.array(values, np.int32).reshape(shape), quantized=False)
+
+    tensors = [
+        tensor(1, n * m), constant([1, n, m], 3), tensor(1, n, m), constant([1]), tensor(1, 1, n, m),
+        tensor(1, 1, n, m), tensor(1, n, m),
+    ]  # fmt: skip
+    operators = [
+        Op(kind="RESHAPE", inputs=(0, 1), outputs=(2,), options="ReshapeOptions", fields={"newShape": [1, n, m]}),
+        Op(kind="EXPAND_DIMS", inputs=(2, 3), outputs=(4,), options="ExpandDimsOptions"),
+        Op(kind="RELU6", inputs=(4,), outputs=(5,)),
+        Op(kind="SQUEEZE", inputs=(5,), outputs=(6,), options="SqueezeOptions", fields={"squeezeDims": [1]}),
+    ]
+    compare(write_tflite(tensors, operators, [0], [6]), draw(SEEDS))

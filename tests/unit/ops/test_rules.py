@@ -1,0 +1,244 @@
+"""Each operator's rules: a case that is accepted, and for each rule a case that is refused by that rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from leadwire.errors import UnsupportedModelError
+from leadwire.model.graph import Model
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from single_operator import Op, T, write_tflite
+
+Case = tuple[list[T], Op]
+
+
+def int32(values: list[int], *shape: int) -> T:
+    return T(shape=shape or (len(values),), array=np.array(values, np.int32).reshape(shape or -1), quantized=False)
+
+
+def ones(*shape: int, scale: float | tuple[float, ...] = 0.5, axis: int = 0, zero_point: int = 0) -> T:
+    return T(shape=shape, array=np.ones(shape, np.int8), scale=scale, axis=axis, zero_point=zero_point)
+
+
+def act(*shape: int, scale: float = 0.5, zero_point: int = 3) -> T:
+    return T(shape=shape, scale=scale, zero_point=zero_point)
+
+
+BIAS = T(shape=(2,), array=np.array([1, 2], np.int32), scale=0.25)
+CONV = {"padding": 1, "strideH": 1, "strideW": 1}
+POOL = {**CONV, "filterHeight": 1, "filterWidth": 2}
+PROBABILITY = act(1, 4, scale=1 / 256, zero_point=-128)
+
+ACCEPTED: dict[str, Case] = {
+    "CONV_2D": (
+        [act(1, 1, 5, 3), ones(2, 1, 3, 3, scale=(0.5, 0.25)), act(1, 1, 3, 2), BIAS],
+        Op(kind="CONV_2D", inputs=(0, 1, 3), outputs=(2,), options="Conv2DOptions", fields=CONV),
+    ),
+    "DEPTHWISE_CONV_2D": (
+        [act(1, 1, 5, 2), ones(1, 1, 3, 2, scale=(0.5, 0.25), axis=3), act(1, 1, 3, 2), BIAS],
+        Op(
+            kind="DEPTHWISE_CONV_2D",
+            inputs=(0, 1, 3),
+            outputs=(2,),
+            options="DepthwiseConv2DOptions",
+            fields={**CONV, "depthMultiplier": 1},
+        ),
+    ),
+    "FULLY_CONNECTED": (
+        [act(1, 3), ones(2, 3), act(1, 2), BIAS],
+        Op(kind="FULLY_CONNECTED", inputs=(0, 1, 3), outputs=(2,), options="FullyConnectedOptions"),
+    ),
+    "ADD": ([act(1, 4), act(1, 4), act(1, 4)], Op(kind="ADD", inputs=(0, 1), outputs=(2,), options="AddOptions")),
+    "MUL": ([act(1, 4), act(1, 4), act(1, 4)], Op(kind="MUL", inputs=(0, 1), outputs=(2,), options="MulOptions")),
+    "MEAN": (
+        [act(1, 6, 4), int32([1]), act(1, 4)],
+        Op(kind="MEAN", inputs=(0, 1), outputs=(2,), options="ReducerOptions"),
+    ),
+    "MAX_POOL_2D": (
+        [act(1, 1, 4, 2), act(1, 1, 3, 2)],
+        Op(kind="MAX_POOL_2D", inputs=(0,), outputs=(1,), options="Pool2DOptions", fields=POOL),
+    ),
+    "AVERAGE_POOL_2D": (
+        [act(1, 1, 4, 2), act(1, 1, 3, 2)],
+        Op(kind="AVERAGE_POOL_2D", inputs=(0,), outputs=(1,), options="Pool2DOptions", fields=POOL),
+    ),
+    "SOFTMAX": (
+        [act(1, 4), PROBABILITY],
+        Op(kind="SOFTMAX", inputs=(0,), outputs=(1,), options="SoftmaxOptions", fields={"beta": 1.0}),
+    ),
+    "PAD": (
+        [act(1, 4), int32([0, 0, 1, 2], 2, 2), act(1, 7)],
+        Op(kind="PAD", inputs=(0, 1), outputs=(2,), options="PadOptions"),
+    ),
+    "PADV2": (
+        [act(1, 4), int32([0, 0, 1, 2], 2, 2), act(1, 7), ones(1, zero_point=3)],
+        Op(kind="PADV2", inputs=(0, 1, 3), outputs=(2,), options="PadV2Options"),
+    ),
+    "RELU": ([act(1, 4), act(1, 4, scale=0.25)], Op(kind="RELU", inputs=(0,), outputs=(1,))),
+    "RELU6": ([act(1, 4), act(1, 4)], Op(kind="RELU6", inputs=(0,), outputs=(1,))),
+    "QUANTIZE": (
+        [act(1, 4), act(1, 4, scale=0.25)],
+        Op(kind="QUANTIZE", inputs=(0,), outputs=(1,), options="QuantizeOptions"),
+    ),
+    "CONCATENATION": (
+        [act(1, 2), act(1, 3), act(1, 5)],
+        Op(
+            kind="CONCATENATION", inputs=(0, 1), outputs=(2,), options="ConcatenationOptions", fields={"axis": -1}
+        ),
+    ),
+    "RESHAPE": (
+        [act(1, 4), int32([2, 2]), act(2, 2)],
+        Op(kind="RESHAPE", inputs=(0, 1), outputs=(2,), options="ReshapeOptions"),
+    ),
+    "EXPAND_DIMS": (
+        [act(1, 4), int32([1]), act(1, 1, 4)],
+        Op(kind="EXPAND_DIMS", inputs=(0, 1), outputs=(2,), options="ExpandDimsOptions"),
+    ),
+    "SQUEEZE": ([act(1, 1, 4), act(1, 4)], Op(kind="SQUEEZE", inputs=(0,), outputs=(1,), options="SqueezeOptions")),
+}  # fmt: skip
+
+
+def model_of(case: Case) -> Model:
+    tensors, op = case
+    inputs = [i for i in op.inputs if i >= 0 and tensors[i].array is None]
+    if not inputs:  # a graph needs an input, even one that nothing reads
+        tensors, inputs = [*tensors, act(1, 1)], [len(tensors)]
+    return parse_tflite(write_tflite(tensors, [op], inputs, list(op.outputs)), "case")
+
+
+def swapped(kind: str, index: int, tensor: T) -> Case:
+    tensors, op = ACCEPTED[kind]
+    return [tensor if i == index else t for i, t in enumerate(tensors)], op
+
+
+def with_fields(kind: str, **fields: object) -> Case:
+    tensors, op = ACCEPTED[kind]
+    return tensors, replace(op, fields={**op.fields, **fields})
+
+
+HUGE_BIAS = T(shape=(2,), array=np.array([2**31 - 1, 0], np.int32), scale=0.25)
+
+REFUSED: list[tuple[str, str, Case]] = [
+    ("CONV_2D", "weights are constant int8, symmetric", swapped("CONV_2D", 1, ones(2, 1, 3, 3, zero_point=1))),
+    ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, ones(2, 1, 3, 3, scale=(0.5, 0.25, 0.1), axis=3))),
+    ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, act(2, 1, 3, 3, zero_point=0))),
+    ("CONV_2D", "shapes agree (no grouped", swapped("CONV_2D", 0, act(1, 1, 5, 6))),
+    ("CONV_2D", "shapes agree (no grouped", swapped("CONV_2D", 2, act(1, 1, 4, 2))),
+    ("CONV_2D", "batch size is 1", swapped("CONV_2D", 0, act(2, 1, 5, 3))),
+    ("CONV_2D", "input 0 has 4 dimensions", swapped("CONV_2D", 0, act(1, 5, 3))),
+    ("CONV_2D", "fused activation", with_fields("CONV_2D", fusedActivationFunction=4)),
+    ("CONV_2D", "strides, dilations", with_fields("CONV_2D", strideW=0)),
+    ("CONV_2D", "no 32-bit accumulator can overflow", swapped("CONV_2D", 3, HUGE_BIAS)),
+    ("CONV_2D", "no 32-bit accumulator can overflow", swapped("CONV_2D", 2, act(1, 1, 3, 2, scale=2.0**-40))),
+    ("CONV_2D", "bias is absent or constant int32", swapped("CONV_2D", 3, ones(2))),
+    ("DEPTHWISE_CONV_2D", "depth multiplier agree", with_fields("DEPTHWISE_CONV_2D", depthMultiplier=2)),
+    ("DEPTHWISE_CONV_2D", "weights are constant", swapped("DEPTHWISE_CONV_2D", 1, act(1, 1, 3, 2))),
+    ("FULLY_CONNECTED", "shapes agree", swapped("FULLY_CONNECTED", 0, act(1, 4))),
+    ("FULLY_CONNECTED", "weights format is DEFAULT", with_fields("FULLY_CONNECTED", weightsFormat=1)),
+    ("FULLY_CONNECTED", "bias scale", swapped("FULLY_CONNECTED", 3, replace(BIAS, scale=0.5))),
+    ("ADD", "broadcast to the output", swapped("ADD", 1, act(1, 3))),
+    ("ADD", "output scale is more than", swapped("ADD", 2, act(1, 4, scale=2.0**-24))),
+    ("ADD", "both inputs and the output are int8", swapped("ADD", 1, T(shape=(1, 4), dtype="int16"))),
+    ("ADD", "fused activation", with_fields("ADD", fusedActivationFunction=5)),
+    ("MUL", "at least one input is not a constant", ([ones(1, 4), ones(1, 4), act(1, 4)], ACCEPTED["MUL"][1])),
+    ("MUL", "product of the input scales", swapped("MUL", 2, act(1, 4, scale=2.0**-30))),
+    ("MEAN", "constant and neighbours", (
+        [act(1, 6, 2, 4), int32([1, 3]), act(1, 2)], ACCEPTED["MEAN"][1])),
+    ("MEAN", "constant and neighbours", swapped("MEAN", 1, int32([5]))),
+    ("MEAN", "shapes agree", swapped("MEAN", 2, act(1, 5))),
+    ("MEAN", "no 32-bit accumulator can overflow", swapped("MEAN", 2, act(1, 4, scale=2.0**-35))),
+    ("MAX_POOL_2D", "same scale (within 1e-6)", swapped("MAX_POOL_2D", 1, act(1, 1, 3, 2, scale=0.6))),
+    ("AVERAGE_POOL_2D", "shapes agree", swapped("AVERAGE_POOL_2D", 1, act(1, 1, 2, 2))),
+    ("AVERAGE_POOL_2D", "strides, dilations and window", with_fields("AVERAGE_POOL_2D", filterWidth=0)),
+    ("SOFTMAX", "scale 1/256 and zero point -128", swapped("SOFTMAX", 1, act(1, 4))),
+    ("SOFTMAX", "1 to 511 classes", ([act(1, 512), replace(PROBABILITY, shape=(1, 512))], ACCEPTED["SOFTMAX"][1])),
+    ("SOFTMAX", "more than 2^-26", with_fields("SOFTMAX", beta=-1.0)),
+    ("PAD", "paddings are constant", swapped("PAD", 1, int32([0, 0, -1, 4], 2, 2))),
+    ("PAD", "paddings are constant", swapped("PAD", 2, act(1, 8))),
+    ("PAD", "same scale and zero point", swapped("PAD", 2, act(1, 7, scale=0.6))),
+    ("PADV2", "padding value is one int8 constant", swapped("PADV2", 3, ones(1, zero_point=4))),
+    ("PADV2", "padding value is one int8 constant", swapped("PADV2", 3, ones(2, zero_point=3))),
+    ("RELU", "same number of values", swapped("RELU", 1, act(1, 5))),
+    ("RELU", "less than 2^23", swapped("RELU", 1, act(1, 4, scale=2.0**-30))),
+    ("RELU6", "same scale and zero point", swapped("RELU6", 1, act(1, 4, zero_point=4))),
+    ("QUANTIZE", "less than 2^23", swapped("QUANTIZE", 1, act(1, 4, scale=2.0**-30))),
+    ("CONCATENATION", "same scale and zero point", swapped("CONCATENATION", 1, act(1, 3, zero_point=4))),
+    ("CONCATENATION", "but along the axis", with_fields("CONCATENATION", axis=0)),
+    ("CONCATENATION", "no fused activation", with_fields("CONCATENATION", fusedActivationFunction=1)),
+    ("RESHAPE", "same number of values", swapped("RESHAPE", 2, act(2, 3))),
+    ("RESHAPE", "same scale and zero point", swapped("RESHAPE", 2, act(2, 2, zero_point=9))),
+    ("EXPAND_DIMS", "activations are int8", swapped("EXPAND_DIMS", 2, T(shape=(1, 1, 4), dtype="uint8"))),
+    ("SQUEEZE", "data input is not a constant", swapped("SQUEEZE", 0, ones(1, 1, 4, zero_point=3))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ACCEPTED)
+def test_accepted(kind: str) -> None:
+    model = model_of(ACCEPTED[kind])
+    registry.check(model)
+    found = registry.spec(kind)
+    if found.emit is not None:
+        calls = found.emit(model, model.operators[0])
+        assert calls and all(call.function.startswith("lw_") for call in calls)
+
+
+def test_every_operator_has_an_accepted_and_a_refused_case() -> None:
+    assert set(ACCEPTED) == set(registry.operators()) == {kind for kind, _, _ in REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "case"), REFUSED, ids=[f"{k}-{r[:24]}-{i}" for i, (k, r, _) in enumerate(REFUSED)]
+)
+def test_refused(kind: str, rule: str, case: Case) -> None:
+    with pytest.raises(UnsupportedModelError) as caught:
+        registry.check(model_of(case))
+    assert rule in caught.value.message
+    assert f"op 0 {kind} 't" in caught.value.message
+    assert caught.value.hint
+
+
+def test_check_names_every_offender_and_every_remedy() -> None:
+    tensors = [
+        T(shape=(1, 4), dtype="float32"),
+        T(shape=(1, 4), dtype="float32"),
+        act(1, 4),
+        act(1, 4),
+        act(1, 4, zero_point=9),
+    ]
+    operators = [
+        Op(kind="RELU", inputs=(0,), outputs=(1,)),
+        Op(kind="QUANTIZE", inputs=(1,), outputs=(2,), options="QuantizeOptions"),
+        Op(kind="TANH", inputs=(2,), outputs=(3,)),
+        Op(kind="RELU6", inputs=(3,), outputs=(4,)),
+    ]
+    names = ["in", "block1/relu", "quantized", "block2/tanh", "block3/relu6"]
+    model = parse_tflite(write_tflite(tensors, operators, [0], [4], names), "mixed")
+    with pytest.raises(UnsupportedModelError) as caught:
+        registry.check(model)
+    message = caught.value.message
+    for part in (
+        "input 'in'",
+        "'block1/relu'",
+        "op 1 QUANTIZE",
+        "op 2 TANH 'block2/tanh'",
+        "op 3 RELU6 'block3/relu6'",
+    ):
+        assert part in message
+    for remedy in ("leadwire quantize", "replace it by one of ADD", "convert the model again"):
+        assert remedy in caught.value.hint
+
+
+def test_unknown_operator_has_no_specification() -> None:
+    with pytest.raises(UnsupportedModelError, match="CUSTOM:x"):
+        registry.spec("CUSTOM:x")
+
+
+def test_macs() -> None:
+    """Counted by hand: outputs x taps x input channels; depthwise without the channels; 0 elsewhere."""
+    expected = {"CONV_2D": 6 * 3 * 3, "DEPTHWISE_CONV_2D": 6 * 3, "FULLY_CONNECTED": 2 * 3}
+    for kind, case in ACCEPTED.items():
+        assert registry.macs(model_of(case)) == (expected.get(kind, 0),)
