@@ -80,8 +80,9 @@ class Tensor:
 
     @property
     def label(self) -> str:
-        """The name for people: of names that the converter fused with ';', the first."""
-        return self.name.partition(";")[0]
+        """The name for people: of the names that the converter fused with ';' the first, without the model's own name."""
+        first = self.name.partition(";")[0]
+        return first.partition("/")[2] if first.count("/") > 1 else first
 
     @property
     def is_constant(self) -> bool:
