@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from evidence_example import LABELS, example_evidence
+from evidence_example import LABELS, example_evidence, with_endpoint
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.archive import pack, unpack
 from leadwire.evidence.bundle import CONTENT, Bundle, verify_bundle, write_bundle
 from leadwire.evidence.keys import generate_key
+from leadwire.evidence.recompute import confusions
 from leadwire.evidence.record import Attachments, Evidence
 
 REPORT = b"<!DOCTYPE html><title>a page</title>\n"
@@ -258,6 +259,54 @@ def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle
         REPORT, out=tmp_path, key=folder / "key.pem",
     )  # fmt: skip
     assert verify_bundle(bundle.path, folder / "key.pem").authenticated
+
+
+@pytest.mark.requirement("LW-REP-002")
+@pytest.mark.parametrize("verdict", ["fail", "inconclusive"])
+def test_a_bundle_of_bad_news_verifies_and_says_so(
+    made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path, verdict: str
+) -> None:
+    """in-toto's test-result knows no 'inconclusive': FAILED, because it never passes."""
+    evidence, attachments, _, folder = made
+    changed = dataclasses.replace(evidence.validation.endpoints[0], verdict=verdict, reason="because")
+    bad_news = with_endpoint(evidence, changed)
+    bundle = write_bundle(bad_news, attachments, REPORT, out=tmp_path, key=folder / "key.pem")
+    verified = verify_bundle(bundle.path, folder / "key.pem")
+    assert (verified.verdict, verified.reasons) == (verdict, ("accuracy: because",))
+    files = unpack(bundle.path.read_bytes(), source=bundle.path)
+    predicate = json.loads(base64.b64decode(json.loads(files["statement.dsse.json"])["payload"]))["predicate"]
+    assert predicate["result"] == "FAILED"
+    assert predicate["failedTests"] == ["endpoint/accuracy"]
+
+
+@pytest.mark.requirement("LW-EVD-004")
+def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
+    """By hand: three beats, two classes, a tie, an empty cell; the second matrix is over the device's beats."""
+    table = b"index,record,patient,reference,float:N,float:V,device:N,device:V\n"
+    table += b"0,100,p1,N,0.5,0.5,7,7\n1,100,p1,V,0.25,0.75,,\n2,101,p2,V,1e-3,-2.0,-128,127\n"
+    assert confusions(table, ("N", "V"), source="x") == {
+        "float": (((1, 0), (1, 1)), ((1, 0), (1, 0))),
+        "device": (((1, 0), (0, 1)), ((1, 0), (0, 1))),
+    }
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"",
+        b"\xff",
+        b"index,record,patient,reference,float:V,float:N\n",
+        b"index,record,patient,reference,float:N,float:V,float:N,float:V\n",
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,X,1,2\n",
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1\n",
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,two\n",
+        b'index,record,patient,reference,float:N,float:V\n0,"1,p,N,1,2\n',
+        b"index,record,patient,reference,float:N,float:V\n" + b"x" * 200_000,
+    ],
+)
+def test_tables_that_are_no_predictions(table: bytes) -> None:
+    with pytest.raises(EvidenceError, match=r"predictions\.csv cannot be read"):
+        confusions(table, ("N", "V"), source="x")
 
 
 def test_pack_refuses_names_outside_the_grammar() -> None:

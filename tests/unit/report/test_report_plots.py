@@ -60,7 +60,8 @@ def test_an_ecg_strip_is_to_scale(evidence: Evidence) -> None:
     assert high[-1] - high[0] == pytest.approx(99 / 250 * 50, abs=0.02)
     fine = sorted({number(line, "x1") for line in shapes(drawing, "line", "mm1")})
     bold = sorted({number(line, "x1") for line in shapes(drawing, "line", "mm5")})
-    assert (bold[1] - bold[0] == 5 and len(bold) == 17 and len(fine) == 64 + 1 - 1 + 0) or len(fine) >= 64
+    assert bold == [0.5 + 5 * number for number in range(17)]
+    assert set(fine) >= {0.5 + number for number in range(81) if number % 5}
     assert "50\u202fmm/s" in drawing and "20\u202fmm/mV" in drawing
 
 
