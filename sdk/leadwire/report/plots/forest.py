@@ -54,7 +54,7 @@ def _row(item: EndpointResult, top: float, place: Callable[[float], float]) -> l
         text(_LEFT - 18, middle + 4, item.endpoint, "strong", anchor="end", limit=30),
         rect(margin, top + 5, edge - margin, _ROW - 10, "beyond"),
         line(margin, top + 3, margin, top + _ROW - 3, "margin"),
-        text(margin + 6, top + _ROW - 11, f"margin {points(item.margin, 1)}", "tiny"),
+        text(edge - 6, top + _ROW - 11, f"margin {points(item.margin, 1)}", "tiny", anchor="end"),
     ]
     if judged:
         parts.append(line(place(judged.low), middle, place(judged.high), middle, f"whisker thick {item.verdict}"))
