@@ -44,8 +44,10 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from .timing import Block, TimingModel
 
+_EVEN_TARGET = 18
+_THUMB_BIT = 1 << 24
 _INTERRUPT_NAMES = {1: "undefined instruction", 3: "instruction fetch fault", 4: "data access fault", 7: "breakpoint",
-                    17: "coprocessor access denied", 18: "branch to an even address (no Thumb bit)"}
+                    17: "coprocessor access denied", _EVEN_TARGET: "branch to an even address (no Thumb bit)"}
 _Engine: Any = Uc
 """Unicorn's class, whose methods carry no types."""
 _SUPERVISOR_CALL, _EXCEPTION_RETURN = 2, 8
@@ -452,6 +454,8 @@ class Core:
 
     def _explain(self, error: UcError) -> str:
         if error.errno == UC_ERR_INSN_INVALID:
+            if not self.xpsr & _THUMB_BIT:
+                return _INTERRUPT_NAMES[_EVEN_TARGET]
             return "undefined instruction"
         return f"the core stopped: {error}"
 

@@ -59,6 +59,7 @@ class Machine:
         self._reset_wanted = False
         self._reset_cause = chip.Rcc.POWER_RESET
         self._shown_count: int | None = None
+        self._counter_set = False
         self._core = Core(unmasked=lambda: bool(self._interrupts.pending & self._interrupts.enabled))
         self._map(program)
         self._power_up()
@@ -119,6 +120,8 @@ class Machine:
             self._rest()
         elif self._shown_count is not None:
             self._log_count(self._shown_count)
+        elif self._counter_set:
+            self._system.rebase_counter()
         else:
             self._check_alive()
 
@@ -207,6 +210,7 @@ class Machine:
 
     def _run(self) -> Stop:
         self._shown_count = None
+        self._counter_set = False
         if self._core.counting:
             return self._core.run()
         self._free_since = time.perf_counter()
@@ -264,6 +268,7 @@ class Machine:
 
     def _start_handler(self, number: int, cycles: int) -> None:
         core = self._core
+        self._waiting = False
         core.xpsr = core.xpsr & ~(_EXCEPTION_BITS | _IT_BITS) | _THUMB_BIT | number
         core.control = core.control & ~(_FPCA | _SPSEL)
         self._interrupts.enter(number)
@@ -394,7 +399,11 @@ class Machine:
         return value
 
     def _write_system(self, address: int, size: int, value: int) -> None:
-        self._system.write(self._system_offset(address), size, value)
+        offset = self._system_offset(address)
+        self._system.write(offset, size, value)
+        if offset in system_control.COUNTER_SETUP and self._core.counting:
+            self._counter_set = True
+            self._core.stop()
 
     @staticmethod
     def _system_offset(address: int) -> int:

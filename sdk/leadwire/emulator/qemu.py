@@ -23,6 +23,7 @@ from leadwire.errors import BadInputError, DeviceError, FileMissingError
 PROGRAM = "qemu-system-arm"
 _HINT = "install QEMU for Arm (Debian, Ubuntu: apt-get install qemu-system-arm), or use board 'virtual-stm32f405'"
 _REDIRECTED = re.compile(rb"char device redirected to (/dev/\S+) \(label serial0\)")
+_LISTENING = re.compile(rb"waiting for connection on: disconnected:tcp:([\d.]+:\d+)")
 _START_SECONDS = 20.0
 _STOP_SECONDS = 2.0
 
@@ -44,7 +45,8 @@ class QemuBoard:
     """A running QEMU machine; a context manager that stops it. `port` is its first serial port.
 
     `transport` 'pty' gives a pseudo-terminal, 'tcp' a `socket://` address of pyserial, on which the machine only starts
-    when a client has connected, so that nothing it says at boot is lost.
+    when a client has connected, so that nothing it says at boot is lost. The pseudo-terminal is held open here, because
+    QEMU drops what the board sends while nobody has it open.
     """
 
     def __init__(self, elf: Path, board: Board, *, transport: Literal["pty", "tcp"] = "pty") -> None:
@@ -69,7 +71,11 @@ class QemuBoard:
             stderr=subprocess.STDOUT, bufsize=0,
         )
         try:
-            self.port = self._pty() if transport == "pty" else "socket://" + serial.split(",")[0].removeprefix("tcp:")
+            if transport == "pty":
+                self.port = self._said(_REDIRECTED)
+                self._far = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+            else:
+                self.port = "socket://" + self._said(_LISTENING)
         except BaseException:
             self.stop()
             raise
@@ -99,17 +105,15 @@ class QemuBoard:
             os.close(self._far)
             self._far = None
 
-    def _pty(self) -> str:
-        """The device name QEMU prints. It is held open: QEMU drops what the board sends while nobody has it open."""
+    def _said(self, wanted: re.Pattern[bytes]) -> str:
+        """The group of `wanted` in what QEMU prints."""
         deadline = time.monotonic() + _START_SECONDS
-        while (found := _REDIRECTED.search(self._received)) is None:
+        while (found := wanted.search(self._received)) is None:
             if not self._read(max(0.0, deadline - time.monotonic())):
                 if self._process.poll() is None and time.monotonic() >= deadline:
                     raise DeviceError(f"{PROGRAM} named no serial port within {_START_SECONDS:g} s")
                 raise self._ended()
-        port = found.group(1).decode()
-        self._far = os.open(port, os.O_RDWR | os.O_NOCTTY)
-        return port
+        return found.group(1).decode()
 
     def _read(self, seconds: float) -> bytes:
         """What QEMU printed meanwhile; empty after `seconds` or at its end."""

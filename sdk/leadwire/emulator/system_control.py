@@ -12,6 +12,8 @@ ORIGIN, SIZE_BYTES = 0xE0000000, 0x100000
 DWT_CTRL, DWT_CYCCNT = 0x1000, 0x1004
 _CPUID, _ICSR, _VTOR, _AIRCR, _SHPR1, _SHPR3 = 0xED00, 0xED04, 0xED08, 0xED0C, 0xED18, 0xED20
 CPACR, DEMCR, _FPCCR, _STIR = 0xED88, 0xEDFC, 0xEF34, 0xEF00
+COUNTER_SETUP = (DWT_CTRL, DWT_CYCCNT, DEMCR)
+"""Offsets whose writing starts, stops or sets the cycle counter."""
 _TRACE_ENABLE = 1 << 24
 _ISER, _ICER, _ISPR, _ICPR, _IABR, _IPR = 0xE100, 0xE180, 0xE200, 0xE280, 0xE300, 0xE400
 _BANK_BYTES = 0x20
@@ -118,6 +120,10 @@ class SystemControl(Registers):
         """What CYCCNT shows when the core has executed `cycles`."""
         return (cycles - self._cycle_offset if self.counts_cycles else self.words.get(DWT_CYCCNT, 0)) & 0xFFFFFFFF
 
+    def rebase_counter(self) -> None:
+        """Count on from the stored value as of now."""
+        self._cycle_offset = self._signals.cycles() - self.words[DWT_CYCCNT]
+
     def get(self, offset: int) -> int:
         if offset == DWT_CYCCNT:
             return self.cycle_count(self._signals.cycles())
@@ -160,9 +166,12 @@ class SystemControl(Registers):
             self._signals.changed()
         elif offset == DWT_CYCCNT:
             self.words[DWT_CYCCNT] = value
-            self._cycle_offset = self._signals.cycles() - value
+            self.rebase_counter()
         elif offset in (DWT_CTRL, DEMCR):
-            self._switch_counter(offset, value)
+            shown = self.cycle_count(self._signals.cycles())
+            super().put(offset, value)
+            self.words[DWT_CYCCNT] = shown
+            self.rebase_counter()
         elif offset == CPACR:
             super().put(offset, value & 0x00F00000)
             self._signals.fpu(value >> 20 & 0xF == 0xF)
@@ -180,13 +189,6 @@ class SystemControl(Registers):
             self._set_priorities(4 + offset - _SHPR1, 4, value)
         elif offset != _CPUID:
             super().put(offset, value)
-
-    def _switch_counter(self, offset: int, value: int) -> None:
-        """CYCCNT keeps its value while stopped."""
-        shown = self.cycle_count(self._signals.cycles())
-        super().put(offset, value)
-        self.words[DWT_CYCCNT] = shown
-        self._cycle_offset = self._signals.cycles() - shown
 
     def _icsr(self) -> int:
         state = self._interrupts

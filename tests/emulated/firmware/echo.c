@@ -16,7 +16,9 @@ int main(void) {
     usart_start();
     USART1_CR1 |= 1u << 5;
     NVIC_ISER(USART1_IRQ / 32u) = 1u << (USART1_IRQ % 32u);
-    put_text("ready\n");
+#ifdef BANNER
+    put_text(BANNER "\n");
+#endif
     for (;;) {
         disable_interrupts();
         if (head == tail) wait_for_interrupt();
