@@ -12,19 +12,20 @@ import pytest
 
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
-    "unicorn", "capstone", "elftools", "cryptography", "securesystemslib", "in_toto_attestation", "jinja2", "pydantic",
+    "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
     "flatbuffers",
 }  # fmt: skip
 DOORS = {
-    "tensorflow": {"quantize", "reference"},
-    "ai_edge_litert": {"reference", "model.tflite", "quantize"},
+    "tensorflow": {"tensorflow_process"},
+    "keras": {"tensorflow_process"},
+    "ai_edge_litert": {"reference", "model.options", "tensorflow_process"},
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
     "unicorn": {"emulator"},
-    "serial": {"device", "emulator"},
+    "serial": {"device.port"},
     "smpclient": {"device"},
     "cryptography": {"evidence"},
-    "securesystemslib": {"evidence"},
+    "ziglang": set(),
     "elftools": {"build", "emulator"},
 }
 

@@ -39,7 +39,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
 BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
-Port = Annotated[str, typer.Option("--port", "-p", help="Serial port of a real board; emulated ones bring their own.")]
+Port = Annotated[str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")]
 Work = Annotated[Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output folder instead of the project file's.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run every stage again, also those whose inputs did not change.")]

@@ -78,13 +78,21 @@ def test_unknown_board_backend_and_toolchain(cli: Cli, tmp_path: Path, good: byt
     refused(cli("build", "m.tflite", "--toolchain", "tcc"), 2, "tcc", "zig")
 
 
+def own_board(root: Path, old: str, new: str) -> str:
+    """The virtual board as one file, with something changed."""
+    board = (root / "boards" / "virtual-stm32f405.toml").read_text().replace('inherits = "stm32f405"\n', "")
+    top, emulation = board.split("[emulation]")
+    text = top + (root / "boards" / "families" / "stm32f405.toml").read_text() + "\n[emulation]" + emulation
+    assert old in text
+    return text.replace(old, new)
+
+
 def test_board_with_overlapping_memory_and_unknown_keys(cli: Cli, tmp_path: Path, root: Path, good: bytes) -> None:
     (tmp_path / "m.tflite").write_bytes(good)
-    text = (root / "boards" / "virtual-stm32f405.toml").read_text()
-    overlapping = text.replace("0x10000000", "0x20000000")
-    assert overlapping != text
-    (tmp_path / "over.toml").write_text('colour = "red"\n' + overlapping)
-    refused(cli("analyze", "m.tflite", "--board", "over.toml"), 2, "overlap", "colour: unknown key")
+    (tmp_path / "over.toml").write_text('colour = "red"\n' + own_board(root, "0x1000_0000", "0x2000_8000"))
+    refused(cli("analyze", "m.tflite", "--board", "over.toml"), 2, "colour: unknown key")
+    (tmp_path / "over.toml").write_text(own_board(root, "0x1000_0000", "0x2000_8000"))
+    refused(cli("analyze", "m.tflite", "--board", "over.toml"), 2, "overlap", "sram", "ccm")
 
 
 def test_unknown_keys_in_the_project(cli: Cli, tmp_path: Path) -> None:
@@ -94,9 +102,7 @@ def test_unknown_keys_in_the_project(cli: Cli, tmp_path: Path) -> None:
 
 def test_budget_too_small(cli: Cli, tmp_path: Path, root: Path, good: bytes) -> None:
     (tmp_path / "m.tflite").write_bytes(good)
-    text = (root / "boards" / "virtual-stm32f405.toml").read_text()
-    lines = ["ram_bytes = 1024" if line.startswith("ram_bytes") else line for line in text.splitlines()]
-    (tmp_path / "small.toml").write_text("\n".join(lines))
+    (tmp_path / "small.toml").write_text(own_board(root, "ram_bytes = 114_688", "ram_bytes = 1024"))
     done = cli("analyze", "m.tflite", "--board", "small.toml", "--json")
     refused(done, 4, "does not fit", "ram", "over", "peak at op")
     assert json.loads(done.stdout)["fits"] is False
@@ -121,7 +127,7 @@ def test_calibrating_without_a_dataset(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_keras_file_that_is_none(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(b"not a zip file")
-    refused(cli("quantize", "m.keras", "--dataset", "synthetic"), 2, "m.keras")
+    refused(cli("quantize", "m.keras", "--dataset", "synthetic-ecg"), 2, "m.keras")
 
 
 def npz_dataset(folder: Path, beats: np.ndarray) -> None:

@@ -164,7 +164,7 @@ def test_boards_that_would_do_are_named() -> None:
     plan = replace(PLAN, arena_bytes=60001)
     with pytest.raises(BudgetError) as caught:
         require_fit(check_plan(plan, MODEL, small), MODEL)
-    assert "qemu-stm32f405 (262 144 B flash, 65 536 B RAM)" in caught.value.hint
+    assert "qemu-stm32f405 (524 288 B flash, 114 688 B RAM)" in caught.value.hint
     assert "host" not in caught.value.hint
     with pytest.raises(BudgetError) as caught:
         require_fit(check_plan(replace(plan, arena_bytes=10**8), MODEL, small), MODEL)

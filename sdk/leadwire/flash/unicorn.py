@@ -11,7 +11,9 @@ from .tool import Started
 
 
 def start(image: FirmwareImage, board: Board, port: str) -> Started:
-    """`port` is not used: the emulator makes its own."""
+    """With `port`, the emulator that runs there already ('leadwire emulate') is taken; its instructions are not counted."""
+    if port:
+        return Started(port=port)
     emulated = EmulatedBoard(image.elf, board)
 
     def counter_reads() -> tuple[CounterRead, ...]:
