@@ -56,7 +56,7 @@ _UNTIL = 0xFFFFFFFE
 NEVER = 1 << 62
 _BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 _GENERAL = tuple(arm.UC_ARM_REG_R0 + index for index in range(13))
-_SINGLES = tuple(arm.UC_ARM_REG_S0 + index for index in range(16))
+_FLOATING = (*(arm.UC_ARM_REG_S0 + index for index in range(16)), arm.UC_ARM_REG_FPSCR)
 _STACKED = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3, arm.UC_ARM_REG_R12,
             arm.UC_ARM_REG_LR)
 
@@ -93,6 +93,8 @@ class Core:
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
         self._unmasked = unmasked
         self._timing = TimingModel()
+        self._cell = ctypes.c_uint32(0)
+        self._cell_reference = ctypes.byref(self._cell)
         self._buffers: list[Any] = []
         self._hook: ctypes.c_size_t | None = None
         self._lock = threading.Lock()
@@ -184,73 +186,75 @@ class Core:
 
     @property
     def sp(self) -> int:
-        return int(self._uc.reg_read(arm.UC_ARM_REG_SP))
+        return self._get(arm.UC_ARM_REG_SP)
 
     @sp.setter
     def sp(self, value: int) -> None:
-        self._uc.reg_write(arm.UC_ARM_REG_SP, value)
+        self._set(arm.UC_ARM_REG_SP, value)
 
     @property
     def process_sp(self) -> int:
         """PSP, while it is not the current stack pointer."""
-        return int(self._uc.reg_read(arm.UC_ARM_REG_PSP))
+        return self._get(arm.UC_ARM_REG_PSP)
 
     @property
     def lr(self) -> int:
-        return int(self._uc.reg_read(arm.UC_ARM_REG_LR))
+        return self._get(arm.UC_ARM_REG_LR)
 
     @lr.setter
     def lr(self, value: int) -> None:
-        self._uc.reg_write(arm.UC_ARM_REG_LR, value)
+        self._set(arm.UC_ARM_REG_LR, value)
 
     @property
     def xpsr(self) -> int:
-        return int(self._uc.reg_read(arm.UC_ARM_REG_XPSR))
+        return self._get(arm.UC_ARM_REG_XPSR)
 
     @xpsr.setter
     def xpsr(self, value: int) -> None:
         """The exception number in it selects handler or thread mode, and with it the stack pointer."""
-        self._uc.reg_write(arm.UC_ARM_REG_XPSR, value)
+        self._set(arm.UC_ARM_REG_XPSR, value)
 
     @property
     def control(self) -> int:
         """CONTROL: 1 unprivileged, 2 thread mode uses PSP, 4 a floating-point context is active."""
-        return int(self._uc.reg_read(arm.UC_ARM_REG_CONTROL)) & 7
+        return self._get(arm.UC_ARM_REG_CONTROL) & 7
 
     @control.setter
     def control(self, value: int) -> None:
-        self._uc.reg_write(arm.UC_ARM_REG_CONTROL, value)
+        self._set(arm.UC_ARM_REG_CONTROL, value)
 
     @property
     def masks(self) -> tuple[int, int, int]:
         """PRIMASK, BASEPRI, FAULTMASK."""
-        return (int(self._uc.reg_read(arm.UC_ARM_REG_PRIMASK)), int(self._uc.reg_read(arm.UC_ARM_REG_BASEPRI)),
-                int(self._uc.reg_read(arm.UC_ARM_REG_FAULTMASK)))
+        return (self._get(arm.UC_ARM_REG_PRIMASK), self._get(arm.UC_ARM_REG_BASEPRI),
+                self._get(arm.UC_ARM_REG_FAULTMASK))
 
     def clear_faultmask(self) -> None:
-        self._uc.reg_write(arm.UC_ARM_REG_FAULTMASK, 0)
+        self._set(arm.UC_ARM_REG_FAULTMASK, 0)
 
     def general(self) -> tuple[int, ...]:
         """R0 to R12."""
-        return tuple(int(value) for value in self._uc.reg_read_batch(_GENERAL))
+        return tuple(self._get(register) for register in _GENERAL)
 
     @property
     def stacked(self) -> tuple[int, ...]:
         """R0 to R3, R12 and LR: what exception entry saves besides PC and xPSR."""
-        return tuple(int(value) for value in self._uc.reg_read_batch(_STACKED))
+        return tuple(self._get(register) for register in _STACKED)
 
     @stacked.setter
     def stacked(self, values: tuple[int, ...]) -> None:
-        self._uc.reg_write_batch(tuple(zip(_STACKED, values, strict=True)))
+        for register, value in zip(_STACKED, values, strict=True):
+            self._set(register, value)
 
     @property
     def fpu_context(self) -> tuple[int, ...]:
         """S0 to S15 and FPSCR."""
-        return tuple(int(value) & 0xFFFFFFFF for value in self._uc.reg_read_batch((*_SINGLES, arm.UC_ARM_REG_FPSCR)))
+        return tuple(self._get(register) for register in _FLOATING)
 
     @fpu_context.setter
     def fpu_context(self, values: tuple[int, ...]) -> None:
-        self._uc.reg_write_batch(tuple(zip((*_SINGLES, arm.UC_ARM_REG_FPSCR), values, strict=True)))
+        for register, value in zip(_FLOATING, values, strict=True):
+            self._set(register, value)
 
     # ------------------------------------------------------------------------------------------ execution
 
@@ -443,8 +447,17 @@ class Core:
 
     # ------------------------------------------------------------------------------------------ details
 
+    def _get(self, register: int) -> int:
+        """Straight from Unicorn's C interface: three times as fast as its Python one, and used for every interrupt."""
+        uclib.uc_reg_read(self._uc._uch, register, self._cell_reference)
+        return int(self._cell.value)
+
+    def _set(self, register: int, value: int) -> None:
+        self._cell.value = value
+        uclib.uc_reg_write(self._uc._uch, register, self._cell_reference)
+
     def _program_counter(self) -> int:
-        return int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+        return self._get(arm.UC_ARM_REG_PC)
 
     def _behind(self, *opcodes: int) -> bool:
         try:
@@ -474,7 +487,7 @@ class Core:
         number = {"sp": 13, "lr": 14, "pc": 15, "sb": 9, "sl": 10, "fp": 11, "ip": 12}.get(name)
         if number is None:
             number = int(name[1:])
-        return int(self._uc.reg_read(_GENERAL[number])) if number < 13 else (self.sp, self.lr, self.pc + 4)[number - 13]
+        return self._get(_GENERAL[number]) if number < 13 else (self.sp, self.lr, self.pc + 4)[number - 13]
 
     def _replayed_access(self, address: int, *, is_write: bool) -> Access | None:
         replay = self._replays.get(self._program_counter())

@@ -50,7 +50,7 @@ class Machine:
         self._line = line
         self._waiting = False
         self._wait = wait
-        self._wired = {1: 0x40011000, 2: 0x40004400, 6: 0x40011400}[usart]
+        self._wired_base = chip.USART_BASES[usart]
         self._want_counting = True
         self._slept = 0
         self._free_cycles = 0
@@ -150,13 +150,15 @@ class Machine:
         return self._core.tally()[1] + self._free_cycles + int(running * self._clock_hz)
 
     def _timers(self) -> tuple[int, ...]:
-        systick = self._system.systick
-        due = (systick.due() if systick.interrupts else None, self._watchdog.due)
-        return tuple(moment for moment in due if moment is not None)
+        systick, watchdog = self._system.systick, self._watchdog.due
+        tick = systick.due() if systick.interrupts else None
+        return tuple(moment for moment in (tick, watchdog) if moment is not None)
 
     def _next_event(self) -> int | None:
-        arrivals = (usart.due() for usart in self._usarts.values())
-        return min((*self._timers(), *(moment for moment in arrivals if moment is not None)), default=None)
+        arrival, timers = self._wired.due(), self._timers()
+        if arrival is None:
+            return min(timers, default=None)
+        return min(arrival, *timers) if timers else arrival
 
     def _deadline(self) -> int:
         """The next event in the core's count of cycles."""
@@ -164,8 +166,7 @@ class Machine:
         return NEVER if due is None else due - self._slept - self._free_cycles
 
     def _tick(self) -> None:
-        for usart in self._usarts.values():
-            usart.receive()
+        self._wired.receive()
         if self._system.systick.advance() and self._system.systick.interrupts:
             self._interrupts.pending.add(SYSTICK)
         if self._watchdog.due is not None and self.now() >= self._watchdog.due:
@@ -183,7 +184,7 @@ class Machine:
         """WFI until a byte on the line is due, a timer expires or the outside world has news."""
         self._line.flush()
         timers = self._timers()
-        if any(usart.due() is not None for usart in self._usarts.values()):
+        if self._wired.due() is not None:
             event = self._next_event()
             self._slept += max(0, (event or 0) - self.now())
             return
@@ -344,9 +345,10 @@ class Machine:
         self._interrupts = Interrupts()
         self._rcc = chip.Rcc(self._reset_cause)
         self._watchdog = chip.Watchdog(clock_hz=self._clock_hz, now=self.now)
-        self._usarts = {base: self._usart(base) for base in chip.USART_INTERRUPTS}
+        usarts = {base: self._usart(base) for base in chip.USART_INTERRUPTS}
+        self._wired = usarts[self._wired_base]
         self._blocks: dict[int, Registers] = chip.vendor_peripherals(self._rcc, self._watchdog)
-        self._blocks.update(self._usarts)
+        self._blocks.update(usarts)
         self._system = SystemControl(self._interrupts, CoreSignals(
             now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu))
         self._core.reset(self._core.word(0), self._core.word(4))
@@ -354,7 +356,7 @@ class Machine:
     def _usart(self, base: int) -> Usart:
         number = FIRST_EXTERNAL + chip.USART_INTERRUPTS[base]
         return Usart(
-            self._line if base == self._wired else SerialLine(lambda _sent: None),
+            self._line if base == self._wired_base else SerialLine(lambda _sent: None),
             clocked=lambda: self._rcc.feeds(base), cycles_per_tick=lambda: self._rcc.cycles_per_tick(base),
             interrupt=lambda asserted: self._interrupts.set_line(number, asserted), now=self.now, idle=self._rest,
         )

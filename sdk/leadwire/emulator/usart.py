@@ -61,6 +61,7 @@ class Usart(Registers):
         self._interrupt = interrupt
         self._now = now
         self._idle = idle
+        self._control = 0
         self._data = 0
         self._full = False
         self._credit = BURST_BYTES
@@ -69,11 +70,11 @@ class Usart(Registers):
 
     def receive(self) -> None:
         """Move the next byte of the line into the data register if it is due."""
-        if not self._full and self.line.incoming and self._now() >= self._next and self._has(UE | RE):
+        if not self._full and self.line.incoming and self._has(UE | RE) and self._now() >= self._next:
             self._data = self.line.incoming.popleft()
             self._full = True
             self._empty_polls = 0
-        self._update()
+            self._update()
 
     def due(self) -> int | None:
         """Virtual time at which the next byte arrives, None when none is on the way."""
@@ -100,10 +101,12 @@ class Usart(Registers):
                 self.line.send(value & 0xFF)
         elif offset != SR:
             super().put(offset, value)
+            self._control = self.words.get(CR1, 0)
+            self._update()
             self.receive()
 
     def _has(self, bits: int) -> bool:
-        return self.words.get(CR1, 0) & bits == bits
+        return self._control & bits == bits
 
     def _take(self) -> int:
         if self._full:
@@ -114,6 +117,7 @@ class Usart(Registers):
                 self._credit = BURST_BYTES
                 self._next = self._now() + sent * BITS_PER_BYTE * self.words.get(BRR, 0) * self._cycles_per_tick()
             data = self._data
+            self._update()
             self.receive()
             return data
         return self._data
