@@ -331,6 +331,7 @@ def test_expected_device() -> None:
         assert client.expect(IMAGE).model_digest == IMAGE.model_digest
 
 
+@pytest.mark.requirement("LW-LNK-001")
 @pytest.mark.parametrize(
     ("field", "value", "what"),
     [
@@ -371,6 +372,7 @@ def test_device_that_failed_its_self_test_at_start() -> None:
 # ------------------------------------------------------------------------------------------- runs: whole or invalid
 
 
+@pytest.mark.requirement("LW-LNK-002")
 @pytest.mark.parametrize("damage", [lose, spoil, cut])
 @pytest.mark.parametrize("input_bytes", [24, 500])
 def test_lost_answers_in_mid_run_change_nothing(damage: Any, input_bytes: int) -> None:
@@ -407,6 +409,7 @@ def test_device_stops_answering_in_mid_run() -> None:
     assert caught.value.exit_code == 6
 
 
+@pytest.mark.requirement("LW-LNK-002")
 @pytest.mark.parametrize("runs", [1, 7, 19])
 def test_reset_in_mid_run_makes_the_run_invalid(runs: int) -> None:
     with (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,7 @@ def check_sound(model: Model, plan: MemoryPlan) -> None:
     assert {p.tensor for p in plan.placements} == set(range(len(model.tensors)))
 
 
+@pytest.mark.requirement("LW-MEM-001")
 @settings(max_examples=150, deadline=None)
 @given(graphs(max_operators=4, max_size=4))
 def test_no_placement_is_smaller_than_the_plan(model: Model) -> None:
@@ -143,6 +145,7 @@ def test_no_placement_is_smaller_than_the_plan(model: Model) -> None:
     assert not fits(model, plan.lower_bound_bytes - 1)
 
 
+@pytest.mark.requirement("LW-MEM-001")
 @settings(max_examples=60, deadline=None)
 @given(graphs(max_operators=25, max_size=2000), st.sampled_from([1, 4, 16]))
 def test_large_plans_are_sound_and_repeat(model: Model, alignment: int) -> None:

@@ -127,6 +127,7 @@ def test_pattern_input() -> None:
     assert len(pattern_input(1000)) == 1000
 
 
+@pytest.mark.requirement("LW-BEN-001")
 def test_built_in_emulator_counts_exactly() -> None:
     result = measure(BUILT_IN, cycles=varying)
     assert result.basis == "emulated"

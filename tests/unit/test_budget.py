@@ -120,6 +120,7 @@ def test_a_benchmark_brings_the_largest_latency_and_the_stack_that_was_used() ->
     assert used(check_benchmark(benchmark(board, 1.0), board)) == {"latency": (1.0, "emulated")}
 
 
+@pytest.mark.requirement("LW-MEM-002")
 def test_an_estimate_never_passes_where_a_measurement_is_required() -> None:
     real = replace(with_budget(BOARD, 15000, 7000, latency=4000.0), emulation=None)
     measured = benchmark(real, 10.0)
@@ -140,6 +141,7 @@ def test_instruction_counts_of_qemu_break_a_latency_limit_but_do_not_keep_it() -
     assert not check_benchmark(benchmark(qemu, 4001.0), qemu).fits
 
 
+@pytest.mark.requirement("LW-MEM-002")
 def test_the_error_is_the_table_of_what_is_over() -> None:
     board = with_budget(BOARD, 3000, 57344)
     with pytest.raises(BudgetError) as caught:

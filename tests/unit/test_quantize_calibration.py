@@ -88,6 +88,7 @@ def test_more_samples_than_there_are_is_an_error(count: int) -> None:
         draw_calibration(beats(), CalibrationPolicy(count=count))
 
 
+@pytest.mark.requirement("LW-QNT-002")
 def test_a_patient_on_both_sides_is_a_leak(tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(b"never read")
     with pytest.raises(LeakError, match=r"2 patient\(s\) are in both calibration and test: p1, p3"):

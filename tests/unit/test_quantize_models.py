@@ -76,6 +76,7 @@ def quantized(models: Path) -> QuantizedModel:
     return quantize_model(models / "net.keras", beats(TWO), POLICY, models / "out" / "net.tflite", test_patients=("q",))
 
 
+@pytest.mark.requirement("LW-QNT-001")
 def test_the_result_is_full_int8_and_says_how_it_was_made(quantized: QuantizedModel, models: Path) -> None:
     model = read_tflite(quantized.path)
     assert quantized.digest == model.digest == sha256_hex(quantized.path.read_bytes())
@@ -90,6 +91,7 @@ def test_the_result_is_full_int8_and_says_how_it_was_made(quantized: QuantizedMo
     assert quantized.calibration.count == 30
 
 
+@pytest.mark.requirement("LW-QNT-003")
 def test_another_process_and_another_kind_of_file_give_the_same_bytes(quantized: QuantizedModel, models: Path) -> None:
     """.h5 holds the same layers under the same names: converting it is at once the second run."""
     again = quantize_model(models / "net.h5", beats(TWO), POLICY, models / "again.tflite")
@@ -140,6 +142,7 @@ def test_a_float_tflite_is_quantized_too(models: Path) -> None:
     assert found.layer_errors[-1].sqnr_db > 15
 
 
+@pytest.mark.requirement("LW-QNT-001")
 def test_a_file_quantized_in_part_is_refused(models: Path) -> None:
     with pytest.raises(UnsupportedModelError, match="in part"):
         quantize_model(models / "net_half.tflite", beats(TWO), POLICY, models / "no.tflite")
@@ -157,6 +160,7 @@ def test_a_recurrent_layer_is_refused_by_name(models: Path) -> None:
     assert not (models / "no.tflite").exists()
 
 
+@pytest.mark.requirement("LW-QNT-001")
 def test_an_operator_without_kernel_is_refused_by_layer(models: Path) -> None:
     with pytest.raises(UnsupportedModelError, match=r"TANH .*squash"):
         quantize_model(models / "curved.keras", beats({"beat": (12, 2)}), POLICY, models / "no.tflite")

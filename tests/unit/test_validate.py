@@ -237,6 +237,7 @@ def test_records_and_changed_decisions(cohort: Dataset) -> None:
 # ---------------------------------------------------------------------------------------------- verdicts
 
 
+@pytest.mark.requirement("LW-VAL-001")
 def test_a_harmless_conversion_passes(cohort: Dataset) -> None:
     result = validated(cohort, all_runtimes(cohort, cohort.labels, cohort.labels))
     assert (result.verdict, result.reasons) == ("pass", ())
@@ -248,6 +249,7 @@ def test_a_harmless_conversion_passes(cohort: Dataset) -> None:
         assert one.patients_needed is None
 
 
+@pytest.mark.requirement("LW-VAL-001")
 def test_a_harmful_conversion_fails(cohort: Dataset) -> None:
     broken = np.where((cohort.labels == 2) & (np.arange(len(cohort)) % 3 == 0), 0, cohort.labels)
     result = validated(cohort, all_runtimes(cohort, cohort.labels, broken))
@@ -276,6 +278,7 @@ def test_too_little_precision_is_inconclusive_and_says_how_many_patients(cohort:
     assert (hopeless.verdict, hopeless.patients_needed) == ("inconclusive", None)
 
 
+@pytest.mark.requirement("LW-VAL-002")
 @pytest.mark.parametrize(
     ("protocol", "reason", "needed"),
     [
@@ -372,6 +375,7 @@ def test_a_record_that_loses_too_much_fails(cohort: Dataset) -> None:
 # ---------------------------------------------------------------------------------------------- host and device
 
 
+@pytest.mark.requirement("LW-VAL-003")
 def test_one_differing_byte_fails_and_is_located(cohort: Dataset) -> None:
     predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
     raw = predictions["device"].raw.copy()  # type: ignore[union-attr]
@@ -587,6 +591,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.requirement("LW-VAL-004")
 @pytest.mark.parametrize(
     ("runtime", "spoil", "error", "sentence"), REFUSED, ids=[f"{r}: {s}" for r, _, _, s in REFUSED]
 )

@@ -27,6 +27,7 @@ BOARD = load_board("virtual-stm32f405")
 GCC = pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc)
 
 
+@pytest.mark.requirement("LW-BLD-001")
 @pytest.mark.parametrize("toolchain", ["zig", GCC])
 def test_the_same_project_gives_the_same_bytes_in_another_folder(tiny_project: Project, tmp_path: Path,
                                                                  toolchain: str) -> None:
@@ -66,6 +67,7 @@ def test_sizes_agree_with_gnu_size_and_the_model_share_with_its_objects(tiny_pro
     assert least <= image.model_flash_bytes <= least + 128  # merged strings and literal pools have no symbols
 
 
+@pytest.mark.requirement("LW-MEM-003")
 def test_the_stack_bound_follows_the_calls_through_the_model(tiny_project: Project, tmp_path: Path) -> None:
     image = build_image(tiny_project(BOARD), BOARD, out=tmp_path)
     assert image.stack.notes == ()
