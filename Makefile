@@ -43,7 +43,9 @@ format: setup
 	$(BIN)/ruff format sdk tests examples benchmarks
 
 golden: setup
-	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/test_docs_fresh.py
+	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
+	  > validation/evidence.schema.json
 	@git --no-pager diff --stat
 
 bench: setup

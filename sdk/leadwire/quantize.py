@@ -220,7 +220,8 @@ def spread(count: int, sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[LayerError, ...]:
-    """SQNR and saturation of each operator's output: TFLite Micro on INT8 against the float model, same inputs.
+    """SQNR and saturation of each operator's output: TFLite Micro (desktop TFLite where that is not installed) on INT8
+    against the float model, same inputs.
 
     The two files come from one graph; an operator's float counterpart is the one whose output has the same name. A
     QUANTIZE that only changes the scale has the counterpart of what it reads. Operators without one are left out.
@@ -233,7 +234,7 @@ def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[Layer
         rows = reference.quantize_inputs(model, samples.inputs, samples.input_names)
         signal, noise = np.zeros(len(model.operators)), np.zeros(len(model.operators))
         saturated = np.zeros(len(model.operators))
-        answers = reference.operator_outputs(int8, rows)
+        answers = reference.operator_outputs(int8, rows, runtime="tflm" if reference.has_tflm() else "tflite")
         floats = reference.float_operator_outputs(float_file, samples.inputs, samples.input_names)
         for (_, outputs), wanted in zip(answers, floats, strict=True):
             for index, counterpart in pairs.items():
