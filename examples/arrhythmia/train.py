@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from leadwire.datasets import LABEL_NAMES, Dataset, check_disjoint, load_dataset, read_source, take
+from leadwire.datasets import (
+    LABEL_NAMES,
+    Dataset,
+    Recording,
+    check_disjoint,
+    dataset_of,
+    load_dataset,
+    read_source,
+    take,
+)
 
 SEED = 4
 EPOCHS = 10
 BATCH = 128
 NORMAL_BEATS_PER_EPOCH = 10_000
-CLASS_FACTOR = np.array((1.0, 1.5, 1.0, 0.1, 0.1))
+CLASS_FACTOR = np.array((1.0, 2.0, 1.0, 0.1, 0.1))
 """S is raised; F and Q are lowered, since DS1 has them from practically one patient each and they do not carry over."""
+NORMAL_BIAS = 1.0
+"""Added to N's score after training, which sees few of the normal beats. Of 0, 0.5, ... 2.5 this one keeps
+most of SVEB sensitivity for VEB's F1 on the held-out patients.
+"""
+SHORTENED_FROM_BEATS = 10
+SHORTENED_TO_BEATS = (1, 2, 4)
 FOLDS = (
     ("207", "118", "101"),
     ("223", "108", "109"),
@@ -68,7 +84,7 @@ def build_network(window: tuple[int, int], features: int) -> keras.Model:
 
 
 class Batches(keras.utils.PyDataset):
-    """Each epoch: all ectopic beats and a fresh draw of normal ones, each shifted, scaled and disturbed a little."""
+    """Each epoch: all ectopic beats and a fresh draw of normal ones, each shifted, scaled, turned and disturbed."""
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
         super().__init__()
@@ -98,6 +114,7 @@ class Batches(keras.utils.PyDataset):
         turn = 2 * np.pi * (random.uniform(0.2, 2.0, (BATCH, 1, 1)) * np.arange(samples)[:, None] / 120)
         wander = random.normal(0, 0.05, (BATCH, 1, 1)) * np.sin(turn + random.uniform(0, 2 * np.pi, (BATCH, 1, 1)))
         beat = beat * random.lognormal(0, 0.12, (BATCH, 1, 1)) + wander + random.normal(0, 0.02, beat.shape)
+        beat *= random.choice((-1.0, 1.0), (BATCH, 1, 1))  # the electrodes' polarity means nothing
         features = np.clip(features + random.normal(0, 0.03, features.shape), -1, 1)
         inputs = {"beat": beat.astype(np.float32), "features": features.astype(np.float32)}
         return inputs, self.dataset.labels[chosen], self.weights[chosen]
@@ -120,15 +137,56 @@ def beat_weights(dataset: Dataset) -> Any:
     return weights
 
 
+def shorten_sinus(recording: Recording, keep: int) -> Recording:
+    """The recording with every stretch of N beats cut, from R to R, to `keep` of them: a patient who is mostly ectopic.
+
+    Rhythm stays true on both sides of a cut; the beat at the cut is N with the first half of one and the second half of
+    another N beat.
+    """
+    beats, labels = recording.beats, recording.labels
+    bounds = np.flatnonzero(np.diff(np.concatenate(([False], labels == 0, [False])).astype(int)))
+    spared = np.ones(len(beats), bool)
+    shift = np.zeros(len(beats), np.int64)
+    parts, start = [], 0
+    for first, end in zip(bounds[::2], bounds[1::2], strict=True):
+        if end - first > keep:
+            seam, last = first + (keep - 1) // 2, end - 1 - keep // 2
+            spared[seam + 1 : last + 1] = False
+            shift[last + 1 :] += beats[last] - beats[seam]
+            parts.append(recording.signal_mv[start : beats[seam]])
+            start = beats[last]
+    parts.append(recording.signal_mv[start:])
+    moved = (beats - shift)[spared]
+    return replace(recording, signal_mv=np.concatenate(parts), beats=moved, labels=labels[spared])
+
+
+def with_ectopic_patients(dataset: Dataset) -> Dataset:
+    """The data set and, for each of its patients with S beats, three shortened recordings of the same patient.
+
+    DS1 has no patient in whom S beats are the majority, the running figures of rhythm mean another thing in such a one,
+    and such patients exist.
+    """
+    rich = [one for one in dataset.recordings if (one.labels == 1).sum() >= SHORTENED_FROM_BEATS]
+    shortened = [shorten_sinus(one, keep) for one in rich for keep in SHORTENED_TO_BEATS]
+    if not shortened:
+        return dataset
+    return dataset_of(
+        [*dataset.recordings, *shortened], name=dataset.name, split=dataset.split, basis="real", licence=dataset.licence
+    )
+
+
 def train(dataset: Dataset, *, seed: int = SEED) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    batches = Batches(dataset, seed)
+    batches = Batches(with_ectopic_patients(dataset), seed)
     beat, features = dataset.inputs
     model = build_network(beat.shape[1:], features.shape[1])
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-2, use_ema=True, ema_momentum=0.998)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     model.fit(batches, epochs=EPOCHS, shuffle=False, verbose=0)
+    classes = model.get_layer("classes")
+    kernel, bias = classes.get_weights()
+    classes.set_weights([kernel, bias + np.eye(len(LABEL_NAMES), dtype=np.float32)[0] * NORMAL_BIAS])
     return model
 
 

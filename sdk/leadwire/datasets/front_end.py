@@ -1,9 +1,9 @@
 """From a recording to the network's inputs: a window around each beat, its running template, rhythm features.
 
 Causal with a delay of one beat: the inputs of a beat are complete when the next R position is known, and nothing
-later is used, so firmware can compute them from the same samples. The state between beats is one template of
-WINDOW_SAMPLES values, six running figures and the last RHYTHM_BEATS RR intervals. The R positions are given: finding
-them is a QRS detector's task and no part of this front end.
+later is used, so firmware can compute them from the same samples. The state between beats is one template and one
+window of WINDOW_SAMPLES values, four running figures and the last RHYTHM_BEATS RR intervals. The R positions are
+given: finding them is a QRS detector's task and no part of this front end.
 
 1. Band-pass 0.5 to 35 Hz, Butterworth of order 2, run forward only.
 2. Window of WINDOW_SAMPLES at WINDOW_HZ, from WINDOW_BEFORE_S before the R position, less its own median.
@@ -38,7 +38,8 @@ FEATURE_NAMES = (
     "rr_turn",  # this RR against the next
     "rr_previous",  # the RR before this one against the usual RR
     "rr_seconds",  # this RR against 0.8 s
-    "rr_slow",  # this RR against the longest tenth of the last RHYTHM_BEATS
+    "rr_slow",  # this RR against the slow RR, the longest tenth of the last RHYTHM_BEATS
+    "rr_spread",  # the usual RR against the slow RR: low where most beats are early
     "rr_recent",  # this RR against the running mean RR
     "rr_quiet",  # this RR against the median of the last 8
     "rr_irregular",  # running mean of |ln(RR / previous RR)|: high in atrial fibrillation
@@ -100,8 +101,7 @@ def extract_beats(recording: Recording) -> FrontEnd:
     rr = np.diff(beats) / rate
 
     beat = np.empty((len(kept), WINDOW_SAMPLES, 2))
-    shape = _follow_template(windows, beat)
-    features = np.column_stack((_rhythm(rr)[kept - 1], shape))
+    features = np.column_stack((_rhythm(rr)[kept - 1], _follow_template(windows, beat)))
     return FrontEnd(beat=_limited(beat, BEAT_LIMIT), features=_limited(features, FEATURE_LIMIT), kept=kept)
 
 
@@ -112,7 +112,7 @@ def _limited(values: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.fl
 
 def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Rhythm features of beat i + 1 for i in range(len(rr) - 1): rr[i] is before it, rr[i + 1] after it."""
-    out = np.empty((len(rr) - 1, 10))
+    out = np.empty((len(rr) - 1, 11))
     mean, irregular, previous = rr[0], 0.0, rr[0]
     for i in range(len(rr) - 1):
         before, after = rr[i], rr[i + 1]
@@ -126,6 +126,7 @@ def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             np.log(previous / usual),
             np.log(before / 0.8),
             np.log(before / slow),
+            np.log(usual / slow),
             recent,
             np.log(before / np.median(rr[max(0, i - 7) : i + 1])),
             irregular * 2,
@@ -139,7 +140,7 @@ def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Fills the two channels of `beat` and returns the six shape features of each window."""
+    """Fills the two channels of `beat` and returns the eight shape features of each window."""
     out = np.empty((len(windows), 8))
     usual = np.log(np.array((0.1, 0.1)))
     template = windows[0].copy()

@@ -118,7 +118,7 @@ def _intervals(random: np.random.Generator, labels: npt.NDArray[np.int64]) -> Ar
     mean = random.uniform(0.68, 1.05)
     rr = mean * _tachogram(random, len(labels), mean)
     for i in np.flatnonzero(labels):
-        ratio = random.uniform(0.58, 0.74)
+        ratio = random.uniform(0.58, 0.86)
         sinus = rr[i]
         rr[i] = ratio * sinus
         rr[i + 1] = sinus * (random.uniform(1.0, 1.12) if labels[i] == 1 else 2.0 - ratio)
