@@ -96,11 +96,11 @@ def _supraventricular_waves(random: np.random.Generator, normal: Waves) -> Waves
 
 def _ventricular_waves(random: np.random.Generator, normal: Waves) -> Waves:
     side = random.choice((-1.0, 1.0))
-    peak = side * normal.heights_mv[2] * random.uniform(1.1, 1.6)
+    peak = side * normal.heights_mv[2] * random.uniform(0.7, 1.5)
     return Waves(
         heights_mv=np.array((0.0, -0.15 * peak, peak, -0.45 * peak, -0.4 * peak)),
         times_s=np.array((-0.2, -0.08, 0.0, 0.09, 0.30)) * random.normal(1.0, 0.05),
-        widths_s=np.array((0.02, 0.03, 0.032, 0.035, 0.06)) * random.normal(1.0, 0.05),
+        widths_s=np.array((0.02, 0.03, 0.032, 0.035, 0.06)) * random.uniform(0.6, 1.1),
     )
 
 
@@ -118,7 +118,7 @@ def _intervals(random: np.random.Generator, labels: npt.NDArray[np.int64]) -> Ar
     mean = random.uniform(0.68, 1.05)
     rr = mean * _tachogram(random, len(labels), mean)
     for i in np.flatnonzero(labels):
-        ratio = random.uniform(0.58, 0.86)
+        ratio = random.uniform(0.66, 0.95) if labels[i] == 1 else random.uniform(0.6, 0.9)
         sinus = rr[i]
         rr[i] = ratio * sinus
         rr[i + 1] = sinus * (random.uniform(1.0, 1.12) if labels[i] == 1 else 2.0 - ratio)
@@ -126,13 +126,13 @@ def _intervals(random: np.random.Generator, labels: npt.NDArray[np.int64]) -> Ar
 
 
 def _tachogram(random: np.random.Generator, beats: int, mean_rr: float) -> Array:
-    """RR intervals about 1 with a standard deviation of 2 to 4 %: random phases under the paper's bimodal spectrum."""
+    """RR intervals about 1 with a standard deviation of 3 to 6 %: random phases under the paper's bimodal spectrum."""
     grid = max(64, 2 * beats)
     frequency = np.fft.rfftfreq(grid, mean_rr)
     power = np.exp(-((frequency - 0.1) ** 2) / (2 * 0.01**2)) + 2 * np.exp(-((frequency - 0.25) ** 2) / (2 * 0.01**2))
     power[0] = 0.0
     series = np.fft.irfft(np.sqrt(power) * np.exp(1j * random.uniform(0, 2 * np.pi, len(power))), grid)
-    return np.asarray(1.0 + random.uniform(0.02, 0.04) * series[:beats] / max(float(series.std()), 1e-12))
+    return np.asarray(1.0 + random.uniform(0.03, 0.06) * series[:beats] / max(float(series.std()), 1e-12))
 
 
 def _pull(waves: Waves, rr: float, *, height: float = 1.0) -> Array:
@@ -167,5 +167,5 @@ def _noise(random: np.random.Generator, length: int) -> Array:
         2 * np.pi * random.uniform(0.05, 0.4) * t + random.uniform(0, 2 * np.pi)
     )
     mains = random.uniform(0.0, 0.008) * np.sin(2 * np.pi * random.choice((50.0, 60.0)) * t)
-    muscle = np.asarray(lfilter([0.6], [1.0, -0.4], random.normal(0.0, random.uniform(0.004, 0.012), length)))
+    muscle = np.asarray(lfilter([0.6], [1.0, -0.4], random.normal(0.0, random.uniform(0.005, 0.04), length)))
     return np.asarray(wander + mains + muscle)
