@@ -65,7 +65,7 @@ class SysTick:
         if not self.control & 1 or not self.reload:
             return 0
         elapsed = (self._now() - self._start) // self._divider % (self.reload + 1)
-        return (self.reload - elapsed) if elapsed else 0
+        return self.reload + 1 - elapsed if elapsed else 0
 
     def due(self) -> int | None:
         """Virtual time at which the counter next reaches zero, None when stopped."""

@@ -127,7 +127,7 @@ class TimingModel:
             if operand.type == self._memory_operand:
                 post = instruction.post_index
                 index = register(instruction.reg_name(operand.mem.index)) if operand.mem.index else 0
-                offset = 0 if post else (index << operand.mem.lshift) + operand.mem.disp
+                offset = 0 if post else (index << operand.shift.value) + operand.mem.disp
                 return (register(instruction.reg_name(operand.mem.base)) + offset) & 0xFFFFFFFF
         return None
 

@@ -11,7 +11,7 @@ from .tool import Started
 
 
 def start(image: FirmwareImage, board: Board, port: str) -> Started:
-    """With `port`, the emulator that runs there already ('leadwire emulate') is taken; its instructions are not counted."""
+    """With `port`, the emulator that runs there already ('leadwire emulate') is taken; it counts nothing for us."""
     if port:
         return Started(port=port)
     emulated = EmulatedBoard(image.elf, board)

@@ -1,0 +1,140 @@
+"""flash_image finds its tool by name, checks what it flashed, and leaves nothing running when something is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+import leadwire.flash
+from leadwire.artifacts import FirmwareImage, StackBound
+from leadwire.board import Board, Emulation, load_board
+from leadwire.errors import BadInputError, DeviceError, FileMissingError
+from leadwire.flash import flash_image, tool
+
+
+def image_of(path: Path, board_id: str) -> FirmwareImage:
+    return FirmwareImage(
+        elf=path, digest=hashlib.sha256(path.read_bytes()).hexdigest(), project_digest="1" * 64, model_digest="2" * 64,
+        board_id=board_id, backend="aot", toolchain="none", build_id="3" * 32, sections=(), text_bytes=0,
+        rodata_bytes=0, data_bytes=0, bss_bytes=0, model_flash_bytes=0, model_ram_bytes=0,
+        stack=StackBound(bytes=0, path=()))
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> FirmwareImage:
+    path = tmp_path / "image.elf"
+    path.write_bytes(b"not really an ELF")
+    return image_of(path, "bench")
+
+
+@pytest.fixture
+def board() -> Board:
+    """A real board whose tool is a file the test writes."""
+    return dataclasses.replace(load_board("virtual-stm32f405"), id="bench", flash_tool="test_probe", emulation=None)
+
+
+@pytest.fixture
+def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`probe("python code")`: a flash tool in a folder of its own that runs this code."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setattr(leadwire.flash, "__path__", [*leadwire.flash.__path__, str(folder)])
+    monkeypatch.delitem(sys.modules, "leadwire.flash.test_probe", raising=False)
+
+    def write(code: str, program: str = sys.executable) -> None:
+        (folder / "test_probe.py").write_text(
+            f"def argv(image, board, port):\n    return ({program!r}, '-c', {code!r}, str(image.elf), port)\n")
+
+    yield write
+    sys.modules.pop("leadwire.flash.test_probe", None)
+
+
+def test_tools_are_the_files_of_the_package():
+    folder = Path(leadwire.flash.__file__).parent
+    assert set(tool.tools()) == {path.stem for path in folder.glob("*.py")} - {"__init__", "tool"}
+    assert {"unicorn", "qemu", "host"} <= set(tool.tools())
+
+
+@pytest.mark.parametrize("name", tool.tools())
+def test_every_tool_has_exactly_one_way(name):
+    module = __import__(f"leadwire.flash.{name}", fromlist=["x"])
+    assert hasattr(module, "argv") != hasattr(module, "start")
+
+
+def test_a_program_is_given_image_and_port(image, board, probe, tmp_path):
+    record = tmp_path / "record"
+    probe(f"import sys; open({str(record)!r}, 'w').write(' '.join(sys.argv[1:]))")
+    assert tool.start(image, board, "/dev/ttyTEST").port == "/dev/ttyTEST"
+    assert record.read_text() == f"{image.elf} /dev/ttyTEST"
+
+
+def test_a_program_that_fails(image, board, probe):
+    probe("import sys; print('no probe found'); sys.exit(3)")
+    with pytest.raises(DeviceError, match=r"exit code 3\n  no probe found"):
+        flash_image(image, board, port="/dev/ttyTEST")
+
+
+def test_a_program_that_is_not_installed(image, board, probe):
+    probe("", program="no-such-flash-tool")
+    with pytest.raises(DeviceError, match="'no-such-flash-tool' is not installed"):
+        flash_image(image, board, port="/dev/ttyTEST")
+
+
+def test_a_program_that_never_ends(image, board, probe, monkeypatch):
+    monkeypatch.setattr(tool, "_LONGEST_RUN_SECONDS", 0.3)
+    probe("import time; time.sleep(60)")
+    with pytest.raises(DeviceError, match=r"did not end within 0\.3 s"):
+        flash_image(image, board, port="/dev/ttyTEST")
+
+
+def test_a_real_board_needs_a_port(image, board, probe):
+    probe("")
+    with pytest.raises(BadInputError, match="needs a serial port"):
+        flash_image(image, board)
+
+
+def test_a_port_that_does_not_exist(image, board, probe):
+    probe("")
+    with pytest.raises(DeviceError, match="/dev/ttyNONE"):
+        flash_image(image, board, port="/dev/ttyNONE")
+
+
+def test_unknown_tool(image, board):
+    with pytest.raises(BadInputError, match="flash tool 'absent'"):
+        flash_image(image, dataclasses.replace(board, flash_tool="absent"))
+
+
+def test_image_of_another_board(image):
+    with pytest.raises(BadInputError, match="built for board 'bench', not for 'host'"):
+        flash_image(image, load_board("host"))
+
+
+def test_image_that_changed_since_it_was_built(image, board):
+    image.elf.write_bytes(b"something else")
+    with pytest.raises(BadInputError, match="not the file that was built"):
+        flash_image(image, board)
+    image.elf.unlink()
+    with pytest.raises(FileMissingError):
+        flash_image(image, board)
+
+
+def test_host_has_nothing_to_start_or_ask(image):
+    with flash_image(dataclasses.replace(image, board_id="host"), load_board("host")) as running:
+        assert running.port == "" and running.counter_reads is None and running.count_instructions is None
+
+
+def test_an_image_that_is_no_program(image):
+    board = load_board("virtual-stm32f405")
+    with pytest.raises(BadInputError, match="not a valid ELF"):
+        flash_image(dataclasses.replace(image, board_id=board.id), board)
+
+
+def test_emulated_board_for_the_wrong_engine(image):
+    board = dataclasses.replace(load_board("virtual-stm32f405"), flash_tool="qemu", id="bench",
+                                emulation=Emulation(engine="unicorn"))
+    with pytest.raises(BadInputError, match="not one QEMU runs"):
+        flash_image(image, board)
