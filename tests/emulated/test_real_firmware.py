@@ -1,0 +1,164 @@
+"""The bench firmware with a model on the virtual board and on QEMU: flash checks who answers, both count the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from leadwire.artifacts import FirmwareImage
+from leadwire.bench import pattern_input
+from leadwire.board import load_board
+from leadwire.device.client import DeviceClient
+from leadwire.emulator import EmulatedBoard
+from leadwire.errors import DeviceError, PortError, WrongDeviceError
+from leadwire.flash import flash_image, tool
+from leadwire.pipeline.alone import build_model, choose
+
+INPUT_BYTES = 187
+CRC32 = 0x61E23C25
+"""Of the output for the pattern input: TensorFlow Lite Micro's, the reference models' own table."""
+
+
+class Quiet:
+    """A watcher that nobody reads."""
+
+    def stage(self, name: str, skipped: bool) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def progress(self, label: str, done: int, total: int) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def build(reference_models: Path, tmp_path_factory: pytest.TempPathFactory):
+    """`build(board id)`: the image of the small ECG network; built once."""
+    images: dict[str, FirmwareImage] = {}
+
+    def build(board_id: str) -> FirmwareImage:
+        if board_id not in images:
+            images[board_id] = build_model(
+                reference_models / "ecg_cnn_int8.tflite", choose(board_id, "aot", "zig"),
+                tmp_path_factory.mktemp(board_id), Quiet(),
+            ).image
+        return images[board_id]
+
+    return build
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tool.Started]:
+    """What flash started, so that a test can see whether it was stopped."""
+    seen: list[tool.Started] = []
+    start = tool.start
+
+    def record(image, board, port):
+        seen.append(start(image, board, port))
+        return seen[-1]
+
+    monkeypatch.setattr(tool, "start", record)
+    return seen
+
+
+def is_gone(running: tool.Started) -> bool:
+    return not Path(running.port).exists()
+
+
+@pytest.mark.qemu
+def test_both_emulators_compute_and_count_the_same(build):
+    """QEMU's clock of 1 ns an instruction against the count of the virtual board, for one inference."""
+    found = {}
+    for board_id in ("virtual-stm32f405", "qemu-stm32f405"):
+        board = load_board(board_id)
+        with flash_image(build(board_id), board) as running, DeviceClient(running.port) as client:
+            result = client.infer(1, pattern_input(INPUT_BYTES))
+            assert zlib.crc32(result.output) == CRC32
+            if running.counter_reads is not None:
+                before, after = running.counter_reads()[-2:]
+                found[board_id] = after.instructions - before.instructions
+                assert after.count - before.count == result.cycles
+            else:
+                found[board_id] = result.cycles
+    assert abs(found["virtual-stm32f405"] - found["qemu-stm32f405"]) <= 2
+
+
+def test_counting_off_gives_the_same_bytes(build):
+    board = load_board("virtual-stm32f405")
+    with flash_image(build(board.id), board) as running, DeviceClient(running.port) as client:
+        assert running.count_instructions is not None and running.counter_reads is not None
+        running.count_instructions(False)
+        running.counter_reads()
+        assert zlib.crc32(client.infer(1, pattern_input(INPUT_BYTES)).output) == CRC32
+        assert running.counter_reads() == ()
+        running.count_instructions(True)
+        assert zlib.crc32(client.infer(2, pattern_input(INPUT_BYTES)).output) == CRC32
+        assert len(running.counter_reads()) == 2
+
+
+@pytest.mark.parametrize("field", ["build_id", "model_digest"])
+def test_another_build_or_model_is_refused_and_the_board_stopped(build, started, field):
+    board = load_board("virtual-stm32f405")
+    image = build(board.id)
+    other = dataclasses.replace(image, **{field: "0" * len(getattr(image, field))})
+    with pytest.raises(WrongDeviceError):
+        flash_image(other, board)
+    assert is_gone(started[0])
+
+
+def test_leaving_stops_the_board(build, started):
+    board = load_board("virtual-stm32f405")
+    with flash_image(build(board.id), board) as running:
+        assert Path(running.port).exists()
+    assert is_gone(started[0])
+
+
+def test_board_that_dies_in_mid_run_is_a_named_error(build):
+    board = load_board("virtual-stm32f405")
+    emulated = EmulatedBoard(build(board.id).elf, board)
+    with emulated, DeviceClient(emulated.port, timeout_s=0.5, run_timeout_s=0.5, attempts=2) as client:
+        client.describe(boot_timeout_s=20)
+        emulated._process.kill()
+        with pytest.raises(DeviceError):
+            client.infer(1, pattern_input(INPUT_BYTES))
+
+
+def test_firmware_that_crashes_at_start_is_reported_by_flash(build, firmware, started):
+    board = load_board("virtual-stm32f405")
+    elf = firmware("faults", "READ_UNMAPPED")
+    image = dataclasses.replace(build(board.id), elf=elf, digest=hashlib.sha256(elf.read_bytes()).hexdigest())
+    with pytest.raises(DeviceError, match="read of 4 B at 0x60000000") as raised:
+        flash_image(image, board)
+    assert not isinstance(raised.value, PortError)
+    assert is_gone(started[0])
+
+
+def test_reset_over_the_link(build):
+    board = load_board("virtual-stm32f405")
+    with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
+        client.describe(boot_timeout_s=20)
+        client.reset()
+        client.describe(boot_timeout_s=20)
+        assert emulated.state()["resets"] == 2
+
+
+def test_frames_pass_fast_enough(build):
+    """100 echoes of a text that makes frames of about 600 bytes each way; 2,000 of them shall take less than a minute."""
+    board = load_board("virtual-stm32f405")
+    text = "".join(chr(65 + i % 26) for i in range(400))
+    with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
+        client.describe(boot_timeout_s=20)
+        began = time.perf_counter()
+        before = cpu_seconds(emulated)
+        for _ in range(100):
+            assert client.echo(text) == text
+        assert (cpu_seconds(emulated) - before) * 20 < 60, f"{time.perf_counter() - began:.1f} s for 100 frames"
+
+
+def cpu_seconds(emulated: EmulatedBoard) -> float:
+    """Of the emulator process: what a loaded test machine does not change."""
+    fields = Path(f"/proc/{emulated._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
