@@ -146,7 +146,7 @@ def test_reset_over_the_link(build):
 
 
 def test_frames_pass_fast_enough(build):
-    """100 echoes of a text that makes frames of about 600 bytes each way; 2,000 of them shall take less than a minute."""
+    """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than a minute of work."""
     board = load_board("virtual-stm32f405")
     text = "".join(chr(65 + i % 26) for i in range(400))
     with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
