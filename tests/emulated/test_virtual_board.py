@@ -176,6 +176,18 @@ def test_counts_repeat_to_the_instruction(firmware, start, listen, open_port):
     assert len(seen) == 1
 
 
+def test_counter_read_right_behind_a_sleep(firmware, start, listen, open_port):
+    board = start(firmware("counting", "ROUNDS=2", "READ_BEHIND_WFI"))
+    listen(board.port, 2)
+    board.counter_reads()
+    port = open_port(board.port)
+    for _ in range(3):
+        port.write(b"x")
+        port.readline()
+        time.sleep(0.2)  # a byte that comes sooner may be handled before the read
+    assert len(board.counter_reads()) == 9, "two in the handler, one behind WFI, three times"
+
+
 def test_fast_mode_counts_nothing_but_its_clock_runs(firmware, start, listen, open_port):
     board = start(firmware("counting", "ROUNDS=200"))
     listen(board.port, 2)

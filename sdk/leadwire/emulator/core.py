@@ -18,9 +18,8 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from unicorn import (
     UC_ARCH_ARM,
@@ -75,8 +74,7 @@ class Stop(Enum):
     EXCEPTION_RETURN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """One access to a register; `value` is what was read or written."""
 
     address: int
@@ -100,6 +98,7 @@ class Core:
         self._lock = threading.Lock()
         self._asked = False
         self._between = False
+        self._trapped = False
         self._interrupt = 0
         self._problem = ""
         self._last: Access | None = None
@@ -265,8 +264,10 @@ class Core:
 
     def run(self) -> Stop:
         """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
+        with self._lock:  # a stop that another thread is about to make must not be forgotten half-way
+            self._asked = False
         self._interrupt = 0
-        self._asked = self._between = False
+        self._between = self._trapped = False
         self._last = None
         self._resumed_at = self.pc
         self.replayed = False
@@ -290,17 +291,17 @@ class Core:
             return Stop.SUPERVISOR_CALL
         if self._interrupt:
             raise FirmwareFaultError(_INTERRUPT_NAMES.get(self._interrupt, f"exception {self._interrupt} of the core"))
-        if self._asked:
-            if not self._between:
-                self._note_replay()
-            return Stop.ASKED
         if hint:
             return Stop.WAIT_FOR_EVENT if self._behind(_WFE) else Stop.ASKED
-        return Stop.WAIT_FOR_INTERRUPT if self._behind(_WFI) else Stop.ASKED
+        if not self._trapped and self._behind(_WFI):
+            return Stop.ASKED if self._asked else Stop.WAIT_FOR_INTERRUPT
+        if not self._between:
+            self._note_replay()
+        return Stop.ASKED
 
     def stop(self) -> None:
         """End `run` from inside a register callback."""
-        self._asked = True
+        self._asked = self._trapped = True
         self._uc.emu_stop()
 
     def stop_soon(self) -> None:

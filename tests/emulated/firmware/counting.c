@@ -41,6 +41,9 @@ int main(void) {
     put('\n');
     USART1_CR1 |= 1u << 5;
     NVIC_ISER(USART1_IRQ / 32u) = 1u << (USART1_IRQ % 32u);
+#ifdef READ_BEHIND_WFI
+    for (;;) __asm volatile("wfi\n ldr r0, [%0]" ::"r"(&DWT_CYCCNT) : "r0", "memory");
+#endif
     for (;;) wait_for_interrupt();
 }
 
