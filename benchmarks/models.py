@@ -1,9 +1,9 @@
 """Reference models on an emulated board: instructions, arena, flash and output bytes beside TensorFlow Lite Micro's.
 
-    LEADWIRE_DATA=... python benchmarks/models.py [--board virtual-stm32f405] [--markdown]
+    LEADWIRE_DATA=... python benchmarks/models.py [--board virtual-stm32f405]
 
-The figures of TFLM are published measurements of its release build (arm-none-eabi-gcc 12.2 -O2, Cortex-M4F, CMSIS-NN and
-reference kernels, executed instructions of one Invoke); instruction counts do not depend on the machine that emulates.
+The figures of TFLM are measurements of its release build (arm-none-eabi-gcc 12.2 -O2, Cortex-M4F, CMSIS-NN and reference
+kernels, executed instructions of one Invoke); instruction counts do not depend on the machine that emulates.
 """
 
 from __future__ import annotations
@@ -28,7 +28,19 @@ TFLM = {
 
 
 def bench(model: Path, board: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "leadwire", "bench", str(model), "--board", board, "--backend", "aot", "--pattern", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "leadwire",
+        "bench",
+        str(model),
+        "--board",
+        board,
+        "--backend",
+        "aot",
+        "--pattern",
+        "--json",
+    ]
     done = subprocess.run([*command, "-n", "2", "--warmup", "0"], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{model.name}: {done.stderr}")
@@ -44,7 +56,19 @@ def main() -> None:
     folder = Path(os.environ.get("LEADWIRE_DATA") or root.parent / "shared" / "data") / "models"
     if not folder.is_dir():
         sys.exit(f"error: no reference models in {folder}; set LEADWIRE_DATA")
-    columns = "model", "instructions", "/MAC", "TFLM CMSIS-NN", "TFLM ref", "arena B", "TFLM", "flash B", "TFLM", "ram B", "bytes"
+    columns = (
+        "model",
+        "instructions",
+        "/MAC",
+        "TFLM CMSIS-NN",
+        "TFLM ref",
+        "arena B",
+        "TFLM",
+        "flash B",
+        "TFLM",
+        "ram B",
+        "bytes",
+    )
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     ratios = []
     for name, (cmsis, reference, arena, flash, crc) in TFLM.items():
@@ -52,12 +76,22 @@ def main() -> None:
         count, macs = int(str(result["instructions_per_inference"])), int(str(result["macs"]))
         ratios.append(count / macs)
         cells = (
-            name, f"{count:,}", f"{count / macs:.2f}", f"{count / cmsis:.2f}x", f"{count / reference:.2f}x",
-            f"{result['arena_bytes']:,}", f"{arena:,}", f"{result['flash_bytes']:,}", f"{flash:,}", f"{result['ram_bytes']:,}",
+            name,
+            f"{count:,}",
+            f"{count / macs:.2f}",
+            f"{count / cmsis:.2f}x",
+            f"{count / reference:.2f}x",
+            f"{result['arena_bytes']:,}",
+            f"{arena:,}",
+            f"{result['flash_bytes']:,}",
+            f"{flash:,}",
+            f"{result['ram_bytes']:,}",
             "equal" if result["output_crc32"] == crc else f"DIFFER {result['output_crc32']} {crc}",
-        )  # fmt: skip
+        )
         print("| " + " | ".join(cells) + " |", flush=True)
-    print(f"\ngeometric mean {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f} instructions per MAC on {options.board}")
+    print(
+        f"\ngeometric mean {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f} instructions per MAC, {options.board}"
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker(marker) and not any(map(shutil.which, programs)):
                 item.add_marker(pytest.mark.skip(reason=f"needs {programs[0]}, which is not installed"))
         if item.get_closest_marker("realdata") and not (DATA / "mitdb").is_dir():
-            item.add_marker(pytest.mark.skip(reason="needs recordings: set LEADWIRE_DATA to a folder that holds mitdb/"))
+            item.add_marker(
+                pytest.mark.skip(reason="needs recordings: set LEADWIRE_DATA to a folder that holds mitdb/")
+            )
 
 
 @pytest.fixture(scope="session")

@@ -113,5 +113,7 @@ def test_dependencies_are_pinned_with_a_range_and_say_why(root: Path) -> None:
         if line.strip().startswith('"'):
             requirement = json.loads(line.split("#")[0].strip().rstrip(","))
             assert any(mark in requirement for mark in ("==", ">=")), requirement
-            explained = "#" in line or any(above.strip().startswith("#") for above in block[max(0, position - 2) : position])
+            explained = "#" in line or any(
+                above.strip().startswith("#") for above in block[max(0, position - 2) : position]
+            )
             assert explained, f"{requirement} does not say why it is here"

@@ -27,7 +27,7 @@ def commands(text: str) -> list[str]:
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
-    named = [name for name in re.findall(r"`((?:docs|sdk|boards|validation|examples|tests|benchmarks)/[\w./-]+)`", text)]
+    named = re.findall(r"`((?:docs|sdk|boards|validation|examples|tests|benchmarks)/[\w./-]+)`", text)
     for target in targets:
         assert (root / page).parent.joinpath(target).exists(), target
     for name in named:

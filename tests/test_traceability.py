@@ -27,7 +27,9 @@ def markers(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
-            found |= {item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+            found |= {
+                item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)
+            }
     return found
 
 
@@ -78,5 +80,7 @@ def test_tests_name_only_what_is_required(
 def test_the_scanner_sees_markers(tmp_path: Path) -> None:
     """The check is checked: an unmarked file yields nothing, a marked one its ids."""
     file = tmp_path / "test_x.py"
-    file.write_text('import pytest\n@pytest.mark.requirement("LW-ABC-001")\ndef test_x(): ...\n# requirement("LW-NO-1")\n')
+    file.write_text(
+        'import pytest\n@pytest.mark.requirement("LW-ABC-001")\ndef test_x(): ...\n# requirement("LW-NO-1")\n'
+    )
     assert markers(file) == {"LW-ABC-001"}

@@ -318,7 +318,7 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Two-sided confidence interval; `method` names procedure and parameters ('patient bootstrap BCa, B=2000, seed 7')."""
+    """Two-sided confidence interval; `method` names procedure and parameters ('patient bootstrap BCa, B=2000')."""
 
     low: float
     high: float

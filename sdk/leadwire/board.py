@@ -115,8 +115,10 @@ def load_board(board: str | Path) -> Board:
     elif Path(board).suffix == ".toml":
         path = Path(board)
     else:
-        raise BadInputError(f"board '{board}' is not known", hint=f"use one of {', '.join(list_boards())}, or the "
-                            "path of a board file that ends in .toml")
+        raise BadInputError(
+            f"board '{board}' is not known",
+            hint=f"use one of {', '.join(list_boards())}, or the path of a board file that ends in .toml",
+        )
     table = _with_family(read_toml(path, "board file"), path)
     loaded = parse_table(Board, table, path)
     if mistakes := list(_mistakes(loaded)):
@@ -192,13 +194,17 @@ def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
         if one.name == other.name:
             yield f"memory: two regions are named '{one.name}'"
         if one.origin < other.end and other.origin < one.end:
-            yield (f"memory: '{one.name}' [{one.origin:#010x}, {one.end:#010x}) and '{other.name}' "
-                   f"[{other.origin:#010x}, {other.end:#010x}) overlap")
+            yield (
+                f"memory: '{one.name}' [{one.origin:#010x}, {one.end:#010x}) and '{other.name}' "
+                f"[{other.origin:#010x}, {other.end:#010x}) overlap"
+            )
 
 
 def _budget_mistakes(board: Board) -> Iterator[str]:
     limits: tuple[tuple[Literal["flash", "ram"], int], ...] = (
-        ("flash", board.budget.flash_bytes), ("ram", board.budget.ram_bytes))
+        ("flash", board.budget.flash_bytes),
+        ("ram", board.budget.ram_bytes),
+    )
     for kind, limit in limits:
         total = board.total_bytes(kind)
         if limit <= 0:

@@ -22,13 +22,26 @@ from leadwire.ops import registry
 def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
     """Planned: the arena against the RAM, weights and biases against the flash that the board grants one model."""
     lines = (
-        BudgetLine(resource="flash", used=_constant_bytes(model), limit=board.budget.flash_bytes, unit="B",
-                   basis="planned", note="weights and biases; code comes with linking"),
-        BudgetLine(resource="ram", used=plan.arena_bytes, limit=board.budget.ram_bytes, unit="B", basis="planned",
-                   note="arena; stack comes with linking"),
+        BudgetLine(
+            resource="flash",
+            used=_constant_bytes(model),
+            limit=board.budget.flash_bytes,
+            unit="B",
+            basis="planned",
+            note="weights and biases; code comes with linking",
+        ),
+        BudgetLine(
+            resource="ram",
+            used=plan.arena_bytes,
+            limit=board.budget.ram_bytes,
+            unit="B",
+            basis="planned",
+            note="arena; stack comes with linking",
+        ),
     )
-    return BudgetReport(board_id=board.id, subject_digest=plan.model_digest, basis="planned", lines=lines,
-                        peak=_peak(plan, model))
+    return BudgetReport(
+        board_id=board.id, subject_digest=plan.model_digest, basis="planned", lines=lines, peak=_peak(plan, model)
+    )
 
 
 def check_image(image: FirmwareImage, plan: MemoryPlan, board: Board, model: Model | None = None) -> BudgetReport:
@@ -37,9 +50,14 @@ def check_image(image: FirmwareImage, plan: MemoryPlan, board: Board, model: Mod
     unbounded = f"; the stack has no bound: {'; '.join(stack.notes)}" if stack.notes else ""
     lines = (
         _linked_flash(image, board),
-        BudgetLine(resource="ram", used=image.model_ram_bytes + stack.bytes, limit=board.budget.ram_bytes, unit="B",
-                   basis="linked", note=f"arena and state {_grouped(image.model_ram_bytes)} + stack bound "
-                                        f"{_grouped(stack.bytes)}{unbounded}"),
+        BudgetLine(
+            resource="ram",
+            used=image.model_ram_bytes + stack.bytes,
+            limit=board.budget.ram_bytes,
+            unit="B",
+            basis="linked",
+            note=f"arena and state {_grouped(image.model_ram_bytes)} + stack bound {_grouped(stack.bytes)}{unbounded}",
+        ),
     )
     peak = _peak(plan, model) if model else ""
     return BudgetReport(board_id=board.id, subject_digest=image.digest, basis="linked", lines=lines, peak=peak)
@@ -52,13 +70,19 @@ def check_benchmark(result: BenchmarkResult, board: Board, image: FirmwareImage 
         stack = result.stack_high_water_bytes
         lines = [
             _linked_flash(image, board),
-            BudgetLine(resource="ram", used=image.model_ram_bytes + stack, limit=board.budget.ram_bytes, unit="B",
-                       basis=result.basis, note=f"arena and state {_grouped(image.model_ram_bytes)} + stack measured "
-                                                f"{_grouped(stack)}"),
+            BudgetLine(
+                resource="ram",
+                used=image.model_ram_bytes + stack,
+                limit=board.budget.ram_bytes,
+                unit="B",
+                basis=result.basis,
+                note=f"arena and state {_grouped(image.model_ram_bytes)} + stack measured {_grouped(stack)}",
+            ),
             *lines,
         ]
-    return BudgetReport(board_id=board.id, subject_digest=result.image_digest, basis=result.basis, lines=tuple(lines),
-                        peak="")
+    return BudgetReport(
+        board_id=board.id, subject_digest=result.image_digest, basis=result.basis, lines=tuple(lines), peak=""
+    )
 
 
 def require_fit(report: BudgetReport, model: Model) -> BudgetReport:
@@ -69,24 +93,48 @@ def require_fit(report: BudgetReport, model: Model) -> BudgetReport:
 
 
 def _linked_flash(image: FirmwareImage, board: Board) -> BudgetLine:
-    return BudgetLine(resource="flash", used=image.model_flash_bytes, limit=board.budget.flash_bytes, unit="B",
-                      basis="linked", note=f"model and runtime; the whole image has {_grouped(image.flash_bytes)}")
+    return BudgetLine(
+        resource="flash",
+        used=image.model_flash_bytes,
+        limit=board.budget.flash_bytes,
+        unit="B",
+        basis="linked",
+        note=f"model and runtime; the whole image has {_grouped(image.flash_bytes)}",
+    )
 
 
 def _latency(result: BenchmarkResult, board: Board) -> BudgetLine:
     limit, used = board.budget.latency_us, result.latency_us.max
     counts_instructions = board.emulation is not None and board.emulation.engine == "qemu"
     if counts_instructions and limit is not None and used <= limit:
-        return BudgetLine(resource="latency", used=used, limit=None, unit="us", basis=result.basis,
-                          note=f"a lower bound from instructions; the limit of {_grouped(limit)} us is not judged here")
-    return BudgetLine(resource="latency", used=used, limit=limit, unit="us", basis=result.basis,
-                      note=f"largest of {result.inputs} inferences", required_basis=board.basis)
+        return BudgetLine(
+            resource="latency",
+            used=used,
+            limit=None,
+            unit="us",
+            basis=result.basis,
+            note=f"a lower bound from instructions; the limit of {_grouped(limit)} us is not judged here",
+        )
+    return BudgetLine(
+        resource="latency",
+        used=used,
+        limit=limit,
+        unit="us",
+        basis=result.basis,
+        note=f"largest of {result.inputs} inferences",
+        required_basis=board.basis,
+    )
 
 
 def _constant_bytes(model: Model) -> int:
     """Each constant once that an operator reads at run time; shapes of RESHAPE and the like are not among them."""
-    read = {index for operator in model.operators if registry.spec(operator.kind).emit is not None
-            for index in operator.inputs if index >= 0 and model.tensors[index].is_constant}
+    read = {
+        index
+        for operator in model.operators
+        if registry.spec(operator.kind).emit is not None
+        for index in operator.inputs
+        if index >= 0 and model.tensors[index].is_constant
+    }
     return sum(model.tensors[index].size_bytes for index in read)
 
 
@@ -101,21 +149,31 @@ def _peak(plan: MemoryPlan, model: Model) -> str:
         "scratch": sum(p.size_bytes for p in plan.scratch if p.first_operator <= operator.index <= p.last_operator),
     }
     parts["held for later"] = plan.lower_bound_bytes - sum(parts.values())
-    return f"{model.describe(operator)}: " + " + ".join(f"{name} {_grouped(size)}" for name, size in parts.items()
-                                                        if size > 0)
+    return f"{model.describe(operator)}: " + " + ".join(
+        f"{name} {_grouped(size)}" for name, size in parts.items() if size > 0
+    )
 
 
 def _table(report: BudgetReport) -> str:
     """One aligned row for each resource that is over its limit or not proven, and the peak under RAM."""
     rows = [line for line in report.lines if line.over > 0 or not line.proven]
-    cells = [(line.resource, f"{_grouped(line.used)} {line.unit}", f"{_grouped(line.limit or 0)} {line.unit}",
-              line.basis, f"{_grouped(line.over)} {line.unit} over" if line.over else f"needs {line.required_basis}")
-             for line in rows]
+    cells = [
+        (
+            line.resource,
+            f"{_grouped(line.used)} {line.unit}",
+            f"{_grouped(line.limit or 0)} {line.unit}",
+            line.basis,
+            f"{_grouped(line.over)} {line.unit} over" if line.over else f"needs {line.required_basis}",
+        )
+        for line in rows
+    ]
     widths = [max(len(cell[column]) for cell in cells) for column in range(5)]
     text = []
     for line, (resource, used, limit, basis, verdict) in zip(rows, cells, strict=True):
-        text.append(f"  {resource:<{widths[0]}}  {used:>{widths[1]}} of {limit:>{widths[2]}} {basis:<{widths[3]}}  "
-                    f"{verdict:>{widths[4]}}")
+        text.append(
+            f"  {resource:<{widths[0]}}  {used:>{widths[1]}} of {limit:>{widths[2]}} {basis:<{widths[3]}}  "
+            f"{verdict:>{widths[4]}}"
+        )
         if line.note:
             text.append(f"  {'':<{widths[0]}}  {line.note}")
         if line.resource == "ram" and report.peak:
@@ -140,8 +198,14 @@ def _hint(report: BudgetReport, model: Model) -> str:
 
 def _heaviest(model: Model) -> int:
     """The operator with the most bytes of constants."""
-    sizes = [sum(model.tensors[index].size_bytes for index in operator.inputs
-                 if index >= 0 and model.tensors[index].is_constant) for operator in model.operators]
+    sizes = [
+        sum(
+            model.tensors[index].size_bytes
+            for index in operator.inputs
+            if index >= 0 and model.tensors[index].is_constant
+        )
+        for operator in model.operators
+    ]
     return sizes.index(max(sizes))
 
 
@@ -151,8 +215,10 @@ def _boards_that_fit(report: BudgetReport) -> Iterator[str]:
     for board_id in list_boards():
         board = load_board(board_id)
         budget = board.budget
-        if board.core != "host" and board_id != report.board_id and (
-            budget.flash_bytes >= used.get("flash", 0) and budget.ram_bytes >= used.get("ram", 0)
+        if (
+            board.core != "host"
+            and board_id != report.board_id
+            and (budget.flash_bytes >= used.get("flash", 0) and budget.ram_bytes >= used.get("ram", 0))
         ):
             yield f"{board_id} ({_grouped(budget.flash_bytes)} B flash, {_grouped(budget.ram_bytes)} B RAM)"
 

@@ -39,8 +39,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
 BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
-Port = Annotated[str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")]
-Work = Annotated[Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")]
+Port = Annotated[
+    str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
+]
+Work = Annotated[
+    Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output folder instead of the project file's.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run every stage again, also those whose inputs did not change.")]
 ModelFile = Annotated[Path, typer.Argument(help="A full-INT8 .tflite file.")]
@@ -73,7 +77,9 @@ def quantize(
     count: Annotated[int, typer.Option("--count", help="Calibration inputs.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 1,
     stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
-    per_tensor_dense: Annotated[bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")] = False,
+    per_tensor_dense: Annotated[
+        bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")
+    ] = False,
     output: Output = None,
     fresh: Fresh = False,
     as_json: Json = False,
@@ -88,9 +94,15 @@ def quantize(
     if not dataset:
         raise BadInputError("quantize needs inputs to calibrate with", hint="add --dataset ID, or give a leadwire.toml")
     result = alone.quantize_file(
-        source, dataset, out or source.with_suffix(".int8.tflite"), split=split, count=count, seed=seed,
-        stratify=stratify, per_tensor_dense=per_tensor_dense,
-    )  # fmt: skip
+        source,
+        dataset,
+        out or source.with_suffix(".int8.tflite"),
+        split=split,
+        count=count,
+        seed=seed,
+        stratify=stratify,
+        per_tensor_dense=per_tensor_dense,
+    )
     _show(result, as_json, views.quantized)
 
 
@@ -131,7 +143,9 @@ def generate(
     from leadwire import views
     from leadwire.pipeline import alone
 
-    result = alone.generate_model(source, _options(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}"))
+    result = alone.generate_model(
+        source, _options(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}")
+    )
     _show(result, as_json, views.project)
 
 
@@ -192,7 +206,10 @@ def bench(
     toolchain: Toolchain = "zig",
     port: Port = "",
     pattern: Annotated[
-        bool, typer.Option("--pattern", help="Only the fixed input whose byte i is (i*37+11) & 0xff; default: and random ones.")
+        bool,
+        typer.Option(
+            "--pattern", help="Only the fixed input whose byte i is (i*37+11) & 0xff; default: and random ones."
+        ),
     ] = False,
     inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1)] = 20,
     warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0)] = 2,
@@ -229,7 +246,9 @@ def report(project: ProjectFile, output: Output = None, fresh: Fresh = False, as
 @app.command()
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The evidence bundle (.leadwire-evidence.zip).")],
-    key: Annotated[Path | None, typer.Option("--key", help="The signer's public key (PEM), got from the signer.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The signer's public key (PEM), got from the signer.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check every byte of an evidence bundle against its signed statement."""
@@ -357,7 +376,12 @@ def _end(error: LeadwireError) -> NoReturn:
 def _fail(error: LeadwireError) -> NoReturn:
     """There is no result; with --json the error itself is what stdout gets."""
     if "--json" in sys.argv:
-        problem = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        problem = {
+            "kind": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
         print(json.dumps({"error": problem}, indent=2, sort_keys=True))
     _end(error)
 
@@ -375,7 +399,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        _fail(BadInputError(f"{error.filename or 'file'}: {error.strerror or error}", hint="check path, rights and free space"))
+        _fail(
+            BadInputError(
+                f"{error.filename or 'file'}: {error.strerror or error}", hint="check path, rights and free space"
+            )
+        )
     except Exception as error:
         if os.environ.get("LEADWIRE_TRACEBACK"):
             raise

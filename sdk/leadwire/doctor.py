@@ -1,4 +1,4 @@
-"""What this installation has: toolchains, emulators, witnesses, data, ports; and for what is missing, what it is for."""
+"""What this installation has: toolchains, emulators, witnesses, data, ports; and what would need the rest."""
 
 from __future__ import annotations
 
@@ -38,9 +38,15 @@ def diagnose() -> Diagnosis:
     return Diagnosis(
         version=__version__,
         checks=(
-            Check(name="leadwire", ok=True, found=f"{__version__}, {platform.python_implementation()} "
-                  f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-            Check(name="packages", ok=True, found=", ".join(f"{name} {number}" for name, number in tool_versions()[1:])),
+            Check(
+                name="leadwire",
+                ok=True,
+                found=f"{__version__}, {platform.python_implementation()} "
+                f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+            ),
+            Check(
+                name="packages", ok=True, found=", ".join(f"{name} {number}" for name, number in tool_versions()[1:])
+            ),
             _tool("default toolchain", lambda: find_toolchain("zig").version),
             _tool("Arm GCC", lambda: find_toolchain("arm-none-eabi-gcc").version),
             _tool("QEMU", qemu_version),
@@ -50,7 +56,7 @@ def diagnose() -> Diagnosis:
             Check(name="datasets", ok=True, found=", ".join(list_datasets())),
             _ports(),
         ),
-    )  # fmt: skip
+    )
 
 
 def _tool(name: str, version: Callable[[], str]) -> Check:
@@ -63,16 +69,21 @@ def _tool(name: str, version: Callable[[], str]) -> Check:
 def _witness() -> Check:
     ok = reference.has_tflm()
     return Check(
-        name="witness of the device's bytes", ok=ok,
+        name="witness of the device's bytes",
+        ok=ok,
         found="TensorFlow Lite Micro's interpreter" if ok else "none",
-        remedy="" if ok else "the package tflite-micro exists for Linux on x86-64 alone; without it, device and host run "
+        remedy=""
+        if ok
+        else "the package tflite-micro exists for Linux on x86-64 alone; without it, device and host run "
         "the same generated C, which is no independent witness",
-    )  # fmt: skip
+    )
 
 
 def _browser() -> Check:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    return Check(name="browser", ok=found is not None, found=found or "none", remedy="only leadwire's own tests need one")
+    return Check(
+        name="browser", ok=found is not None, found=found or "none", remedy="only leadwire's own tests need one"
+    )
 
 
 def _data() -> Check:
@@ -80,14 +91,18 @@ def _data() -> Check:
     ok = bool(folder) and Path(folder).is_dir()
     found = folder if ok else f"'{folder}' is not a folder" if folder else "LEADWIRE_DATA is not set"
     return Check(
-        name="recordings", ok=ok, found=found,
+        name="recordings",
+        ok=ok,
+        found=found,
         remedy="download https://physionet.org/content/mitdb/1.0.0/ to FOLDER/mitdb and set LEADWIRE_DATA=FOLDER",
-    )  # fmt: skip
+    )
 
 
 def _ports() -> Check:
     ports = list_ports()
     return Check(
-        name="serial ports", ok=bool(ports), found=", ".join(ports) or "none",
+        name="serial ports",
+        ok=bool(ports),
+        found=", ".join(ports) or "none",
         remedy="connect a board; emulated boards bring their own port",
-    )  # fmt: skip
+    )

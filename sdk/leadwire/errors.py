@@ -47,8 +47,12 @@ class BadInputError(LeadwireError):
 
 class FileMissingError(BadInputError):
     def __init__(self, path: Path, *, role: str = "file", hint: str = "") -> None:
-        super().__init__(f"{role} '{path}' does not exist", hint=hint or "check the path; it is taken relative to "
-                         "the folder of the project file, or to the current folder on the command line")
+        super().__init__(
+            f"{role} '{path}' does not exist",
+            hint=hint
+            or "check the path; it is taken relative to "
+            "the folder of the project file, or to the current folder on the command line",
+        )
         self.path = path
 
 
@@ -65,8 +69,10 @@ class ConfigError(BadInputError):
 
 class ModelFileError(BadInputError):
     def __init__(self, path: Path | str, reason: str, *, hint: str = "") -> None:
-        super().__init__(f"model '{path}' cannot be read: {reason}", hint=hint or "export the model again and compare "
-                         "its size and digest with the original")
+        super().__init__(
+            f"model '{path}' cannot be read: {reason}",
+            hint=hint or "export the model again and compare its size and digest with the original",
+        )
 
 
 class DatasetError(BadInputError):
@@ -77,8 +83,10 @@ class DatasetError(BadInputError):
 class LeakError(BadInputError):
     def __init__(self, patients: Sequence[str], one: str, other: str) -> None:
         shown = ", ".join(patients[:10]) + (f" and {len(patients) - 10} more" if len(patients) > 10 else "")
-        super().__init__(f"{len(patients)} patient(s) are in both {one} and {other}: {shown}",
-                         hint=f"take {one} from patients that are not in {other}")
+        super().__init__(
+            f"{len(patients)} patient(s) are in both {one} and {other}: {shown}",
+            hint=f"take {one} from patients that are not in {other}",
+        )
         self.patients = tuple(patients)
 
 
@@ -114,21 +122,28 @@ class DeviceError(LeadwireError):
 
 class PortError(DeviceError):
     def __init__(self, port: str, reason: str, *, hint: str = "") -> None:
-        super().__init__(f"port '{port}': {reason}", hint=hint or "list the ports with 'leadwire doctor', check the "
-                         "cable and that no other program holds the port")
+        super().__init__(
+            f"port '{port}': {reason}",
+            hint=hint
+            or "list the ports with 'leadwire doctor', check the cable and that no other program holds the port",
+        )
 
 
 class DeviceSilentError(DeviceError):
     def __init__(self, port: str, request: str, seconds: float, attempts: int) -> None:
-        super().__init__(f"no answer from '{port}' to {request} within {seconds:g} s, {attempts} attempt(s)",
-                         hint="check baud rate, power and that the leadwire bench firmware is the one running; "
-                         "reset the board and run again")
+        super().__init__(
+            f"no answer from '{port}' to {request} within {seconds:g} s, {attempts} attempt(s)",
+            hint="check baud rate, power and that the leadwire bench firmware is the one running; "
+            "reset the board and run again",
+        )
 
 
 class FrameError(DeviceError):
     def __init__(self, port: str, request: str, reason: str, attempts: int) -> None:
-        super().__init__(f"corrupted answers from '{port}' to {request}: {reason}, {attempts} attempt(s)",
-                         hint="check ground, cable length and baud rate")
+        super().__init__(
+            f"corrupted answers from '{port}' to {request}: {reason}, {attempts} attempt(s)",
+            hint="check ground, cable length and baud rate",
+        )
 
 
 class DeviceRefusedError(DeviceError):
@@ -138,8 +153,10 @@ class DeviceRefusedError(DeviceError):
 
 class WrongDeviceError(DeviceError):
     def __init__(self, port: str, what: str, found: str, expected: str) -> None:
-        super().__init__(f"'{port}' carries another {what}: found {found}, expected {expected}",
-                         hint="flash the image of this project with 'leadwire flash', or select the right port")
+        super().__init__(
+            f"'{port}' carries another {what}: found {found}, expected {expected}",
+            hint="flash the image of this project with 'leadwire flash', or select the right port",
+        )
 
 
 class ValidationError(LeadwireError):
@@ -154,5 +171,7 @@ class EvidenceError(LeadwireError):
     exit_code = 8
 
     def __init__(self, bundle: Path | str, reason: str, *, hint: str = "") -> None:
-        super().__init__(f"evidence '{bundle}' does not verify: {reason}", hint=hint or "treat the bundle as altered; "
-                         "ask its issuer for the original")
+        super().__init__(
+            f"evidence '{bundle}' does not verify: {reason}",
+            hint=hint or "treat the bundle as altered; ask its issuer for the original",
+        )

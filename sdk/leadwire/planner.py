@@ -115,8 +115,9 @@ def _share(
 def _no_copy_input(model: Model, operator: Operator) -> int:
     source, output = model.required(operator, 0), model.output(operator)
     if source.is_constant:
-        raise UnsupportedModelError(model.describe(operator), "its input is a constant",
-                                    hint="let the converter fold constants")
+        raise UnsupportedModelError(
+            model.describe(operator), "its input is a constant", hint="let the converter fold constants"
+        )
     if source.size_bytes != output.size_bytes:
         raise UnsupportedModelError(
             model.describe(operator), f"it shares bytes but has {source.size_bytes} B in and {output.size_bytes} B out"

@@ -185,7 +185,7 @@ def write_template(folder: Path, *, model: str, dataset: str, protocol: str = "a
     return path
 
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # A leadwire project. Paths are relative to this file. `leadwire run leadwire.toml` does the whole line.
 name = "{name}"
 output = "out"                  # report.html, evidence.json and the signed bundle are written here
@@ -228,4 +228,4 @@ key = "generate"                # or a PEM file with an Ed25519 private key; "ge
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic"
 # protocol = "arrhythmia-synthetic"
-'''
+"""

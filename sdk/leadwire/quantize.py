@@ -112,11 +112,14 @@ def _check_source(source: Path) -> None:
     if not source.exists():
         raise FileMissingError(source, role="model")
     if source.is_dir() and not (source / "saved_model.pb").is_file():
-        raise BadInputError(f"model '{source}' is a folder without saved_model.pb",
-                            hint="give a SavedModel folder (model.export), or a .keras file")
+        raise BadInputError(
+            f"model '{source}' is a folder without saved_model.pb",
+            hint="give a SavedModel folder (model.export), or a .keras file",
+        )
     if source.is_file() and source.suffix not in SOURCES:
-        raise BadInputError(f"model '{source}' is of no known kind", hint=f"give one of {', '.join(SOURCES)}, or a "
-                            "SavedModel folder")
+        raise BadInputError(
+            f"model '{source}' is of no known kind", hint=f"give one of {', '.join(SOURCES)}, or a SavedModel folder"
+        )
 
 
 def _check_float(model: Model) -> None:
@@ -134,10 +137,25 @@ def _adopt(source: Path, model: Model, out: Path) -> QuantizedModel:
     registry.check(model)
     content = source.read_bytes()
     _write(out, content)
-    unknown = CalibrationSet(dataset="", policy="none: the file came quantized", seed=0, count=0, per_class=(),
-                             patients=(), indices=(), digest=sha256_hex(b""))
-    return QuantizedModel(path=out, digest=model.digest, size_bytes=len(content), source_digest=model.digest,
-                          calibration=unknown, layer_errors=(), pinned=())
+    unknown = CalibrationSet(
+        dataset="",
+        policy="none: the file came quantized",
+        seed=0,
+        count=0,
+        per_class=(),
+        patients=(),
+        indices=(),
+        digest=sha256_hex(b""),
+    )
+    return QuantizedModel(
+        path=out,
+        digest=model.digest,
+        size_bytes=len(content),
+        source_digest=model.digest,
+        calibration=unknown,
+        layer_errors=(),
+        pinned=(),
+    )
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -157,8 +175,11 @@ def draw_calibration(dataset: Dataset, policy: CalibrationPolicy) -> tuple[Calib
     """
     size = len(dataset.labels)
     if not 1 <= policy.count <= size:
-        raise DatasetError(dataset.name, f"calibration asks for {policy.count} of {size} samples",
-                           hint=f"set calibration.count to 1..{size}")
+        raise DatasetError(
+            dataset.name,
+            f"calibration asks for {policy.count} of {size} samples",
+            hint=f"set calibration.count to 1..{size}",
+        )
     generator = np.random.Generator(np.random.PCG64(policy.seed))
     chosen = sorted(_draw(generator, range(size), policy.count, _keys(dataset, policy.stratify)))
     drawn = take(dataset, chosen)

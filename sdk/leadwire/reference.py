@@ -49,8 +49,11 @@ def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt
     quotient). Any shape; DatasetError for NaN or infinity.
     """
     if tensor.quantization is None or tensor.dtype is not TensorType.INT8:
-        raise UnsupportedModelError(f"tensor '{tensor.name}'", f"is {tensor.dtype} without an INT8 scale",
-                                    hint="quantize the model first: leadwire quantize")
+        raise UnsupportedModelError(
+            f"tensor '{tensor.name}'",
+            f"is {tensor.dtype} without an INT8 scale",
+            hint="quantize the model first: leadwire quantize",
+        )
     if not np.isfinite(values).all():
         raise DatasetError(tensor.name, "values hold NaN or infinity", hint="clean the recordings they come from")
     quotient = np.abs(values.astype(np.float32) / np.float32(tensor.quantization.scale))
@@ -81,8 +84,10 @@ def match_inputs(
         given = {tensors[0].name: next(iter(given.values()))}
     if {tensor.name for tensor in tensors} != set(given):
         wanted = ", ".join(f"'{tensor.name}'" for tensor in tensors)
-        raise BadInputError(f"model '{model.name}' has inputs {wanted}, the dataset {', '.join(map(repr, given))}",
-                            hint="name the model's inputs as the dataset's")
+        raise BadInputError(
+            f"model '{model.name}' has inputs {wanted}, the dataset {', '.join(map(repr, given))}",
+            hint="name the model's inputs as the dataset's",
+        )
     ordered = tuple(given[tensor.name] for tensor in tensors)
     for tensor, values in zip(tensors, ordered, strict=True):
         if values[0].size != tensor.elements:
@@ -235,8 +240,9 @@ class _Tflm:
 
 def _refused(model: Model, runtime: str, error: Exception) -> UnsupportedModelError:
     reason = " ".join(str(error).split())[:300]
-    return UnsupportedModelError(f"model '{model.name}'", f"{runtime} cannot prepare it: {reason}",
-                                 hint="see docs/SUPPORTED_OPS.md")
+    return UnsupportedModelError(
+        f"model '{model.name}'", f"{runtime} cannot prepare it: {reason}", hint="see docs/SUPPORTED_OPS.md"
+    )
 
 
 def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows:
@@ -252,11 +258,16 @@ def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows
 def _check_rows(model: Model, rows: Rows) -> None:
     wrong = [t for t in (*model.input_tensors, *model.output_tensors) if t.dtype is not TensorType.INT8]
     if wrong:
-        raise UnsupportedModelError(f"tensor '{wrong[0].name}' of '{model.name}'", f"is {wrong[0].dtype}, not INT8",
-                                    hint="quantize the model first: leadwire quantize")
+        raise UnsupportedModelError(
+            f"tensor '{wrong[0].name}' of '{model.name}'",
+            f"is {wrong[0].dtype}, not INT8",
+            hint="quantize the model first: leadwire quantize",
+        )
     if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != model.input_bytes:
-        raise BadInputError(f"rows for model '{model.name}' must be int8 [n, {model.input_bytes}], "
-                            f"found {rows.dtype} {list(rows.shape)}")
+        raise BadInputError(
+            f"rows for model '{model.name}' must be int8 [n, {model.input_bytes}], "
+            f"found {rows.dtype} {list(rows.shape)}"
+        )
 
 
 def _split(model: Model, row: Rows) -> list[npt.NDArray[np.int8]]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         ValidationResult,
     )
     from leadwire.board import Board
-    from leadwire.evidence.bundle import VerifiedBundle
     from leadwire.doctor import Diagnosis
+    from leadwire.evidence.bundle import VerifiedBundle
     from leadwire.pipeline import BoardOutcome, Outcome
     from leadwire.pipeline.alone import Analysis
 
@@ -42,16 +42,24 @@ class ConsoleWatcher:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=err, transient=True, disable=not err.is_terminal,
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> ConsoleWatcher:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def stage(self, name: str, skipped: bool) -> None:
@@ -95,12 +103,16 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], le
 
 def quantized(result: QuantizedModel) -> None:
     calibration = result.calibration
-    _grid([
-        ("model", str(result.path)), ("sha-256", result.digest), ("size", size(result.size_bytes)),
-        ("calibration", f"{calibration.count} inputs of '{calibration.dataset}', {calibration.policy}"),
-        ("per class", "  ".join(f"{label} {count}" for label, count in calibration.per_class)),
-        ("patients", f"{len(calibration.patients)}, none of them tested"),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("model", str(result.path)),
+            ("sha-256", result.digest),
+            ("size", size(result.size_bytes)),
+            ("calibration", f"{calibration.count} inputs of '{calibration.dataset}', {calibration.policy}"),
+            ("per class", "  ".join(f"{label} {count}" for label, count in calibration.per_class)),
+            ("patients", f"{len(calibration.patients)}, none of them tested"),
+        ]
+    )
     _table(
         "quantization error per operator",
         ["op", "kind", "tensor", "SQNR dB", "saturated"],
@@ -132,14 +144,20 @@ def budget(report: BudgetReport) -> None:
 
 
 def analysis(result: Analysis) -> None:
-    _grid([
-        ("model", f"{result.model}  sha-256 {result.model_digest}"), ("board", f"{result.board}, backend {result.backend}"),
-        ("MACs", f"{result.macs:,}".replace(",", " ")),
-        ("arena", f"{size(result.arena_bytes)}; lower bound {size(result.arena_lower_bound_bytes)}, peak at {result.peak}"),
-        ("flash", f"{size(result.flash_bytes)} of the model's share, {result.basis}"),
-        ("ram", f"{size(result.ram_bytes)} of the model's share, {result.basis}"),
-        ("stack", f"at most {size(result.stack_bytes)}"),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("model", f"{result.model}  sha-256 {result.model_digest}"),
+            ("board", f"{result.board}, backend {result.backend}"),
+            ("MACs", f"{result.macs:,}".replace(",", " ")),
+            (
+                "arena",
+                f"{size(result.arena_bytes)}, at least {size(result.arena_lower_bound_bytes)}; peak at {result.peak}",
+            ),
+            ("flash", f"{size(result.flash_bytes)} of the model's share, {result.basis}"),
+            ("ram", f"{size(result.ram_bytes)} of the model's share, {result.basis}"),
+            ("stack", f"at most {size(result.stack_bytes)}"),
+        ]
+    )
     _table(
         "operators",
         ["op", "kind", "tensor", "output", "MACs", "live B"],
@@ -154,86 +172,151 @@ def analysis(result: Analysis) -> None:
 
 
 def project(result: FirmwareProject) -> None:
-    _grid([
-        ("sources", str(result.root)), ("files", str(len(result.sources))), ("backend", result.backend),
-        ("arena", size(result.plan_arena_bytes)), ("model sha-256", result.model_digest), ("sha-256", result.digest),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("sources", str(result.root)),
+            ("files", str(len(result.sources))),
+            ("backend", result.backend),
+            ("arena", size(result.plan_arena_bytes)),
+            ("model sha-256", result.model_digest),
+            ("sha-256", result.digest),
+        ]
+    )
 
 
 def image(result: FirmwareImage) -> None:
-    _grid([
-        ("image", str(result.elf)), ("sha-256", result.digest), ("toolchain", result.toolchain),
-        ("flash", f"{size(result.flash_bytes)} (text {result.text_bytes}, rodata {result.rodata_bytes}, "
-                  f"data {result.data_bytes}); model's share {size(result.model_flash_bytes)}"),
-        ("ram", f"{size(result.ram_bytes)} (data {result.data_bytes}, bss {result.bss_bytes}, "
-                f"stack {result.stack.bytes}); model's share {size(result.model_ram_bytes)}"),
-        ("deepest stack", " > ".join(result.stack.path)),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("image", str(result.elf)),
+            ("sha-256", result.digest),
+            ("toolchain", result.toolchain),
+            (
+                "flash",
+                f"{size(result.flash_bytes)} (text {result.text_bytes}, rodata {result.rodata_bytes}, "
+                f"data {result.data_bytes}); model's share {size(result.model_flash_bytes)}",
+            ),
+            (
+                "ram",
+                f"{size(result.ram_bytes)} (data {result.data_bytes}, bss {result.bss_bytes}, "
+                f"stack {result.stack.bytes}); model's share {size(result.model_ram_bytes)}",
+            ),
+            ("deepest stack", " > ".join(result.stack.path)),
+        ]
+    )
 
 
 def device(result: DeviceInfo) -> None:
-    _grid([
-        ("board", f"{result.board_id}  unique id {result.unique_id or 'none'}"), ("firmware", result.firmware_version),
-        ("build", result.build_id), ("model", f"{result.model_name}  sha-256 {result.model_digest}"),
-        ("clock", f"{result.clock_hz / 1e6:g} MHz, counter {result.cycle_counter}"), ("arena", size(result.arena_bytes)),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("board", f"{result.board_id}  unique id {result.unique_id or 'none'}"),
+            ("firmware", result.firmware_version),
+            ("build", result.build_id),
+            ("model", f"{result.model_name}  sha-256 {result.model_digest}"),
+            ("clock", f"{result.clock_hz / 1e6:g} MHz, counter {result.cycle_counter}"),
+            ("arena", size(result.arena_bytes)),
+        ]
+    )
 
 
 def benchmark(result: BenchmarkResult) -> None:
     instructions = result.instructions_per_inference
     per_mac = f", {instructions / result.macs:.2f} per MAC" if instructions is not None and result.macs else ""
-    constant = {True: "the same for all inputs", False: "differs between inputs", None: "cannot be told here"}
+    told = {True: "the same for all inputs", False: "differs between inputs", None: "cannot be told here"}
+    constant = told[result.constant_instructions]
     latency = result.latency_us
-    _grid([
-        ("board", f"{result.board_id}, backend {result.backend}, figures {result.basis}"),
-        ("instructions", "not counted here" if instructions is None else
-         f"{instructions:,}{per_mac}; {constant[result.constant_instructions]} ({result.instructions_basis})"),
-        ("cycles", f"{result.cycles_estimate:,.0f}"),
-        ("latency", f"p50 {latency.p50:.1f}  p95 {latency.p95:.1f}  p99 {latency.p99:.1f}  max {latency.max:.1f} us"),
-        ("throughput", f"{result.throughput_hz:.1f} inferences per second"),
-        ("memory", f"arena {size(result.arena_bytes)}, flash {size(result.flash_bytes)}, ram {size(result.ram_bytes)}, "
-                   f"stack used {size(result.stack_high_water_bytes)}"),
-        ("output CRC-32", result.output_crc32), ("inputs", f"{result.inputs} after {result.warmup} of warm-up"),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("board", f"{result.board_id}, backend {result.backend}, figures {result.basis}"),
+            (
+                "instructions",
+                "not counted here"
+                if instructions is None
+                else f"{instructions:,}{per_mac}; {constant} ({result.instructions_basis})",
+            ),
+            ("cycles", f"{result.cycles_estimate:,.0f}"),
+            (
+                "latency",
+                f"p50 {latency.p50:.1f}  p95 {latency.p95:.1f}  p99 {latency.p99:.1f}  max {latency.max:.1f} us",
+            ),
+            ("throughput", f"{result.throughput_hz:.1f} inferences per second"),
+            (
+                "memory",
+                f"arena {size(result.arena_bytes)}, flash {size(result.flash_bytes)}, ram {size(result.ram_bytes)}, "
+                f"stack used {size(result.stack_high_water_bytes)}",
+            ),
+            ("output CRC-32", result.output_crc32),
+            ("inputs", f"{result.inputs} after {result.warmup} of warm-up"),
+        ]
+    )
     _table(
         "operators",
         ["op", "kind", "tensor", "MACs", "cycles", "instructions", "share"],
         [
-            (str(o.index), o.kind, o.tensor, f"{o.macs:,}", f"{o.cycles:,.0f}",
-             "-" if o.instructions is None else f"{o.instructions:,}", f"{o.share:.1%}")
+            (
+                str(o.index),
+                o.kind,
+                o.tensor,
+                f"{o.macs:,}",
+                f"{o.cycles:,.0f}",
+                "-" if o.instructions is None else f"{o.instructions:,}",
+                f"{o.share:.1%}",
+            )
             for o in result.operators
         ],
         left=3,
-    )  # fmt: skip
+    )
 
 
 def validation(result: ValidationResult) -> None:
     out.print(Text(f"verdict: {result.verdict}", style=VERDICT_STYLE[result.verdict]))
-    _grid([
-        ("dataset", f"{result.dataset_name} ({result.dataset_basis}), {result.beats} beats of {result.patients} patients"),
-        ("protocol", f"{result.protocol_name}  sha-256 {result.protocol_digest}"),
-        ("host and device", f"{result.host_device.identical} of {result.host_device.compared} outputs byte-identical"),
-    ])  # fmt: skip
+    _grid(
+        [
+            (
+                "dataset",
+                f"{result.dataset_name} ({result.dataset_basis}), {result.beats} beats of {result.patients} patients",
+            ),
+            ("protocol", f"{result.protocol_name}  sha-256 {result.protocol_digest}"),
+            (
+                "host and device",
+                f"{result.host_device.identical} of {result.host_device.compared} outputs byte-identical",
+            ),
+        ]
+    )
     _table(
         "accuracy, sensitivity and positive predictivity, %",
-        ["runtime", "accuracy", *(f"{label} Se" for label in result.labels), *(f"{label} +P" for label in result.labels)],
         [
-            (m.runtime, f"{m.accuracy.estimate:.2%}", *(_percent(s.estimate) for s in m.sensitivity),
-             *(_percent(s.estimate) for s in m.positive_predictivity))
+            "runtime",
+            "accuracy",
+            *(f"{label} Se" for label in result.labels),
+            *(f"{label} +P" for label in result.labels),
+        ],
+        [
+            (
+                m.runtime,
+                f"{m.accuracy.estimate:.2%}",
+                *(_percent(s.estimate) for s in m.sensitivity),
+                *(_percent(s.estimate) for s in m.positive_predictivity),
+            )
             for m in result.metrics
         ],
-    )  # fmt: skip
+    )
     _table(
         "loss of the INT8 model on the device against the float model",
         ["endpoint", "verdict", "float", "INT8", "loss", "interval", "margin"],
         [
-            (e.endpoint, e.verdict, f"{e.float_value:.2%}", f"{e.int8_value:.2%}", f"{e.loss.estimate:+.2%}",
-             "-" if e.loss.interval is None else f"{e.loss.interval.low:+.2%} to {e.loss.interval.high:+.2%}",
-             f"{e.margin:.2%}")
+            (
+                e.endpoint,
+                e.verdict,
+                f"{e.float_value:.2%}",
+                f"{e.int8_value:.2%}",
+                f"{e.loss.estimate:+.2%}",
+                "-" if e.loss.interval is None else f"{e.loss.interval.low:+.2%} to {e.loss.interval.high:+.2%}",
+                f"{e.margin:.2%}",
+            )
             for e in result.endpoints
         ],
         left=2,
-    )  # fmt: skip
+    )
 
 
 def _percent(value: float) -> str:
@@ -250,12 +333,20 @@ def _board_outcome(one: BoardOutcome) -> None:
     last = one.validation or one.benchmark or one.device or one.image or one.project or one.quantized
     if one.validation is not None and one.image is not None and one.benchmark is not None:
         benchmark_ = one.benchmark
-        _grid([
-            ("firmware", f"sha-256 {one.image.digest}"),
-            ("memory", f"flash {size(one.image.model_flash_bytes)}, ram {size(one.image.model_ram_bytes)} (the model's share)"),
-            ("speed", f"{benchmark_.instructions_per_inference or 0:,} instructions, {benchmark_.latency_us.p50:,.0f} us "
-                      f"({benchmark_.basis})"),
-        ])  # fmt: skip
+        _grid(
+            [
+                ("firmware", f"sha-256 {one.image.digest}"),
+                (
+                    "memory",
+                    f"flash {size(one.image.model_flash_bytes)}, ram {size(one.image.model_ram_bytes)}: model and runtime",
+                ),
+                (
+                    "speed",
+                    f"{benchmark_.instructions_per_inference or 0:,} instructions, {benchmark_.latency_us.p50:,.0f} us "
+                    f"({benchmark_.basis})",
+                ),
+            ]
+        )
         validation(one.validation)
     elif last is one.benchmark and one.benchmark is not None:
         benchmark(one.benchmark)
@@ -270,19 +361,30 @@ def _board_outcome(one: BoardOutcome) -> None:
     if one.budgets:
         budget(one.budgets[-1])
     if one.bundle is not None:
-        _grid([
-            ("report", str(one.bundle.report)), ("evidence", str(one.bundle.document)), ("bundle", str(one.bundle.path)),
-            ("signed by", one.bundle.signer),
-        ])  # fmt: skip
+        _grid(
+            [
+                ("report", str(one.bundle.report)),
+                ("evidence", str(one.bundle.document)),
+                ("bundle", str(one.bundle.path)),
+                ("signed by", one.bundle.signer),
+            ]
+        )
 
 
 def verified(result: VerifiedBundle) -> None:
     out.print(Text("every byte verifies", style="bold green"))
-    _grid([
-        ("bundle", str(result.path)), ("sha-256", result.digest), ("evidence of", f"{result.name} on {result.board_id}"),
-        ("verdict", result.verdict), *(("", reason) for reason in result.reasons), ("stamps", ", ".join(result.stamps) or "none"),
-        ("signature", result.trust), ("files", ", ".join(name for name, _ in result.files)),
-    ])  # fmt: skip
+    _grid(
+        [
+            ("bundle", str(result.path)),
+            ("sha-256", result.digest),
+            ("evidence of", f"{result.name} on {result.board_id}"),
+            ("verdict", result.verdict),
+            *(("", reason) for reason in result.reasons),
+            ("stamps", ", ".join(result.stamps) or "none"),
+            ("signature", result.trust),
+            ("files", ", ".join(name for name, _ in result.files)),
+        ]
+    )
 
 
 def boards(result: list[Board]) -> None:
@@ -290,24 +392,45 @@ def boards(result: list[Board]) -> None:
         "",
         ["id", "board", "core", "clock", "flash", "ram", "figures"],
         [
-            (b.id, b.name, b.core, f"{b.clock_hz / 1e6:g} MHz", size(b.total_bytes("flash")), size(b.total_bytes("ram")), b.basis)
+            (
+                b.id,
+                b.name,
+                b.core,
+                f"{b.clock_hz / 1e6:g} MHz",
+                size(b.total_bytes("flash")),
+                size(b.total_bytes("ram")),
+                b.basis,
+            )
             for b in result
         ],
         left=3,
     )
     if len(result) == 1:
         board = result[0]
-        _grid([
-            ("vendor, part", f"{board.vendor} {board.mcu}"), ("port, flash tool", f"{board.port}, {board.flash_tool}"),
-            *((region.name, f"{region.kind} 0x{region.origin:08x} {size(region.size_bytes)}, {region.wait_states} wait states")
-              for region in board.memory),
-            ("budget", f"flash {size(board.budget.flash_bytes)}, ram {size(board.budget.ram_bytes)}, latency "
-                       + ("not limited" if board.budget.latency_us is None else f"{board.budget.latency_us:g} us")),
-            ("source", board.source),
-        ])  # fmt: skip
+        _grid(
+            [
+                ("vendor, part", f"{board.vendor} {board.mcu}"),
+                ("port, flash tool", f"{board.port}, {board.flash_tool}"),
+                *(
+                    (
+                        region.name,
+                        f"{region.kind} 0x{region.origin:08x} {size(region.size_bytes)}, wait states {region.wait_states}",
+                    )
+                    for region in board.memory
+                ),
+                (
+                    "budget",
+                    f"flash {size(board.budget.flash_bytes)}, ram {size(board.budget.ram_bytes)}, latency "
+                    + ("not limited" if board.budget.latency_us is None else f"{board.budget.latency_us:g} us"),
+                ),
+                ("source", board.source),
+            ]
+        )
 
 
 def diagnosis(result: Diagnosis) -> None:
     for check in result.checks:
         mark = Text("ok  " if check.ok else "none", style="green" if check.ok else "yellow")
-        out.print(mark, Text(f" {check.name}: {check.found}"), Text(f"  {check.remedy}" if not check.ok else "", style="dim"))
+        out.print(
+            mark, Text(f" {check.name}: {check.found}"), Text(f"  {check.remedy}" if not check.ok else "", style="dim")
+        )

@@ -26,7 +26,9 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files with their relative names in sorted order (a SavedModel)."""
     if path.is_dir():
         listed = "".join(
-            f"{file.relative_to(path).as_posix()} {file_digest(file)}\n" for file in sorted(path.rglob("*")) if file.is_file()
+            f"{file.relative_to(path).as_posix()} {file_digest(file)}\n"
+            for file in sorted(path.rglob("*"))
+            if file.is_file()
         )
         return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as stream:

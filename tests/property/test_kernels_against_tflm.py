@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from leadwire.errors import UnsupportedModelError
@@ -21,7 +21,12 @@ from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, write_tflite
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
 checked = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),  # each example compiles a program: shrinking would take minutes
+    print_blob=True,
 )
 
 SCALES = st.one_of(

@@ -45,8 +45,10 @@ def test_figures_of_emulated_boards_are_worth_that() -> None:
 
 def test_a_family_gives_what_the_board_does_not_say(tmp_path: Path) -> None:
     own = tmp_path / "mine.toml"
-    own.write_text('inherits = "stm32f405"\nid = "mine"\nname = "Mine"\nflash_tool = "unicorn"\nclock_hz = 84000000\n'
-                   "[budget]\nram_bytes = 1000\n")
+    own.write_text(
+        'inherits = "stm32f405"\nid = "mine"\nname = "Mine"\nflash_tool = "unicorn"\nclock_hz = 84000000\n'
+        "[budget]\nram_bytes = 1000\n"
+    )
     board, family = load_board(own), load_board("virtual-stm32f405")
     assert isinstance(board, Board)
     assert (board.id, board.clock_hz, board.budget.ram_bytes) == ("mine", 84_000_000, 1000)

@@ -27,8 +27,9 @@ from leadwire.model.tensor import Tensor, TensorType
 BOARD = load_board("virtual-stm32f405")
 
 
-def tensor(index: int, name: str, elements: int, *, constant: bool = False,
-           dtype: TensorType = TensorType.INT8) -> Tensor:
+def tensor(
+    index: int, name: str, elements: int, *, constant: bool = False, dtype: TensorType = TensorType.INT8
+) -> Tensor:
     data = bytes(elements * dtype.item_bytes) if constant else None
     return Tensor(index=index, name=name, shape=(1, elements), dtype=dtype, data=data)
 
@@ -65,9 +66,20 @@ IMAGE = FirmwareImage(
 
 
 def benchmark(board: Board, longest_us: float, stack: int = 700) -> BenchmarkResult:
-    device = DeviceInfo(firmware_version="", build_id="", model_name="", model_digest="", board_id=board.id,
-                        unique_id="", clock_hz=1, arena_bytes=0, input_bytes=0, output_bytes=0, operator_count=0,
-                        cycle_counter="dwt")
+    device = DeviceInfo(
+        firmware_version="",
+        build_id="",
+        model_name="",
+        model_digest="",
+        board_id=board.id,
+        unique_id="",
+        clock_hz=1,
+        arena_bytes=0,
+        input_bytes=0,
+        output_bytes=0,
+        operator_count=0,
+        cycle_counter="dwt",
+    )
     return BenchmarkResult(
         board_id=board.id, backend="aot", image_digest=IMAGE.digest, model_digest="m" * 64, basis=board.basis,
         inputs=50, warmup=3, instructions_per_inference=1, instructions_basis="", constant_instructions=True,
@@ -156,7 +168,8 @@ def test_the_error_is_the_table_of_what_is_over() -> None:
         "         peak at op 0 CONV_2D 'block2/conv': input 32 768 + output 32 768 + scratch 5 668"
     )
     assert caught.value.hint.startswith(
-        "a smaller op 0 CONV_2D 'block2/conv', or fewer weights (most: op 0 CONV_2D 'block2/conv'), or ")
+        "a smaller op 0 CONV_2D 'block2/conv', or fewer weights (most: op 0 CONV_2D 'block2/conv'), or "
+    )
     report = check_plan(PLAN, MODEL, BOARD)
     assert require_fit(replace(report, lines=report.lines[:1]), MODEL).fits
 

@@ -48,8 +48,11 @@ def plan(model: Model, alignment_bytes: int = 1) -> MemoryPlan:
 
 
 def test_a_chain_needs_its_two_largest_neighbours() -> None:
-    found = plan(graph({"a": 10, "b": 40, "c": 30, "d": 5}, ("CONV", "a", "b"), ("CONV", "b", "c"), ("CONV", "c", "d"),
-                       outputs="d"))
+    found = plan(
+        graph(
+            {"a": 10, "b": 40, "c": 30, "d": 5}, ("CONV", "a", "b"), ("CONV", "b", "c"), ("CONV", "c", "d"), outputs="d"
+        )
+    )
     assert (found.arena_bytes, found.lower_bound_bytes, found.peak_operator) == (70, 70, 1)
     assert found.in_place == ()
 
@@ -81,16 +84,31 @@ def test_in_place_never_over_a_smaller_input_or_a_constant() -> None:
 
 def test_in_place_never_while_another_view_of_the_same_bytes_is_read() -> None:
     """r is a view of b that lives on after the RELU would have overwritten b."""
-    found = plan(graph({"a": 40, "b": 40, "r": 40, "c": 40, "d": 40}, ("CONV", "a", "b"), ("RESHAPE", "b", "r"),
-                       ("RELU", "b", "c"), ("ADD", "rc", "d"), outputs="d"))
+    found = plan(
+        graph(
+            {"a": 40, "b": 40, "r": 40, "c": 40, "d": 40},
+            ("CONV", "a", "b"),
+            ("RESHAPE", "b", "r"),
+            ("RELU", "b", "c"),
+            ("ADD", "rc", "d"),
+            outputs="d",
+        )
+    )
     assert (2, 1) not in found.in_place
     assert found.offset(1) == found.offset(2) != found.offset(3)
 
 
 def test_in_place_never_when_the_operator_reads_the_same_bytes_as_two_different_tensors() -> None:
     """ADD of b and its view r: a broadcast could read a byte after it was overwritten."""
-    found = plan(graph({"a": 40, "b": 40, "r": 40, "d": 40}, ("CONV", "a", "b"), ("RESHAPE", "b", "r"),
-                       ("ADD", "br", "d"), outputs="d"))
+    found = plan(
+        graph(
+            {"a": 40, "b": 40, "r": 40, "d": 40},
+            ("CONV", "a", "b"),
+            ("RESHAPE", "b", "r"),
+            ("ADD", "br", "d"),
+            outputs="d",
+        )
+    )
     assert found.in_place == ()
 
 
@@ -100,16 +118,24 @@ def test_in_place_when_a_tensor_is_added_to_itself() -> None:
 
 
 def test_no_copy_shares_bytes_and_extends_life() -> None:
-    found = plan(graph({"a": 40, "r": 40, "b": 10, "c": 10}, ("RESHAPE", "a", "r"), ("CONV", "r", "b"),
-                       ("CONV", "b", "c"), outputs="c"))
+    found = plan(
+        graph(
+            {"a": 40, "r": 40, "b": 10, "c": 10},
+            ("RESHAPE", "a", "r"),
+            ("CONV", "r", "b"),
+            ("CONV", "b", "c"),
+            outputs="c",
+        )
+    )
     assert found.offset(0) == found.offset(1)
     assert found.arena_bytes == 50
 
 
 def test_graph_inputs_are_all_alive_at_the_start() -> None:
     """b is first read by the second operator, but the application writes it before the first."""
-    found = plan(graph({"a": 16, "b": 16, "c": 16, "d": 16}, ("CONV", "a", "c"), ("CONV", "cb", "d"),
-                       inputs="ab", outputs="d"))
+    found = plan(
+        graph({"a": 16, "b": 16, "c": 16, "d": 16}, ("CONV", "a", "c"), ("CONV", "cb", "d"), inputs="ab", outputs="d")
+    )
     assert found.arena_bytes == 48
     assert len({found.offset(0), found.offset(1), found.offset(2)}) == 3
 

@@ -48,20 +48,25 @@ def test_the_template_is_a_valid_project(tmp_path: Path) -> None:
 def test_the_template_names_every_setting(tmp_path: Path) -> None:
     text = write_template(tmp_path, model="m.keras", dataset="mitdb").read_text()
     uncommented = "\n".join(
-        line.removeprefix("# ") if line.startswith(("# folder", "# port", "# flash", "# ram", "# latency", "# [", "# source",
-                                                   "# protocol")) else line
+        line.removeprefix("# ")
+        if line.startswith(("# folder", "# port", "# flash", "# ram", "# latency", "# [", "# source", "# protocol"))
+        else line
         for line in text.splitlines()
-    )  # fmt: skip
+    )
     table = tomllib.loads(uncommented)
     from dataclasses import fields
 
     from leadwire import project
 
     for section, kind in (
-        ("model", project.ModelSettings), ("dataset", project.DatasetSettings), ("target", project.TargetSettings),
-        ("calibration", project.CalibrationSettings), ("bench", project.BenchSettings),
-        ("validation", project.ValidationSettings), ("signing", project.SigningSettings),
-    ):  # fmt: skip
+        ("model", project.ModelSettings),
+        ("dataset", project.DatasetSettings),
+        ("target", project.TargetSettings),
+        ("calibration", project.CalibrationSettings),
+        ("bench", project.BenchSettings),
+        ("validation", project.ValidationSettings),
+        ("signing", project.SigningSettings),
+    ):
         assert set(table[section]) == {field.name for field in fields(kind)}, section
 
 
@@ -77,7 +82,8 @@ def test_the_stand_in_serves_only_where_no_data_is_named(folder: Path, monkeypat
 
 def test_all_mistakes_at_once(folder: Path) -> None:
     (folder / "leadwire.toml").write_text(
-        FULL.replace('name = "x"', 'nmae = "x"').replace("device_beats = 7", 'device_beats = "many"') + "[colour]\nred = 1\n"
+        FULL.replace('name = "x"', 'nmae = "x"').replace("device_beats = 7", 'device_beats = "many"')
+        + "[colour]\nred = 1\n"
     )
     with pytest.raises(ConfigError) as caught:
         load_project(folder / "leadwire.toml")

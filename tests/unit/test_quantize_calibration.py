@@ -92,8 +92,9 @@ def test_more_samples_than_there_are_is_an_error(count: int) -> None:
 def test_a_patient_on_both_sides_is_a_leak(tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_bytes(b"never read")
     with pytest.raises(LeakError, match=r"2 patient\(s\) are in both calibration and test: p1, p3"):
-        quantize_model(tmp_path / "m.keras", beats(), CalibrationPolicy(), tmp_path / "o.tflite",
-                       test_patients=("x", "p3", "p1"))
+        quantize_model(
+            tmp_path / "m.keras", beats(), CalibrationPolicy(), tmp_path / "o.tflite", test_patients=("x", "p3", "p1")
+        )
 
 
 def test_sources_that_are_no_model(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from leadwire.model.tflite import read_tflite
 INT8, INT32, FLOAT32 = schema.TensorType.INT8, schema.TensorType.INT32, schema.TensorType.FLOAT32
 
 
-def build(path: Path, tensors: list[tuple[Any, ...]], operators: list[tuple[Any, ...]], inputs: list[int],
-          outputs: list[int]) -> Path:
+def build(
+    path: Path, tensors: list[tuple[Any, ...]], operators: list[tuple[Any, ...]], inputs: list[int], outputs: list[int]
+) -> Path:
     """Of (name, shape, type, scales, zero point, data) and (kind, options type, options, inputs, outputs)."""
     model, graph, builder = schema.ModelT(), schema.SubGraphT(), flatbuffers.Builder(1024)
     model.version, model.buffers, model.operatorCodes, model.subgraphs = 3, [schema.BufferT()], [], [graph]
@@ -74,8 +75,13 @@ def dense(path: Path, *, per_channel: bool, seed: int) -> Path:
 
 
 def quantizer(path: Path, scale: float, zero_point: int) -> Path:
-    return build(path, [("x", [1, 4096], FLOAT32, [], 0, None), ("q", [1, 4096], INT8, [scale], zero_point, None)],
-                 [("QUANTIZE", 0, None, [0], [1])], [0], [1])
+    return build(
+        path,
+        [("x", [1, 4096], FLOAT32, [], 0, None), ("q", [1, 4096], INT8, [scale], zero_point, None)],
+        [("QUANTIZE", 0, None, [0], [1])],
+        [0],
+        [1],
+    )
 
 
 @pytest.mark.parametrize(("scale", "zero_point"), [(0.5, 0), (0.0371, -128), (1 / 3, 17), (1.0, 127), (3e-5, -1)])
@@ -96,8 +102,13 @@ def test_quantize_array_gives_the_bytes_of_the_quantize_operator(tmp_path: Path,
 
 
 def scaled(scale: float, zero_point: int) -> Tensor:
-    return Tensor(index=0, name="x", shape=(1,), dtype=TensorType.INT8,
-                  quantization=Quantization(scales=(scale,), zero_points=(zero_point,)))
+    return Tensor(
+        index=0,
+        name="x",
+        shape=(1,),
+        dtype=TensorType.INT8,
+        quantization=Quantization(scales=(scale,), zero_points=(zero_point,)),
+    )
 
 
 def test_halves_go_away_from_zero_and_the_range_clamps() -> None:
@@ -174,7 +185,12 @@ def test_progress_counts_to_the_end(tmp_path: Path) -> None:
 
 
 def test_an_operator_without_kernel_is_named(tmp_path: Path) -> None:
-    path = build(tmp_path / "m.tflite", [("x", [1, 4], INT8, [0.1], 0, None), ("y", [1, 4], INT8, [0.1], 0, None)],
-                 [("REVERSE_V2", 0, None, [0], [1])], [0], [1])
+    path = build(
+        tmp_path / "m.tflite",
+        [("x", [1, 4], INT8, [0.1], 0, None), ("y", [1, 4], INT8, [0.1], 0, None)],
+        [("REVERSE_V2", 0, None, [0], [1])],
+        [0],
+        [1],
+    )
     with pytest.raises(UnsupportedModelError, match="cannot prepare it"):
         reference.run_tflm(path, np.zeros((1, 4), np.int8))

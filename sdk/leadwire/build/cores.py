@@ -34,21 +34,23 @@ def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
     )
 
 
-CORES: Mapping[str, Core] = MappingProxyType({
-    core.name: core
-    for core in (
-        _arm("cortex-m0", "cortex_m0"),
-        _arm("cortex-m3", "cortex_m3"),
-        _arm("cortex-m4", "cortex_m4"),
-        _arm("cortex-m4f", "cortex_m4+vfp4d16sp", "fpv4-sp-d16"),
-        _arm("cortex-m7f", "cortex_m7+fp_armv8d16", "fpv5-d16"),
-        _arm("cortex-m33f", "cortex_m33+dsp+fp_armv8d16sp", "fpv5-sp-d16"),
-        Core(
-            name="rv32imc",
-            zig_target="riscv32-freestanding-none",
-            zig_cpu="generic_rv32+m+c",
-            gcc_flags=None,
-            exception_frame_bytes=0,
-        ),
-    )
-})
+CORES: Mapping[str, Core] = MappingProxyType(
+    {
+        core.name: core
+        for core in (
+            _arm("cortex-m0", "cortex_m0"),
+            _arm("cortex-m3", "cortex_m3"),
+            _arm("cortex-m4", "cortex_m4"),
+            _arm("cortex-m4f", "cortex_m4+vfp4d16sp", "fpv4-sp-d16"),
+            _arm("cortex-m7f", "cortex_m7+fp_armv8d16", "fpv5-d16"),
+            _arm("cortex-m33f", "cortex_m33+dsp+fp_armv8d16sp", "fpv5-sp-d16"),
+            Core(
+                name="rv32imc",
+                zig_target="riscv32-freestanding-none",
+                zig_cpu="generic_rv32+m+c",
+                gcc_flags=None,
+                exception_frame_bytes=0,
+            ),
+        )
+    }
+)

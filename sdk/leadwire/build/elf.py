@@ -58,8 +58,11 @@ class Elf:
         return sum(section.size_bytes for section in self.sections if kind_of(section) == kind)
 
     def listed(self) -> tuple[Section, ...]:
-        return tuple(Section(name=section.name, address=section.address, size_bytes=section.size_bytes)
-                     for section in self.sections if section.loaded and section.size_bytes)
+        return tuple(
+            Section(name=section.name, address=section.address, size_bytes=section.size_bytes)
+            for section in self.sections
+            if section.loaded and section.size_bytes
+        )
 
 
 def kind_of(section: ElfSection) -> str:
@@ -82,8 +85,9 @@ def read_elf(path: Path) -> Elf:
             file = ELFFile(stream)
             sections = tuple(_section(index, section) for index, section in enumerate(file.iter_sections()))
             symbols = tuple(_symbols(file))
-            return Elf(entry=file.header["e_entry"], little_endian=file.little_endian, sections=sections,
-                       symbols=symbols)
+            return Elf(
+                entry=file.header["e_entry"], little_endian=file.little_endian, sections=sections, symbols=symbols
+            )
     except (ELFError, OSError, ValueError, KeyError) as error:
         raise BuildError(f"'{path.name}' is not an ELF file: {error}") from error
 
@@ -111,8 +115,13 @@ def _symbols(file: ELFFile) -> Iterable[Symbol]:
     for symbol in table.iter_symbols():
         where = symbol["st_shndx"]
         if isinstance(where, int):
-            yield Symbol(name=symbol.name, kind=symbol["st_info"]["type"], address=symbol["st_value"],
-                         size_bytes=symbol["st_size"], section=where)
+            yield Symbol(
+                name=symbol.name,
+                kind=symbol["st_info"]["type"],
+                address=symbol["st_value"],
+                size_bytes=symbol["st_size"],
+                section=where,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +149,11 @@ def model_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
         for symbol in file.symbols:
             if symbol.kind in ("STT_FUNC", "STT_OBJECT"):
                 defined.setdefault(symbol.section, []).append(symbol)
-        kept = {index for index, symbols in defined.items()
-                if any((symbol.name, symbol.kind, symbol.size_bytes) in in_image for symbol in symbols)}
+        kept = {
+            index
+            for index, symbols in defined.items()
+            if any((symbol.name, symbol.kind, symbol.size_bytes) in in_image for symbol in symbols)
+        }
         for section in file.sections:
             if section.index in kept or (kept and section.index not in defined):
                 kind = kind_of(section)

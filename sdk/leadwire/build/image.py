@@ -22,8 +22,9 @@ from leadwire.errors import BuildError
 _HOST_LIBRARY = {"win32": "model.dll", "darwin": "libmodel.dylib"}
 
 
-def build_image(project: FirmwareProject, board: Board, *, toolchain: ToolchainName = "zig",
-                out: Path) -> FirmwareImage:
+def build_image(
+    project: FirmwareProject, board: Board, *, toolchain: ToolchainName = "zig", out: Path
+) -> FirmwareImage:
     """Compiles and links the project for the board into `out`/firmware.elf (board host: a shared library).
 
     The same project, board and toolchain version give the same bytes, whatever the folders. Raises BuildError when the
@@ -31,8 +32,10 @@ def build_image(project: FirmwareProject, board: Board, *, toolchain: ToolchainN
     larger than the stack that the linker script reserves.
     """
     if project.board_id != board.id:
-        raise BuildError(f"the project was generated for board '{project.board_id}', not for '{board.id}'",
-                         hint="generate it again for this board")
+        raise BuildError(
+            f"the project was generated for board '{project.board_id}', not for '{board.id}'",
+            hint="generate it again for this board",
+        )
     if board.core == "host":
         return _host_image(project, board, build_host_library(project, out))
     core = CORES[board.core]
@@ -54,8 +57,11 @@ def build_image(project: FirmwareProject, board: Board, *, toolchain: ToolchainN
         stack = stack_bound(image, core, share, usage_frames(sorted(folder.glob("*.su"))))
         reserve = image.section(STACK_SECTION)
         if reserve is not None and stack.bytes > reserve.size_bytes:
-            raise BuildError(f"the stack may grow to {stack.bytes} B of {reserve.size_bytes} B reserved",
-                             " -> ".join(stack.path), hint="raise lw_stack_size in the port's linker.ld.j2")
+            raise BuildError(
+                f"the stack may grow to {stack.bytes} B of {reserve.size_bytes} B reserved",
+                " -> ".join(stack.path),
+                hint="raise lw_stack_size in the port's linker.ld.j2",
+            )
         data = linked.read_bytes()
     _write(elf, data)
     return FirmwareImage(
@@ -81,15 +87,34 @@ def build_image(project: FirmwareProject, board: Board, *, toolchain: ToolchainN
 def build_host_library(project: FirmwareProject, out: Path) -> Path:
     """The model and runtime sources as a native shared library in `out`, by the pinned Zig toolchain."""
     tools = find_toolchain("zig")
-    flags = (*CODE, *WARNINGS, "-mcpu=baseline", "-fPIC", "-fno-sanitize=all", *_project_defines(project),
-             *_includes(project))
+    flags = (
+        *CODE,
+        *WARNINGS,
+        "-mcpu=baseline",
+        "-fPIC",
+        "-fno-sanitize=all",
+        *_project_defines(project),
+        *_includes(project),
+    )
     library = out / _HOST_LIBRARY.get(sys.platform, "libmodel.so")
     with TemporaryDirectory(prefix="leadwire-") as scratch:
         folder = Path(scratch)
         objects = _compile(tools, flags, project, project.model_sources, folder)
         linked = folder / library.name
-        run([*tools.command, "-mcpu=baseline", "-shared", "-g0", "-s", *(o.name for o in objects.values()),
-             "-o", linked.name], folder, "the model does not link as a shared library")
+        run(
+            [
+                *tools.command,
+                "-mcpu=baseline",
+                "-shared",
+                "-g0",
+                "-s",
+                *(o.name for o in objects.values()),
+                "-o",
+                linked.name,
+            ],
+            folder,
+            "the model does not link as a shared library",
+        )
         data = linked.read_bytes()
     _write(library, data)
     return library
@@ -148,8 +173,9 @@ def _build_id(project: FirmwareProject, board: Board, version: str, flags: Seque
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _compile(tools: Toolchain, flags: Sequence[str], project: FirmwareProject, sources: Sequence[str],
-             folder: Path) -> dict[str, Path]:
+def _compile(
+    tools: Toolchain, flags: Sequence[str], project: FirmwareProject, sources: Sequence[str], folder: Path
+) -> dict[str, Path]:
     """One object in `folder` for each source; names are numbered, since sources of two folders may share one."""
     objects = {source: folder / f"{index:03d}-{Path(source).stem}.o" for index, source in enumerate(sources)}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
@@ -166,5 +192,6 @@ def _write(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        raise BuildError(f"'{path}' cannot be written: {error.strerror}",
-                         hint="choose another output folder") from error
+        raise BuildError(
+            f"'{path}' cannot be written: {error.strerror}", hint="choose another output folder"
+        ) from error

@@ -67,7 +67,7 @@ def section_frames(elf: Elf) -> dict[int, int]:
     frames: dict[int, int] = {}
     at = 0
     while at + 4 < len(data):
-        address, size, shift = int.from_bytes(data[at:at + 4], "little") & ~1, 0, 0
+        address, size, shift = int.from_bytes(data[at : at + 4], "little") & ~1, 0, 0
         at += 4
         while at < len(data):
             byte = data[at]
@@ -112,8 +112,9 @@ def _functions(elf: Elf) -> dict[int, _Function]:
     return found
 
 
-def _call_graph(elf: Elf, functions: dict[int, _Function], share: ModelShare,
-                notes: list[str]) -> dict[int, tuple[int, ...]]:
+def _call_graph(
+    elf: Elf, functions: dict[int, _Function], share: ModelShare, notes: list[str]
+) -> dict[int, tuple[int, ...]]:
     for function in functions.values():
         _read_code(elf, function)
     stored = _stored_functions(elf, functions)
@@ -121,8 +122,10 @@ def _call_graph(elf: Elf, functions: dict[int, _Function], share: ModelShare,
     descriptor = [address & ~1 for address in _descriptor_slots(elf)]
     steps = model - set(descriptor)
     starts = sorted(functions)
-    direct = {start: {target for call in function.calls if (target := _containing(call, starts, functions)) is not None}
-              for start, function in functions.items()}
+    direct = {
+        start: {target for call in function.calls if (target := _containing(call, starts, functions)) is not None}
+        for start, function in functions.items()
+    }
     graph: dict[int, tuple[int, ...]] = {}
     for start, function in functions.items():
         targets = direct[start]
@@ -193,7 +196,7 @@ def _add_push(function: _Function, name: str, operands: str) -> None:
 
 def _register_bytes(operands: str) -> int:
     """Bytes of a register list like '{r4, r5, lr}' or '{d8-d10}'."""
-    listed = operands[operands.index("{") + 1:operands.index("}")].split(", ")
+    listed = operands[operands.index("{") + 1 : operands.index("}")].split(", ")
     total = 0
     for register in listed:
         span = _REGISTER_RANGE.fullmatch(register)
@@ -205,21 +208,25 @@ def _register_bytes(operands: str) -> int:
 def _instructions(elf: Elf, function: _Function) -> Iterator[tuple[str, str]]:
     from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 
-    section = next((s for s in elf.sections if s.executable and s.address <= function.start < s.address + s.size_bytes),
-                   None)
+    section = next(
+        (s for s in elf.sections if s.executable and s.address <= function.start < s.address + s.size_bytes), None
+    )
     if section is None:
         return
     engine = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
     for begin, end in _code_ranges(elf, function):
-        code = section.data[begin - section.address:end - section.address]
+        code = section.data[begin - section.address : end - section.address]
         for _, _, mnemonic, operands in engine.disasm_lite(code, begin):
             yield mnemonic, operands
 
 
 def _code_ranges(elf: Elf, function: _Function) -> Iterator[tuple[int, int]]:
     """The parts of a function that are instructions: literal pools follow the mapping symbol $d (AAELF32 5.5.5)."""
-    marks = sorted((symbol.address & ~1, symbol.name[:2] == "$t") for symbol in elf.symbols
-                   if symbol.name[:2] in ("$t", "$d") and function.start < symbol.address & ~1 < function.end)
+    marks = sorted(
+        (symbol.address & ~1, symbol.name[:2] == "$t")
+        for symbol in elf.symbols
+        if symbol.name[:2] in ("$t", "$d") and function.start < symbol.address & ~1 < function.end
+    )
     begin, is_code = function.start, True
     for address, code_follows in [*marks, (function.end, False)]:
         if is_code and address > begin:
@@ -249,7 +256,7 @@ def _descriptor_slots(elf: Elf) -> list[int]:
         if symbol.kind == "STT_OBJECT" and symbol.name.startswith("lw_model_"):
             section = sections[symbol.section]
             begin = symbol.address - section.address
-            return list(_words(section.data[begin:begin + symbol.size_bytes]))[-5:]
+            return list(_words(section.data[begin : begin + symbol.size_bytes]))[-5:]
     return []
 
 
@@ -276,7 +283,7 @@ class _Walk:
         best: tuple[int, tuple[str, ...]] = (0, ())
         for callee in self.graph[start]:
             if callee in self.open:
-                chain = [self.functions[at].name for at in self.open[self.open.index(callee):]]
+                chain = [self.functions[at].name for at in self.open[self.open.index(callee) :]]
                 self.notes.append(f"recursion: {' -> '.join([*chain, chain[0]])}")
                 continue
             found = self.deepest(callee)

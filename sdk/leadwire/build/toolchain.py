@@ -111,8 +111,10 @@ def find_toolchain(name: ToolchainName) -> Toolchain:
     if name == "arm-none-eabi-gcc":
         found = shutil.which(name)
         if found is None:
-            raise BuildError("arm-none-eabi-gcc is not on the PATH",
-                             hint="apt install gcc-arm-none-eabi, or use the toolchain 'zig' that comes with leadwire")
+            raise BuildError(
+                "arm-none-eabi-gcc is not on the PATH",
+                hint="apt install gcc-arm-none-eabi, or use the toolchain 'zig' that comes with leadwire",
+            )
         version = run([found, "-dumpfullversion"], Path.cwd(), "arm-none-eabi-gcc does not start").strip()
         return ArmGcc((found,), f"arm-none-eabi-gcc {version}")
     raise BuildError(f"toolchain '{name}' is not known", hint="use 'zig' or 'arm-none-eabi-gcc'")
@@ -124,8 +126,16 @@ def run(argv: Sequence[str], folder: Path, failure: str) -> str:
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache), "LC_ALL": "C"}
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S, check=False)
+        done = subprocess.run(
+            argv,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"{failure}: no end after {TIME_LIMIT_S:g} s") from error
     except OSError as error:

@@ -23,8 +23,14 @@ def flash_image(image: FirmwareImage, board: Board, *, port: str = "") -> Runnin
 
     _check_image(image, board)
     started = tool.start(image, board, port)
-    running = RunningBoard(board=board, image=image, port=started.port, counter_reads=started.counter_reads,
-                           count_instructions=started.count_instructions, stop=started.stop)
+    running = RunningBoard(
+        board=board,
+        image=image,
+        port=started.port,
+        counter_reads=started.counter_reads,
+        count_instructions=started.count_instructions,
+        stop=started.stop,
+    )
     if not started.talks:
         return running
     try:
@@ -42,11 +48,16 @@ def flash_image(image: FirmwareImage, board: Board, *, port: str = "") -> Runnin
 
 def _check_image(image: FirmwareImage, board: Board) -> None:
     if image.board_id != board.id:
-        raise BadInputError(f"the image was built for board '{image.board_id}', not for '{board.id}'",
-                            hint="build it again for this board")
+        raise BadInputError(
+            f"the image was built for board '{image.board_id}', not for '{board.id}'",
+            hint="build it again for this board",
+        )
     if not image.elf.is_file():
         raise FileMissingError(image.elf, role="firmware image")
     digest = hashlib.sha256(image.elf.read_bytes()).hexdigest()
     if digest != image.digest:
-        raise BadInputError(f"firmware image '{image.elf}' is not the file that was built: digest {digest[:16]}..., "
-                            f"expected {image.digest[:16]}...", hint="build it again")
+        raise BadInputError(
+            f"firmware image '{image.elf}' is not the file that was built: digest {digest[:16]}..., "
+            f"expected {image.digest[:16]}...",
+            hint="build it again",
+        )

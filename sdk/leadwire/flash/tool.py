@@ -46,15 +46,18 @@ class Started:
 
 def tools() -> tuple[str, ...]:
     """Names of the flash tools, in order."""
-    return tuple(sorted(
-        module.name for module in pkgutil.iter_modules(leadwire.flash.__path__) if module.name != "tool"))
+    return tuple(
+        sorted(module.name for module in pkgutil.iter_modules(leadwire.flash.__path__) if module.name != "tool")
+    )
 
 
 def start(image: FirmwareImage, board: Board, port: str) -> Started:
     """Bring `image` onto `board` with its tool. BadInputError for an unknown tool, DeviceError when it fails."""
     if board.flash_tool not in tools():
-        raise BadInputError(f"board '{board.id}' names the flash tool '{board.flash_tool}', which does not exist",
-                            hint=f"flash tools: {', '.join(tools())}")
+        raise BadInputError(
+            f"board '{board.id}' names the flash tool '{board.flash_tool}', which does not exist",
+            hint=f"flash tools: {', '.join(tools())}",
+        )
     module = importlib.import_module(f"leadwire.flash.{board.flash_tool}")
     return _program(module, image, board, port) if hasattr(module, "argv") else module.start(image, board, port)
 
@@ -64,18 +67,31 @@ def _program(module: ModuleType, image: FirmwareImage, board: Board, port: str) 
         raise BadInputError(f"board '{board.id}' needs a serial port", hint="give it with --port")
     command: tuple[str, ...] = module.argv(image, board, port)
     try:
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                                timeout=_LONGEST_RUN_SECONDS, check=False)
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LONGEST_RUN_SECONDS,
+            check=False,
+        )
     except FileNotFoundError:
-        raise DeviceError(f"flash tool '{command[0]}' is not installed",
-                          hint=f"install it, or put it on PATH; board '{board.id}' is flashed with it") from None
+        raise DeviceError(
+            f"flash tool '{command[0]}' is not installed",
+            hint=f"install it, or put it on PATH; board '{board.id}' is flashed with it",
+        ) from None
     except subprocess.TimeoutExpired:
-        raise DeviceError(f"flash tool '{command[0]}' did not end within {_LONGEST_RUN_SECONDS:g} s",
-                          hint="check cable, power and debug probe") from None
+        raise DeviceError(
+            f"flash tool '{command[0]}' did not end within {_LONGEST_RUN_SECONDS:g} s",
+            hint="check cable, power and debug probe",
+        ) from None
     except OSError as error:
         raise DeviceError(f"flash tool '{command[0]}' cannot be run: {error.strerror}") from error
     if result.returncode:
         tail = "\n".join(f"  {line}" for line in (result.stdout + result.stderr).strip().splitlines()[-20:])
-        raise DeviceError(f"flash tool '{command[0]}' failed with exit code {result.returncode}\n{tail}",
-                          hint="check cable, power and debug probe")
+        raise DeviceError(
+            f"flash tool '{command[0]}' failed with exit code {result.returncode}\n{tail}",
+            hint="check cable, power and debug probe",
+        )
     return Started(port=port)

@@ -19,5 +19,10 @@ def start(image: FirmwareImage, board: Board, port: str) -> Started:
     def counter_reads() -> tuple[CounterRead, ...]:
         return tuple(CounterRead(count=count, instructions=executed) for count, executed in emulated.counter_reads())
 
-    return Started(port=emulated.port, stop=emulated.stop, check=emulated.check, counter_reads=counter_reads,
-                   count_instructions=emulated.count_instructions)
+    return Started(
+        port=emulated.port,
+        stop=emulated.stop,
+        check=emulated.check,
+        counter_reads=counter_reads,
+        count_instructions=emulated.count_instructions,
+    )

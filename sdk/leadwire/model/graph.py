@@ -17,7 +17,7 @@ class Operator:
 
     `options` holds the builtin options under the schema's names in snake case, enums as their names:
     stride_h, stride_w, dilation_h_factor, dilation_w_factor, padding ('SAME'|'VALID'), fused_activation_function
-    ('NONE'|'RELU'|'RELU6'|'RELU_N1_TO_1'|...), depth_multiplier, filter_height, filter_width, axis, keep_dims, beta, ...
+    ('NONE'|'RELU'|'RELU6'|...), depth_multiplier, filter_height, filter_width, axis, keep_dims, beta, ...
     """
 
     index: int

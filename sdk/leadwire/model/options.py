@@ -127,6 +127,9 @@ def _checked(snake: str, value: Option, name: str, where: str) -> Option:
         return value
     known = _names(enum).get(int(value)) if isinstance(value, int) else None
     if known is None:
-        raise UnsupportedModelError(where, f"option {snake} has value {value}, which is not in the schema",
-                                    hint="convert the model again with TensorFlow 2.21")
+        raise UnsupportedModelError(
+            where,
+            f"option {snake} has value {value}, which is not in the schema",
+            hint="convert the model again with TensorFlow 2.21",
+        )
     return known

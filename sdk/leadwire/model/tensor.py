@@ -80,7 +80,7 @@ class Tensor:
 
     @property
     def label(self) -> str:
-        """The name for people: of the names that the converter fused with ';' the first, without the model's own name."""
+        """The name for people: of names the converter fused with ';' the first, without the model's own name."""
         first = self.name.partition(";")[0]
         return first.partition("/")[2] if first.count("/") > 1 else first
 

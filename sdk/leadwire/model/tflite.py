@@ -149,8 +149,11 @@ def _tensor(index: int, table: Table, contents: tuple[bytes, ...], signature_nam
     if math.prod(shape) * dtype.item_bytes > _MAX_TENSOR_BYTES:
         raise fail(f"{where} of shape {list(shape)} has more than {_MAX_TENSOR_BYTES} bytes")
     if table.integer(5, "?"):
-        raise UnsupportedModelError(where, "it keeps state from one inference to the next",
-                                    hint="use layers without state (stateful=False, unrolled)")
+        raise UnsupportedModelError(
+            where,
+            "it keeps state from one inference to the next",
+            hint="use layers without state (stateful=False, unrolled)",
+        )
     if table.table(6, "sparsity") is not None:
         raise UnsupportedModelError(where, "its weights are stored sparse", hint="convert without sparsity")
     content = table.integer(2, "I")
@@ -210,8 +213,11 @@ def _operator(index: int, table: Table, codes: tuple[str, ...], tensor_count: in
     if not outputs or any(not 0 <= tensor < tensor_count for tensor in outputs):
         raise fail(f"{where} writes a tensor that does not exist (outputs {list(outputs[:8])}, {tensor_count} tensors)")
     if kind in _CONTROL_FLOW:
-        raise UnsupportedModelError(where, "control flow cannot become static firmware",
-                                    hint="recurrent layers: convert with unroll=True, or use convolutions")
+        raise UnsupportedModelError(
+            where,
+            "control flow cannot become static firmware",
+            hint="recurrent layers: convert with unroll=True, or use convolutions",
+        )
     options = read_options(kind, table.integer(3, "B"), table.table(4, "options"), where)
     return Operator(index=index, kind=kind, inputs=inputs, outputs=outputs, options=options)
 
@@ -243,5 +249,7 @@ def _check_graph(buffer: FlatBuffer, model: Model) -> None:
             raise buffer.fail(f"output tensor {index} '{model.tensors[index].name}' is written by no operator")
     for index in written:
         if not model.tensors[index].elements:
-            raise buffer.fail(f"tensor {index} '{model.tensors[index].name}' has shape "
-                              f"{list(model.tensors[index].shape)}: nothing in it")
+            raise buffer.fail(
+                f"tensor {index} '{model.tensors[index].name}' has shape "
+                f"{list(model.tensors[index].shape)}: nothing in it"
+            )

@@ -71,9 +71,7 @@ def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: 
     boards = [load_board(name) for name in project.settings.target.boards]
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
-    return Outcome(
-        project=project.settings.name, boards=tuple(_run_line(line, STAGES.index(until)) for line in lines)
-    )
+    return Outcome(project=project.settings.name, boards=tuple(_run_line(line, STAGES.index(until)) for line in lines))
 
 
 def _run_line(line: Line, last: int) -> BoardOutcome:

@@ -76,8 +76,8 @@ class OperatorLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What the budget judges: `flash_bytes` are weights, tables and code of model and runtime, `ram_bytes` arena, state and
-    the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware.
+    """What the budget judges: `flash_bytes` are weights, tables and code of model and runtime, `ram_bytes` arena, state
+    and the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware.
     """
 
     model: str
@@ -106,7 +106,9 @@ def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path 
     if backend not in known or backend not in backends():
         raise BadInputError(f"there is no backend '{backend}'", hint=f"backends: {', '.join(backends())}")
     if toolchain not in get_args(Toolchain):
-        raise BadInputError(f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}")
+        raise BadInputError(
+            f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
+        )
     return Options(
         board=load_board(board),
         backend=backend,  # type: ignore[arg-type]
@@ -218,9 +220,13 @@ def bench_model(
         with flash_image(built.image, options.board, port=options.port) as running:
             watcher.stage("bench", False)
             return run_benchmark(
-                running, built.model, built.plan, inputs=samples, warmup=warmup,
+                running,
+                built.model,
+                built.plan,
+                inputs=samples,
+                warmup=warmup,
                 progress=lambda done, total: watcher.progress("bench", done, total),
-            )  # fmt: skip
+            )
 
 
 def live_bytes(plan: MemoryPlan, operator: int) -> int:

@@ -48,8 +48,17 @@ from .sources import generate_sources, is_host
 from .watcher import Watcher
 
 TOOLS = (
-    "tensorflow", "keras", "ai-edge-litert", "tflite-micro", "numpy", "scipy", "wfdb", "ziglang", "unicorn", "smpclient",
-)  # fmt: skip
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "tflite-micro",
+    "numpy",
+    "scipy",
+    "wfdb",
+    "ziglang",
+    "unicorn",
+    "smpclient",
+)
 
 
 class Line:
@@ -81,7 +90,12 @@ class Line:
         if isinstance(self._source, NpzSource):
             files += [self._source.base / split.path for split in self._source.splits.values()]
         digests = [file_digest(path) for path in files if path.exists()]
-        return [digests, self.project.dataset_folder, os.environ.get("LEADWIRE_DATA", ""), self.settings.dataset.test_split]
+        return [
+            digests,
+            self.project.dataset_folder,
+            os.environ.get("LEADWIRE_DATA", ""),
+            self.settings.dataset.test_split,
+        ]
 
     def _progress(self, label: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watcher.progress(label, done, total)
@@ -96,14 +110,21 @@ class Line:
             calibration = self._load(settings.split)
             check_disjoint(calibration, self.test)
             return quantize_model(
-                self.project.model, calibration, policy, self._shared.root / f"{self.settings.name}.tflite",
-                test_patients=self.test.patients, per_tensor_dense=self.settings.model.per_tensor_dense,
-            )  # fmt: skip
+                self.project.model,
+                calibration,
+                policy,
+                self._shared.root / f"{self.settings.name}.tflite",
+                test_patients=self.test.patients,
+                per_tensor_dense=self.settings.model.per_tensor_dense,
+            )
 
         key = {
-            "model": file_digest(self.project.model), "data": self._data_key, "calibration": asdict(settings),
-            "options": asdict(self.settings.model), "tools": tool_versions(),
-        }  # fmt: skip
+            "model": file_digest(self.project.model),
+            "data": self._data_key,
+            "calibration": asdict(settings),
+            "options": asdict(self.settings.model),
+            "tools": tool_versions(),
+        }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
     def generate(self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board) -> FirmwareProject:
@@ -153,67 +174,110 @@ class Line:
             beats = evenly(len(rows), self.settings.bench.inputs - 1)
             inputs = [pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats)]
             return run_benchmark(
-                device(), model, plan, inputs=inputs, warmup=self.settings.bench.warmup, progress=self._progress("bench")
+                device(),
+                model,
+                plan,
+                inputs=inputs,
+                warmup=self.settings.bench.warmup,
+                progress=self._progress("bench"),
             )
 
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
 
     def predict(
-        self, quantized: QuantizedModel, model: Model, image: FirmwareImage, library: FirmwareImage,
+        self,
+        quantized: QuantizedModel,
+        model: Model,
+        image: FirmwareImage,
+        library: FirmwareImage,
         device: Callable[[], RunningBoard],
-    ) -> PredictionSet:  # fmt: skip
+    ) -> PredictionSet:
         key = {
-            **self._run_key(image), "library": library.digest, "float": file_digest(self.project.model),
-            "device_beats": self.project.device_beats, "tools": tool_versions(),
-        }  # fmt: skip
+            **self._run_key(image),
+            "library": library.digest,
+            "float": file_digest(self.project.model),
+            "device_beats": self.project.device_beats,
+            "tools": tool_versions(),
+        }
         return self._own.stage(
             "predict",
             PredictionSet,
             key,
             lambda: predict_all(
-                self.test, model, source=self.project.model, quantized=quantized.path, library=library.elf,
-                device=device(), device_beats=self.project.device_beats, folder=self.folder / "predictions",
+                self.test,
+                model,
+                source=self.project.model,
+                quantized=quantized.path,
+                library=library.elf,
+                device=device(),
+                device_beats=self.project.device_beats,
+                folder=self.folder / "predictions",
                 progress=self._progress,
             ),
             lambda made: [one.path for one in made.stored],
-        )  # fmt: skip
+        )
 
     def validate(
         self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
     ) -> ValidationResult:
         key = {
-            **self._run_key(image), "protocol": file_digest(protocol_path(self.project.protocol)),
-            "predictions": [file_digest(one.path) for one in predictions.stored], "io": predictions.io_digest,
+            **self._run_key(image),
+            "protocol": file_digest(protocol_path(self.project.protocol)),
+            "predictions": [file_digest(one.path) for one in predictions.stored],
+            "io": predictions.io_digest,
             "calibration": quantized.calibration.digest,
-        }  # fmt: skip
+        }
         return self._own.stage(
             "validate",
             ValidationResult,
             key,
             lambda: run_validation(
-                self.test, load_protocol(self.project.protocol), load_predictions(predictions.stored),
-                model_digest=model.digest, image_digest=image.digest, io_digest=predictions.io_digest, lost_samples=0,
+                self.test,
+                load_protocol(self.project.protocol),
+                load_predictions(predictions.stored),
+                model_digest=model.digest,
+                image_digest=image.digest,
+                io_digest=predictions.io_digest,
+                lost_samples=0,
                 calibration_patients=quantized.calibration.patients,
                 operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
             ),
-        )  # fmt: skip
+        )
 
     def report(
-        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, sources: FirmwareProject, image: FirmwareImage,
-        budgets: tuple[BudgetReport, ...], benchmark: BenchmarkResult, validation: ValidationResult,
+        self,
+        quantized: QuantizedModel,
+        model: Model,
+        plan: MemoryPlan,
+        sources: FirmwareProject,
+        image: FirmwareImage,
+        budgets: tuple[BudgetReport, ...],
+        benchmark: BenchmarkResult,
+        validation: ValidationResult,
         predictions: PredictionSet,
-    ) -> Bundle:  # fmt: skip
+    ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
         self.watcher.stage("report", False)
         outputs = load_predictions(predictions.stored)
         evidence = Evidence(
-            name=self.settings.name, leadwire_version=leadwire.__version__, model=summarize_model(model), quantized=quantized,
-            plan=plan, board=self.board, project=sources, image=image, budgets=budgets, bench=benchmark,
-            validation=validation, tools=tuple(ToolVersion(name=name, version=number) for name, number in tool_versions()),
-            environment=(("system", platform.system()), ("machine", platform.machine())), demo_key=demo, created=_created(),
-        )  # fmt: skip
+            name=self.settings.name,
+            leadwire_version=leadwire.__version__,
+            model=summarize_model(model),
+            quantized=quantized,
+            plan=plan,
+            board=self.board,
+            project=sources,
+            image=image,
+            budgets=budgets,
+            bench=benchmark,
+            validation=validation,
+            tools=tuple(ToolVersion(name=name, version=number) for name, number in tool_versions()),
+            environment=(("system", platform.system()), ("machine", platform.machine())),
+            demo_key=demo,
+            created=_created(),
+        )
         beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
         attachments = Attachments(
             protocol=protocol_path(self.project.protocol),
@@ -226,8 +290,11 @@ class Line:
 
     def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
         return {
-            "image": image.digest, "board": asdict(self.board), "data": self._data_key, "port": self.settings.target.port,
-        }  # fmt: skip
+            "image": image.digest,
+            "board": asdict(self.board),
+            "data": self._data_key,
+            "port": self.settings.target.port,
+        }
 
     def _signing_key(self) -> tuple[Path, bool]:
         if self.settings.signing.key != "generate":

@@ -19,7 +19,6 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
-from leadwire.errors import BuildError
 from leadwire.model.graph import Model
 from leadwire.validate import OperatorOutput, OperatorOutputs
 from leadwire.workspace import write_atomically
@@ -62,9 +61,13 @@ def predict_all(
     """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all."""
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
-    found.append(_int8("tflite", model, dataset, reference.run_tflite(quantized, rows, progress=progress("desktop TFLite"))))
+    found.append(
+        _int8("tflite", model, dataset, reference.run_tflite(quantized, rows, progress=progress("desktop TFLite")))
+    )
     if reference.has_tflm():
-        found.append(_int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro"))))
+        found.append(
+            _int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
+        )
     found.append(_int8("host_c", model, dataset, _run_library(library, rows, progress("generated C on the host"))))
     beats = evenly(len(rows), device_beats or len(rows))
     if device.count_instructions is not None:
@@ -75,7 +78,10 @@ def predict_all(
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
     found.append(_int8("device", model, dataset, answers, beats))
     return PredictionSet(
-        stored=tuple(_store(one, folder) for one in found), io_digest=run.io_digest, retries=run.retries, library=library
+        stored=tuple(_store(one, folder) for one in found),
+        io_digest=run.io_digest,
+        retries=run.retries,
+        library=library,
     )
 
 
@@ -97,7 +103,9 @@ def operator_outputs(dataset: Dataset, model: Model, quantized: Path, library: P
         inputs = tuple(one[beat : beat + 1] for one in dataset.inputs)
         row = reference.quantize_inputs(model, inputs, dataset.input_names)[0]
         if runtime == "tflm" or runtime == "tflite":
-            tensors: Sequence[bytes] = reference.tensors_of(quantized, row, runtime="tflm" if runtime == "tflm" else "tflite")
+            tensors: Sequence[bytes] = reference.tensors_of(
+                quantized, row, runtime="tflm" if runtime == "tflm" else "tflite"
+            )
         elif runtime == "host_c":
             tensors = list(_library_tensors(HostLibrary(library), row.tobytes()))
         else:
@@ -170,6 +178,6 @@ def _load(stored: StoredPredictions) -> Predictions:
             model_digest=stored.model_digest,
             dataset_digest=stored.dataset_digest,
             outputs=arrays["outputs"],
-            raw=arrays["raw"] if "raw" in arrays else None,
-            indices=arrays["indices"] if "indices" in arrays else None,
+            raw=arrays.get("raw"),
+            indices=arrays.get("indices"),
         )

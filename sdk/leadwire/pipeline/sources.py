@@ -41,9 +41,7 @@ def generate_sources(
         expected = reference.run_tflm(path, row.reshape(1, -1)).tobytes()
     else:
         expected = _answer_of_generated_c(model, plan, given, backend)
-    return generate_project(
-        model, plan, board, out, backend=backend, self_test_input=given, self_test_output=expected
-    )
+    return generate_project(model, plan, board, out, backend=backend, self_test_input=given, self_test_output=expected)
 
 
 def _answer_of_generated_c(model: Model, plan: MemoryPlan, given: bytes, backend: Backend) -> bytes:

@@ -97,8 +97,10 @@ def _run(
                 timeout=timeout_s, check=False, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise BuildError(f"TensorFlow did not {task} '{source.name}' within {timeout_s:g} s",
-                             hint="allow more time, or try a smaller model to see whether it ends") from error
+            raise BuildError(
+                f"TensorFlow did not {task} '{source.name}' within {timeout_s:g} s",
+                hint="allow more time, or try a smaller model to see whether it ends",
+            ) from error
     answer = _answer(folder)
     if refusal := answer.get("refusal"):
         raise UnsupportedModelError(refusal["where"], refusal["reason"], hint=refusal["hint"])
@@ -119,20 +121,26 @@ def _answer(folder: Path) -> dict[str, Any]:
 def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> Exception:
     """The error for a worker that ended without an answer: crashed, or stopped by an exception of TensorFlow."""
     if code == -signal.SIGKILL:
-        return BuildError(f"TensorFlow was killed while it handled '{source.name}'",
-                          hint="most likely the memory ran out: free some, or convert on a larger machine")
+        return BuildError(
+            f"TensorFlow was killed while it handled '{source.name}'",
+            hint="most likely the memory ran out: free some, or convert on a larger machine",
+        )
     if code < 0:
         name = signal.Signals(-code).name
-        return UnsupportedModelError(f"model '{source.name}'", f"the converter crashed ({name}) on it",
-                                     hint=_CRASH_HINT)
+        return UnsupportedModelError(
+            f"model '{source.name}'", f"the converter crashed ({name}) on it", hint=_CRASH_HINT
+        )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace").replace(str(folder), ".")
     reason = _last_exception(log)
     if stage == "start":
         return BuildError("TensorFlow could not be started", log, hint="run 'leadwire doctor'; reinstall leadwire")
     if stage == "load":
         return ModelFileError(source, reason)
-    return UnsupportedModelError(f"model '{source.name}'", f"TensorFlow cannot {task} it: {reason}",
-                                 hint="see docs/SUPPORTED_OPS.md for the layers that have an INT8 form")
+    return UnsupportedModelError(
+        f"model '{source.name}'",
+        f"TensorFlow cannot {task} it: {reason}",
+        hint="see docs/SUPPORTED_OPS.md for the layers that have an INT8 form",
+    )
 
 
 def _last_exception(log: str) -> str:

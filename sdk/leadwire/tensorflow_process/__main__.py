@@ -57,8 +57,11 @@ class _Worker:
 
         model = keras.models.load_model(self.source, compile=False, safe_mode=True)
         if not getattr(model, "inputs", None):
-            self.refuse(f"model '{self.source.name}'", "it has no fixed inputs",
-                        "build it with keras.Input (functional or Sequential), or export it as SavedModel")
+            self.refuse(
+                f"model '{self.source.name}'",
+                "it has no fixed inputs",
+                "build it with keras.Input (functional or Sequential), or export it as SavedModel",
+            )
         names = keras.tree.map_structure(lambda tensor: tensor.name, model.input)
         self._match(keras.tree.flatten(names))
         if self.task == "predict":
@@ -68,8 +71,11 @@ class _Worker:
             return
         for layer in model.layers:
             if type(layer).__name__ in _RECURRENT and not layer.unroll:
-                self.refuse(f"layer '{layer.name}' ({type(layer).__name__})", "a loop cannot become INT8 firmware",
-                            "build the layer with unroll=True")
+                self.refuse(
+                    f"layer '{layer.name}' ({type(layer).__name__})",
+                    "a loop cannot become INT8 firmware",
+                    "build the layer with unroll=True",
+                )
         self._check_shapes({tensor.name: tuple(tensor.shape) for tensor in model.inputs})
         fixed = keras.tree.map_structure(
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
@@ -83,8 +89,11 @@ class _Worker:
         loaded = self.tf.saved_model.load(str(self.source))
         signature = loaded.signatures.get("serving_default")
         if signature is None:
-            self.refuse(f"model '{self.source.name}'", "the SavedModel has no signature 'serving_default'",
-                        "export it with model.export(...)")
+            self.refuse(
+                f"model '{self.source.name}'",
+                "the SavedModel has no signature 'serving_default'",
+                "export it with model.export(...)",
+            )
         specs = signature.structured_input_signature[1]
         self._match(list(specs))
         if self.task == "predict":
@@ -101,20 +110,25 @@ class _Worker:
     def _check_shapes(self, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
         for name, shape in shapes.items():
             if any(size is None for size in shape[1:]):
-                self.refuse(f"input '{name}'", f"its shape {shape} is open",
-                            "give every dimension but the batch a size")
+                self.refuse(
+                    f"input '{name}'", f"its shape {shape} is open", "give every dimension but the batch a size"
+                )
             found = self.arrays[name].shape
             if found[1:] != shape[1:]:
-                self.reject(f"input '{name}' of the model has shape {shape}, the dataset's {found}",
-                            "use the front end the model was trained with")
+                self.reject(
+                    f"input '{name}' of the model has shape {shape}, the dataset's {found}",
+                    "use the front end the model was trained with",
+                )
 
     def _match(self, names: list[str]) -> None:
         """Bring the arrays under the model's input names: by name, or the only one to the only one."""
         if len(names) == 1 and len(self.arrays) == 1:
             self.arrays = {names[0]: next(iter(self.arrays.values()))}
         if set(names) != set(self.arrays):
-            self.reject(f"the dataset has inputs {sorted(self.arrays)}, the model has {sorted(names)}",
-                        "name the model's inputs as the dataset's")
+            self.reject(
+                f"the dataset has inputs {sorted(self.arrays)}, the model has {sorted(names)}",
+                "name the model's inputs as the dataset's",
+            )
         self.arrays = {name: self.arrays[name] for name in names}
 
     # ------------------------------------------------------------------------------------------ tasks
@@ -143,8 +157,11 @@ class _Worker:
 
         signatures = Interpreter(model_content=blob).get_signature_list()
         if len(signatures) != 1:
-            self.refuse(f"model '{self.source.name}'", f"the file has {len(signatures)} signatures, one is needed",
-                        "convert from the Keras model instead")
+            self.refuse(
+                f"model '{self.source.name}'",
+                f"the file has {len(signatures)} signatures, one is needed",
+                "convert from the Keras model instead",
+            )
         self._match(sorted(next(iter(signatures.values()))["inputs"]))
         self.answer(stage="convert")
         self._store("float.tflite", blob)
@@ -162,8 +179,11 @@ class _Worker:
             batch = {name: array[start : start + _PREDICT_BATCH] for name, array in self.arrays.items()}
             outputs = outputs_of({name: self.tf.constant(array) for name, array in batch.items()})
             if len(outputs) != 1:
-                self.refuse(f"model '{self.source.name}'", f"it has {len(outputs)} outputs, a classifier has one",
-                            "cut the model at its class scores")
+                self.refuse(
+                    f"model '{self.source.name}'",
+                    f"it has {len(outputs)} outputs, a classifier has one",
+                    "cut the model at its class scores",
+                )
             parts.append(np.asarray(outputs[0], dtype=np.float64).reshape(len(outputs[0]), -1))
         np.save(self.folder / "outputs.npy", np.concatenate(parts))
 

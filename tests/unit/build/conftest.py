@@ -27,8 +27,14 @@ Project = Callable[..., FirmwareProject]
 def tiny_project(tmp_path: Path) -> Project:
     """`tiny_project(board, folder=..., extra={path: text}, edit=(old, new))` writes the sources and describes them."""
 
-    def write(board: Board, *, folder: str = "project", extra: dict[str, str] | None = None,
-              edit: tuple[str, str] = ("", ""), **changes: object) -> FirmwareProject:
+    def write(
+        board: Board,
+        *,
+        folder: str = "project",
+        extra: dict[str, str] | None = None,
+        edit: tuple[str, str] = ("", ""),
+        **changes: object,
+    ) -> FirmwareProject:
         root = tmp_path / folder
         host = board.core == "host"
         files = {f"model/{path.name}": path.read_bytes() for path in sorted(TINY.iterdir())}

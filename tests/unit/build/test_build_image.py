@@ -29,31 +29,42 @@ GCC = pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc)
 
 @pytest.mark.requirement("LW-BLD-001")
 @pytest.mark.parametrize("toolchain", ["zig", GCC])
-def test_the_same_project_gives_the_same_bytes_in_another_folder(tiny_project: Project, tmp_path: Path,
-                                                                 toolchain: str) -> None:
+def test_the_same_project_gives_the_same_bytes_in_another_folder(
+    tiny_project: Project, tmp_path: Path, toolchain: str
+) -> None:
     one = build_image(tiny_project(BOARD), BOARD, toolchain=toolchain, out=tmp_path / "a")  # type: ignore[arg-type]
-    other = build_image(tiny_project(BOARD, folder="elsewhere/with space"), BOARD,
-                        toolchain=toolchain, out=tmp_path / "b b")  # type: ignore[arg-type]
+    other = build_image(
+        tiny_project(BOARD, folder="elsewhere/with space"), BOARD, toolchain=toolchain, out=tmp_path / "b b"
+    )  # type: ignore[arg-type]
     assert replace(other, elf=one.elf) == one
     assert one.elf.read_bytes() == other.elf.read_bytes()
     assert str(tmp_path).encode() not in one.elf.read_bytes()
     assert bytes.fromhex(one.build_id) in one.elf.read_bytes()
-    assert one.build_id != build_image(tiny_project(BOARD, digest="0" * 64), BOARD, toolchain=toolchain,  # type: ignore[arg-type]
-                                       out=tmp_path / "c").build_id
+    assert (
+        one.build_id
+        != build_image(
+            tiny_project(BOARD, digest="0" * 64),
+            BOARD,
+            toolchain=toolchain,  # type: ignore[arg-type]
+            out=tmp_path / "c",
+        ).build_id
+    )
 
 
 @pytest.mark.arm_gcc
 @pytest.mark.parametrize("toolchain", ["zig", "arm-none-eabi-gcc"])
-def test_sizes_agree_with_gnu_size_and_the_model_share_with_its_objects(tiny_project: Project, tmp_path: Path,
-                                                                        toolchain: str) -> None:
+def test_sizes_agree_with_gnu_size_and_the_model_share_with_its_objects(
+    tiny_project: Project, tmp_path: Path, toolchain: str
+) -> None:
     image = build_image(tiny_project(BOARD), BOARD, toolchain=toolchain, out=tmp_path)  # type: ignore[arg-type]
     shown = subprocess.run(["arm-none-eabi-size", "-A", image.elf], capture_output=True, text=True, check=True).stdout
     rows = re.findall(r"^(\.\S+)\s+(\d+)\s+(\d+)", shown, re.M)
     sizes = {name: (int(size), int(address)) for name, size, address in rows}
     assert image.data_bytes == sizes[".data"][0]
     assert image.bss_bytes == sizes[".bss"][0]
-    in_flash = sum(size for name, (size, address) in sizes.items()
-                   if 0x08000000 <= address < 0x08100000) + sizes[".data"][0]
+    in_flash = (
+        sum(size for name, (size, address) in sizes.items() if 0x08000000 <= address < 0x08100000) + sizes[".data"][0]
+    )
     assert image.flash_bytes == in_flash
     assert image.text_bytes == sizes[".text"][0]
     assert image.ram_bytes == sizes[".data"][0] + sizes[".bss"][0] + image.stack.bytes
@@ -61,8 +72,22 @@ def test_sizes_agree_with_gnu_size_and_the_model_share_with_its_objects(tiny_pro
     assert ARENA_BYTES <= image.model_ram_bytes <= ARENA_BYTES + 8
     symbols = subprocess.run(["arm-none-eabi-nm", "-S", image.elf], capture_output=True, text=True, check=True).stdout
     named = {match[1]: int(match[0], 16) for match in re.findall(r"^\w+ (\w+) \w (\S+)$", symbols, re.M)}
-    own = ("step_0", "step_1", "step_2", "init", "step", "infer", "self_test", "last_error", "steps", "weights",
-           "inputs", "outputs", "operators", "lw_model_tiny")
+    own = (
+        "step_0",
+        "step_1",
+        "step_2",
+        "init",
+        "step",
+        "infer",
+        "self_test",
+        "last_error",
+        "steps",
+        "weights",
+        "inputs",
+        "outputs",
+        "operators",
+        "lw_model_tiny",
+    )
     least = sum(named.get(name, 0) for name in own)
     assert least <= image.model_flash_bytes <= least + 128  # merged strings and literal pools have no symbols
 
@@ -88,8 +113,12 @@ def test_frames_read_from_code_agree_with_the_compiler(tiny_project: Project, tm
     tools = find_toolchain("arm-none-eabi-gcc")
     elf = read_elf(build_image(project, BOARD, toolchain="arm-none-eabi-gcc", out=tmp_path).elf)
     for source in project.sources:
-        flags = [*tools.compile_flags(CORES["cortex-m4f"]), "-DLW_BUILD_ID=" + "1," * 15 + "1",
-                 *_defines(project, BOARD), *(f"-I{folder}" for folder in project.include_dirs)]
+        flags = [
+            *tools.compile_flags(CORES["cortex-m4f"]),
+            "-DLW_BUILD_ID=" + "1," * 15 + "1",
+            *_defines(project, BOARD),
+            *(f"-I{folder}" for folder in project.include_dirs),
+        ]
         tools.compile(flags, source, project.root, tmp_path / f"{Path(source).stem}.o")
     told = usage_frames(sorted(tmp_path.glob("*.su")))
     compared = 0
@@ -101,23 +130,32 @@ def test_frames_read_from_code_agree_with_the_compiler(tiny_project: Project, tm
     assert compared > 30
 
 
-RECURSIVE = ("model/extra.c", """
+RECURSIVE = (
+    "model/extra.c",
+    """
 #include <stdint.h>
 int lw_loop(volatile int *depth);
 int lw_loop(volatile int *depth) { (*depth)--; return *depth > 0 ? lw_loop(depth) + *depth : 0; }
-""")
+""",
+)
 
 
 def test_recursion_is_stated(tiny_project: Project, tmp_path: Path) -> None:
-    call = ("static void step_2(void)\n{", "int lw_loop(volatile int *depth);\nstatic void step_2(void)\n{\n"
-            "    volatile int depth = A[0];\n    A[0] = (int8_t)(uint8_t)(0xffu & (unsigned)lw_loop(&depth));")
+    call = (
+        "static void step_2(void)\n{",
+        "int lw_loop(volatile int *depth);\nstatic void step_2(void)\n{\n"
+        "    volatile int depth = A[0];\n    A[0] = (int8_t)(uint8_t)(0xffu & (unsigned)lw_loop(&depth));",
+    )
     image = build_image(tiny_project(BOARD, extra=dict([RECURSIVE]), edit=call), BOARD, out=tmp_path)
     assert "recursion: lw_loop -> lw_loop" in image.stack.notes
 
 
 def test_a_stack_larger_than_its_reserve_is_an_error(tiny_project: Project, tmp_path: Path) -> None:
-    greedy = ("static void step_2(void)\n{", "static void step_2(void)\n{\n    volatile int8_t waste[9000];\n"
-              "    for (int i = 0; i < 9000; i++) {\n        waste[i] = A[i % 6];\n    }\n    A[0] = waste[A[1] & 63];")
+    greedy = (
+        "static void step_2(void)\n{",
+        "static void step_2(void)\n{\n    volatile int8_t waste[9000];\n"
+        "    for (int i = 0; i < 9000; i++) {\n        waste[i] = A[i % 6];\n    }\n    A[0] = waste[A[1] & 63];",
+    )
     with pytest.raises(BuildError, match=r"may grow to \d+ B of 8192 B reserved"):
         build_image(tiny_project(BOARD, edit=greedy), BOARD, out=tmp_path)
 
@@ -130,14 +168,18 @@ def test_a_model_larger_than_the_memory_does_not_link(tiny_project: Project, tmp
 
 
 @pytest.mark.parametrize("toolchain", ["zig", GCC])
-@pytest.mark.parametrize(("mistake", "said"), [
-    ("int lw_f(int x) { return y; }", "undeclared"),
-    ("int lw_f(long x);\nint lw_f(long x) { signed char c = x; return c; }", "conversion"),
-    ("int lw_f(int n);\nint lw_f(int n) { char c[n]; c[0] = 1; return c[n - 1]; }", "vla"),
-    ("const char *lw_f(void);\nconst char *lw_f(void) { return __DATE__; }", "date"),
-])
-def test_warnings_and_errors_of_the_compiler_are_shown(tiny_project: Project, tmp_path: Path, toolchain: str,
-                                                       mistake: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ("int lw_f(int x) { return y; }", "undeclared"),
+        ("int lw_f(long x);\nint lw_f(long x) { signed char c = x; return c; }", "conversion"),
+        ("int lw_f(int n);\nint lw_f(int n) { char c[n]; c[0] = 1; return c[n - 1]; }", "vla"),
+        ("const char *lw_f(void);\nconst char *lw_f(void) { return __DATE__; }", "date"),
+    ],
+)
+def test_warnings_and_errors_of_the_compiler_are_shown(
+    tiny_project: Project, tmp_path: Path, toolchain: str, mistake: str, said: str
+) -> None:
     project = tiny_project(BOARD, extra={"model/wrong.c": mistake})
     with pytest.raises(BuildError, match=r"'model/wrong\.c' does not compile") as caught:
         build_image(project, BOARD, toolchain=toolchain, out=tmp_path)  # type: ignore[arg-type]

@@ -57,8 +57,9 @@ def emulated(board: Board, image: FirmwareImage) -> Iterator[DeviceClient]:
 
 
 @pytest.mark.parametrize(("board_id", "toolchain"), QEMU_BOARDS)
-def test_the_image_runs_counts_and_resets(tiny_project: Callable[..., Any], tmp_path: Path, board_id: str,
-                                          toolchain: Any) -> None:
+def test_the_image_runs_counts_and_resets(
+    tiny_project: Callable[..., Any], tmp_path: Path, board_id: str, toolchain: Any
+) -> None:
     board = load_board(board_id)
     image = build_image(tiny_project(board), board, toolchain=toolchain, out=tmp_path)
     with emulated(board, image) as client:

@@ -20,9 +20,16 @@ TINY = HERE.parent / "build" / "tiny_model" / "model"
 APP = FIRMWARE_TEMPLATES / "app"
 PARTS = ("bench", "cbor", "crc", "frame", "smp", "stack")
 SOURCES = [HERE / "harness.c", TINY / "model.c", *(APP / f"{part}.c" for part in PARTS)]
-FLAGS = ["-std=c99", "-O1", "-Wall", "-Wextra", "-DLW_WITH_OPERATOR_TABLE=1", '-DLW_BOARD_ID="test-board"',
-         f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
-         *(f"-I{folder}" for folder in (APP, FIRMWARE_TEMPLATES / "runtime", TINY))]
+FLAGS = [
+    "-std=c99",
+    "-O1",
+    "-Wall",
+    "-Wextra",
+    "-DLW_WITH_OPERATOR_TABLE=1",
+    '-DLW_BOARD_ID="test-board"',
+    f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
+    *(f"-I{folder}" for folder in (APP, FIRMWARE_TEMPLATES / "runtime", TINY)),
+]
 
 A, B, Y, Z = 6, 1500, 2, 2000
 WEIGHTS = (1, -2, 3, -4, 5, -6)
@@ -90,7 +97,7 @@ class Firmware:
     def sample(self, sequence: int, data: bytes, **more: object) -> dict[str, Any]:
         """All slices of a sample; the last answer."""
         for offset in range(0, len(data), 700):
-            last = self.infer(sequence, offset, data[offset:offset + 700], **more)
+            last = self.infer(sequence, offset, data[offset : offset + 700], **more)
         return last
 
 
@@ -102,8 +109,9 @@ def firmware_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     def build(*flags: str) -> Path:
         if flags not in built:
             output = tmp_path_factory.mktemp("firmware") / "firmware.so"
-            built[flags] = compile_c(output, "-shared", "-fPIC", "-fsanitize=undefined",
-                                     "-fsanitize-undefined-trap-on-error", *flags)
+            built[flags] = compile_c(
+                output, "-shared", "-fPIC", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", *flags
+            )
         return built[flags]
 
     return build

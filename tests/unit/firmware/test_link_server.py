@@ -158,8 +158,18 @@ def test_unknown_keys_of_any_kind_are_skipped(firmware: Firmware) -> None:
     assert firmware.infer(-1, 0, b"") == error(INVALID)
 
 
-@pytest.mark.parametrize("message", [b"", b"\x08", bytes(7), b"\x08\0\0\1\0\x40\1\0", b"\x08\0\0\0\0\x40\1\0\0",
-                                     b"\x09\0\0\1\0\x40\1\0\xa0", b"\x0b\0\0\1\0\x40\1\0\xa0"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\x08",
+        bytes(7),
+        b"\x08\0\0\1\0\x40\1\0",
+        b"\x08\0\0\0\0\x40\1\0\0",
+        b"\x09\0\0\1\0\x40\1\0\xa0",
+        b"\x0b\0\0\1\0\x40\1\0\xa0",
+    ],
+)
 def test_messages_that_are_no_requests_get_no_answer(firmware: Firmware, message: bytes) -> None:
     assert firmware.answer(message) is None
 
@@ -174,7 +184,7 @@ def test_the_longest_messages_fit_and_longer_ones_are_dropped(firmware: Firmware
 def whole_sample(sequence: int, data: bytes, hold: bool) -> bytes:
     """The requests that bring a sample and, where it is held, walk through its operators."""
     maps: list[tuple[int, dict[str, Any]]] = [
-        (1, {"seq": sequence, "off": offset, "data": data[offset:offset + 700], "hold": hold})
+        (1, {"seq": sequence, "off": offset, "data": data[offset : offset + 700], "hold": hold})
         for offset in (0, 700, 1400)
     ]
     maps += [(4, {"seq": sequence}), (5, {"op": 2, "off": 0})] if hold else [(2, {"seq": sequence, "off": 900})]
@@ -208,7 +218,7 @@ def damaged_requests(seed: int) -> bytes:
         if chance.random() < 0.2:
             text[chance.randrange(len(text))] ^= 1 << chance.randrange(8)
         if chance.random() < 0.1:
-            del text[chance.randrange(len(text)):]
+            del text[chance.randrange(len(text)) :]
         if chance.random() < 0.05:
             stream += whole_sample(chance.randrange(4), chance.randbytes(A + B), chance.random() < 0.5)
         stream += text + (chance.randbytes(chance.randrange(20)) if chance.random() < 0.2 else b"")

@@ -18,10 +18,23 @@ from leadwire.flash import flash_image, tool
 
 def image_of(path: Path, board_id: str) -> FirmwareImage:
     return FirmwareImage(
-        elf=path, digest=hashlib.sha256(path.read_bytes()).hexdigest(), project_digest="1" * 64, model_digest="2" * 64,
-        board_id=board_id, backend="aot", toolchain="none", build_id="3" * 32, sections=(), text_bytes=0,
-        rodata_bytes=0, data_bytes=0, bss_bytes=0, model_flash_bytes=0, model_ram_bytes=0,
-        stack=StackBound(bytes=0, path=()))
+        elf=path,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        project_digest="1" * 64,
+        model_digest="2" * 64,
+        board_id=board_id,
+        backend="aot",
+        toolchain="none",
+        build_id="3" * 32,
+        sections=(),
+        text_bytes=0,
+        rodata_bytes=0,
+        data_bytes=0,
+        bss_bytes=0,
+        model_flash_bytes=0,
+        model_ram_bytes=0,
+        stack=StackBound(bytes=0, path=()),
+    )
 
 
 @pytest.fixture
@@ -47,7 +60,8 @@ def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def write(code: str, program: str = sys.executable) -> None:
         (folder / "test_probe.py").write_text(
-            f"def argv(image, board, port):\n    return ({program!r}, '-c', {code!r}, str(image.elf), port)\n")
+            f"def argv(image, board, port):\n    return ({program!r}, '-c', {code!r}, str(image.elf), port)\n"
+        )
 
     yield write
     sys.modules.pop("leadwire.flash.test_probe", None)
@@ -134,7 +148,8 @@ def test_an_image_that_is_no_program(image):
 
 
 def test_emulated_board_for_the_wrong_engine(image):
-    board = dataclasses.replace(load_board("virtual-stm32f405"), flash_tool="qemu", id="bench",
-                                emulation=Emulation(engine="unicorn"))
+    board = dataclasses.replace(
+        load_board("virtual-stm32f405"), flash_tool="qemu", id="bench", emulation=Emulation(engine="unicorn")
+    )
     with pytest.raises(BadInputError, match="not one QEMU runs"):
         flash_image(image, board)
