@@ -2,8 +2,8 @@
 
     LEADWIRE_DATA=... python benchmarks/models.py [--board virtual-stm32f405]
 
-The figures of TFLM are measurements of its release build (arm-none-eabi-gcc 12.2 -O2, Cortex-M4F, CMSIS-NN and reference
-kernels, executed instructions of one Invoke); instruction counts do not depend on the machine that emulates.
+The figures of TFLM are measurements of its release build (arm-none-eabi-gcc 12.2 -O2, Cortex-M4F, CMSIS-NN and
+reference kernels, executed instructions of one Invoke); such counts do not depend on the machine that emulates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# model: CMSIS-NN instructions, reference instructions, CMSIS-NN arena bytes, flash bytes with model, CRC-32 of the output
+# model: CMSIS-NN instructions, reference instructions, arena bytes, flash bytes with model, CRC-32 of the output
 TFLM = {
     "kws_dscnn_int8": (7697741, 43039877, 22820, 107756, "4a3130da"),
     "ic_resnet8_int8": (29861472, 107406109, 54996, 150120, "8ffeda4f"),
@@ -89,9 +89,7 @@ def main() -> None:
             "equal" if result["output_crc32"] == crc else f"DIFFER {result['output_crc32']} {crc}",
         )
         print("| " + " | ".join(cells) + " |", flush=True)
-    print(
-        f"\ngeometric mean {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f} instructions per MAC, {options.board}"
-    )
+    print(f"\ngeometric mean on {options.board}: {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f} per MAC")
 
 
 if __name__ == "__main__":

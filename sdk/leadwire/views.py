@@ -338,7 +338,8 @@ def _board_outcome(one: BoardOutcome) -> None:
                 ("firmware", f"sha-256 {one.image.digest}"),
                 (
                     "memory",
-                    f"flash {size(one.image.model_flash_bytes)}, ram {size(one.image.model_ram_bytes)}: model and runtime",
+                    f"model and runtime: flash {size(one.image.model_flash_bytes)}, "
+                    f"ram {size(one.image.model_ram_bytes)}",
                 ),
                 (
                     "speed",
@@ -414,7 +415,8 @@ def boards(result: list[Board]) -> None:
                 *(
                     (
                         region.name,
-                        f"{region.kind} 0x{region.origin:08x} {size(region.size_bytes)}, wait states {region.wait_states}",
+                        f"{region.kind} 0x{region.origin:08x} {size(region.size_bytes)}, "
+                        f"{region.wait_states} wait states",
                     )
                     for region in board.memory
                 ),
