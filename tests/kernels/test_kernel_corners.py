@@ -89,3 +89,16 @@ def test_softmax_over_its_whole_range(scale: float) -> None:
     tensors = [T(shape=(600, 5), scale=scale, zero_point=30), T(shape=(600, 5), scale=1 / 256, zero_point=-128)]
     op = Op(kind="SOFTMAX", inputs=(0,), outputs=(1,), options="SoftmaxOptions", fields={"beta": 1.0})
     assert_same_as_tflm(write_tflite(tensors, [op], [0], [1]))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5, 7])
+def test_fully_connected_remainders(depth: int) -> None:
+    """Depths and output counts that leave every remainder of the blocks of four; two rows."""
+    outputs = 5 + depth % 3
+    tensors = [
+        T(shape=(2, depth), scale=0.1, zero_point=-17),
+        T(shape=(outputs, depth), array=distinct(outputs, depth), scale=0.02),
+        T(shape=(2, outputs), scale=0.1 * 0.02 * 127, zero_point=0),
+    ]
+    op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
+    assert_same_as_tflm(write_tflite(tensors, [op], [0], [2]))
