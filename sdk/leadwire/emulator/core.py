@@ -494,4 +494,5 @@ class Core:
         replay = self._replays.get(self._program_counter())
         if replay is None or replay.address != address or replay.is_write != is_write:
             return None
+        self._last = replay  # this pass may be cut short just like the first
         return self._replays.pop(self._program_counter())
