@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import struct
 import subprocess
@@ -331,6 +332,21 @@ def test_images_that_cannot_be_loaded(tmp_path, virtual_board):
     (tmp_path / "bad.elf").write_bytes(b"\x7fELF" + bytes(60))
     with pytest.raises(BadInputError, match="firmware image"):
         EmulatedBoard(tmp_path / "bad.elf", virtual_board)
+
+
+def test_emulator_refuses_other_boards(firmware):
+    with pytest.raises(BadInputError, match="not one the built-in emulator runs"):
+        EmulatedBoard(firmware("echo"), load_board("qemu-stm32f405"))
+
+
+def test_command_line_of_the_process(firmware, tmp_path):
+    command = [sys.executable, "-m", "leadwire.emulator"]
+    wrong = subprocess.run([*command, str(firmware("echo")), "--board", "host"], capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert wrong.returncode == BadInputError.exit_code and "built-in emulator" in wrong.stderr
+    ended = subprocess.run([*command, str(firmware("echo")), "--board", "virtual-stm32f405"], capture_output=True,
+                           text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert ended.returncode == 0 and json.loads(ended.stdout)["port"].startswith("/dev/")
 
 
 def test_qemu_refuses_what_it_cannot_run(firmware, tmp_path, virtual_board, monkeypatch):

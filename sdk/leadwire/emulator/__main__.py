@@ -23,11 +23,11 @@ from collections import deque
 from pathlib import Path
 from typing import NoReturn
 
-from leadwire.board import load_board
-from leadwire.errors import BadInputError, DeviceError, LeadwireError
+from leadwire.errors import DeviceError, LeadwireError
 
 from .core import FirmwareFaultError
 from .elf import load_program
+from .emulated_board import check_engine
 from .machine import Machine
 from .terminal import Terminal
 from .usart import SerialLine
@@ -139,19 +139,23 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def board_clock_hz(board_id: str) -> int:
+    from leadwire.board import load_board
+
+    return check_engine(load_board(board_id)).clock_hz
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m leadwire.emulator", description="Run an ELF on a virtual STM32F405.")
     parser.add_argument("elf", type=Path)
     parser.add_argument("--board", default="virtual-stm32f405", help="board id or file; gives the clock")
+    parser.add_argument("--clock-hz", type=int, default=0, help="the clock, without asking for a board")
     parser.add_argument("--usart", type=int, choices=(1, 2, 6), default=1, help="which USART the port is wired to")
     arguments = parser.parse_args()
     try:
-        board = load_board(arguments.board)
-        if board.emulation is None or board.emulation.engine != "unicorn":
-            raise BadInputError(f"board '{board.id}' is not one the built-in emulator runs",
-                                hint="use 'virtual-stm32f405'")
-        return Server(arguments.elf, clock_hz=board.clock_hz, usart=arguments.usart).run()
+        clock_hz = arguments.clock_hz if arguments.clock_hz > 0 else board_clock_hz(arguments.board)
+        return Server(arguments.elf, clock_hz=clock_hz, usart=arguments.usart).run()
     except LeadwireError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         say({"error": str(error), "hint": error.hint, "exit_code": error.exit_code})
@@ -159,4 +163,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    try:
+        leave(main())
+    except KeyboardInterrupt:
+        leave(0)

@@ -18,6 +18,14 @@ _ANSWER_SECONDS = 10.0
 _STOP_SECONDS = 2.0
 
 
+def check_engine(board: Board) -> Board:
+    """The board; BadInputError if it is not one the built-in emulator runs."""
+    if board.emulation is None or board.emulation.engine != "unicorn":
+        raise BadInputError(f"board '{board.id}' is not one the built-in emulator runs",
+                            hint="use 'virtual-stm32f405'")
+    return board
+
+
 class EmulatedBoard:
     """A running virtual board; a context manager that stops it. `port` is its serial port.
 
@@ -25,12 +33,15 @@ class EmulatedBoard:
     """
 
     def __init__(self, elf: Path, board: Board) -> None:
-        """Start `elf` on `board`. BadInputError for an image it cannot load, DeviceError when it does not start."""
+        """Start `elf` on `board`. BadInputError for an image it cannot load or a board that is not its own, DeviceError
+        when it does not start."""
+        check_engine(board)
         self.fault = ""
         self._received = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "leadwire.emulator", str(elf), "--board", board.id],
+            [sys.executable, "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            start_new_session=True,  # Ctrl-C is for the parent, whose end is then ours
         )
         try:
             greeting = self._answer("start", _START_SECONDS)
@@ -59,7 +70,7 @@ class EmulatedBoard:
         return tuple((int(count), int(instructions)) for count, instructions in reads)
 
     def count_instructions(self, on: bool) -> None:
-        """Count every instruction (default), or run some twenty times faster without counting."""
+        """Count every instruction (default), or run about four times faster without counting."""
         self._ask("counting", do="count", on=on)
 
     def state(self) -> dict[str, int]:
@@ -69,7 +80,9 @@ class EmulatedBoard:
     def check(self) -> None:
         """DeviceError with the fault report if the emulated firmware has crashed."""
         assert self._process.stdout is not None
-        if self._process.poll() is not None or select.select([self._process.stdout], [], [], 0)[0]:
+        while select.select([self._process.stdout], [], [], 0)[0] and self._read():
+            continue
+        if b'"fault"' in self._received or self._process.poll() is not None:
             self._drain()
             raise self._dead("run")
 
@@ -109,11 +122,11 @@ class EmulatedBoard:
             if not self._read():
                 raise self._dead(what)
         line, self._received = self._received.split(b"\n", 1)
-        answer = json.loads(line)
+        answer = _parse(line)
         if "fault" in answer:
             self.fault = str(answer["fault"])
             raise self._dead(what)
-        return dict(answer)
+        return answer
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None
@@ -126,10 +139,18 @@ class EmulatedBoard:
         while self._read():
             pass
         for line in self._received.splitlines():
-            self.fault = str(json.loads(line).get("fault", self.fault))
+            self.fault = str(_parse(line).get("fault", self.fault))
 
     def _dead(self, what: str) -> DeviceError:
         if self.fault:
             return DeviceError(f"the emulated firmware crashed\n{self.fault}",
                                hint="look up pc and lr in the image with 'leadwire build --json' or a disassembler")
         return DeviceError(f"the emulator ended during '{what}'", hint="its own messages are above")
+
+
+def _parse(line: bytes) -> dict[str, object]:
+    """One line of the process; a line cut off by its end says nothing."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}

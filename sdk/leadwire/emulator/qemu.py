@@ -69,6 +69,7 @@ class QemuBoard:
         self._process = subprocess.Popen(
             [sys.executable, "-I", guard, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, bufsize=0,
+            start_new_session=True,  # Ctrl-C is for the parent, whose end is then QEMU's
         )
         try:
             if transport == "pty":
