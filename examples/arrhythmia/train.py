@@ -60,8 +60,11 @@ FOLDS = (
 )
 
 
-def build_network(window: tuple[int, int], features: int) -> keras.Model:
-    """Convolutions over beat and beat-less-template, one dense layer over rhythm and shape, joined."""
+def build_network(window: tuple[int, int], features: int, *, dense: bool) -> keras.Model:
+    """Convolutions over beat and beat-less-template, one dense layer over rhythm and shape, joined.
+
+    `dense` False writes every dense layer as a convolution over its only position (see `as_convolutions`).
+    """
     layers = keras.layers
 
     def convolve(x: Any, name: str, channels: int, width: int, stride: int) -> Any:
@@ -76,13 +79,34 @@ def build_network(window: tuple[int, int], features: int) -> keras.Model:
     x = layers.Add(name="block3_add")([x, convolve(x, "block3", 32, 3, 1)])
     x = layers.ReLU(name="block3_relu")(x)
     x = layers.AveragePooling1D(3, name="pool")(x)
-    x = layers.Dropout(0.4, name="shape_dropout")(layers.Flatten(name="flatten")(x))
-    x = layers.Dense(16, activation="relu", name="shape")(x)
-    y = layers.Dense(24, activation="relu", name="rhythm")(rhythm)
+
+    def connect(x: Any, name: str, units: int, activation: str | None) -> Any:
+        if dense:
+            return layers.Dense(units, activation=activation, name=name)(x)
+        return layers.Conv1D(units, x.shape[1], activation=activation, name=name)(x)
+
+    x = layers.Flatten(name="flatten")(x) if dense else x
+    x = connect(layers.Dropout(0.4, name="shape_dropout")(x), "shape", 16, "relu")
+    y = connect(rhythm if dense else layers.Reshape((1, features), name="position")(rhythm), "rhythm", 24, "relu")
     x = layers.Dropout(0.2, name="join_dropout")(layers.Concatenate(name="join")([x, y]))
-    x = layers.Dense(24, activation="relu", name="decide")(x)
-    classes = layers.Dense(len(LABEL_NAMES), activation="softmax", name="classes")(x)
+    x = connect(connect(x, "decide", 24, "relu"), "classes", len(LABEL_NAMES), None)
+    classes = layers.Activation("softmax", name="probabilities")(x if dense else layers.Flatten(name="scores")(x))
     return keras.Model([beat, rhythm], classes, name="arrhythmia")
+
+
+def as_convolutions(trained: keras.Model) -> keras.Model:
+    """The same function without FULLY_CONNECTED, and without the optimizer's state.
+
+    Desktop TFLite rounds FULLY_CONNECTED otherwise than TensorFlow Lite Micro does, and CONV_2D alike: written as
+    convolutions the network gives the same INT8 bytes on every interpreter and on the device.
+    """
+    beat, rhythm = trained.inputs
+    network = build_network(beat.shape[1:], rhythm.shape[1], dense=False)
+    for layer in network.layers:
+        if layer.weights:
+            given = trained.get_layer(layer.name).get_weights()
+            layer.set_weights([old.reshape(new.shape) for old, new in zip(given, layer.weights, strict=True)])
+    return network
 
 
 class Batches(keras.utils.PyDataset):
@@ -181,7 +205,7 @@ def train(dataset: Dataset, *, seed: int = SEED) -> keras.Model:
     keras.utils.set_random_seed(seed)
     batches = Batches(with_ectopic_patients(dataset), seed)
     beat, features = dataset.inputs
-    model = build_network(beat.shape[1:], features.shape[1])
+    model = build_network(beat.shape[1:], features.shape[1], dense=True)
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-2, use_ema=True, ema_momentum=0.998)
     model.compile(optimizer, "sparse_categorical_crossentropy")
@@ -259,8 +283,7 @@ def main() -> None:
         cross_validate(training, seed=options.seed)
         return
     trained = train(training, seed=options.seed)
-    plain = keras.models.clone_model(trained)  # without the optimizer's state
-    plain.set_weights(trained.get_weights())
+    plain = as_convolutions(trained)
     save_without_date(plain, options.out)
     show("DS1 (trained on it)", confusion(plain, training))
     print(f"{options.out}: {plain.count_params()} parameters")

@@ -50,15 +50,14 @@ def test_real_recordings_and_strangers_only(board: dict[str, Any]) -> None:
 
 
 def test_device_and_host_bytes_are_identical(board: dict[str, Any]) -> None:
-    """2,000 beats over the link; all of DS2 through the generated C against TFLite Micro's interpreter."""
+    """2,000 beats over the link against TFLite and TFLite Micro; all of DS2 through the generated C."""
     identities = {tuple(one["runtimes"]): one for one in board["validation"]["identities"]}
     device = identities["tflm", "device"]
     assert device["compared"] == device["identical"] == DEVICE_BEATS
     generated = identities["tflm", "host_c"]
     assert generated["compared"] == generated["identical"] == board["validation"]["beats"]
     desktop = identities["tflite", "device"]
-    assert desktop["max_abs_lsb"] <= 2
-    assert desktop["differing_values"] == 0 or "FULLY_CONNECTED" in desktop["cause"] + str(desktop["first_operator"])
+    assert desktop["compared"] == desktop["identical"] == DEVICE_BEATS
 
 
 @pytest.mark.parametrize("runtime", ["float", "tflite", "host_c"])
