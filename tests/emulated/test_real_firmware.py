@@ -42,8 +42,10 @@ def build(reference_models: Path, tmp_path_factory: pytest.TempPathFactory):
     def build(board_id: str) -> FirmwareImage:
         if board_id not in images:
             images[board_id] = build_model(
-                reference_models / "ecg_cnn_int8.tflite", choose(board_id, "aot", "zig"),
-                tmp_path_factory.mktemp(board_id), Quiet(),
+                reference_models / "ecg_cnn_int8.tflite",
+                choose(board_id, "aot", "zig"),
+                tmp_path_factory.mktemp(board_id),
+                Quiet(),
             ).image
         return images[board_id]
 

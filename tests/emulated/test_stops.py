@@ -39,8 +39,12 @@ class Storm:
 
 
 def machine_for(elf, sent: bytearray, *, counting: bool) -> Machine:
-    machine = Machine(load_program(elf), clock_hz=168_000_000, line=SerialLine(sent.extend),
-                      wait=lambda seconds: time.sleep(min(seconds or 0.001, 0.001)))
+    machine = Machine(
+        load_program(elf),
+        clock_hz=168_000_000,
+        line=SerialLine(sent.extend),
+        wait=lambda seconds: time.sleep(min(seconds or 0.001, 0.001)),
+    )
     machine.count_instructions(counting)
     return machine
 

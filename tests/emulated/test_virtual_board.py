@@ -105,7 +105,11 @@ def test_floating_point_survives_preemption(firmware, start, listen):
 def test_timers_reset_and_watchdog(firmware, start, listen):
     board = start(firmware("timers"))
     assert listen(board.port, 4) == [
-        "flag cleared", "five ticks", "software reset, memory kept", "watchdog, memory kept"]
+        "flag cleared",
+        "five ticks",
+        "software reset, memory kept",
+        "watchdog, memory kept",
+    ]
     assert board.state()["resets"] == 3
 
 
@@ -341,11 +345,23 @@ def test_emulator_refuses_other_boards(firmware):
 
 def test_command_line_of_the_process(firmware, tmp_path):
     command = [sys.executable, "-m", "leadwire.emulator"]
-    wrong = subprocess.run([*command, str(firmware("echo")), "--board", "host"], capture_output=True, text=True,
-                           stdin=subprocess.DEVNULL, timeout=60, check=False)
+    wrong = subprocess.run(
+        [*command, str(firmware("echo")), "--board", "host"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
     assert wrong.returncode == BadInputError.exit_code and "built-in emulator" in wrong.stderr
-    ended = subprocess.run([*command, str(firmware("echo")), "--board", "virtual-stm32f405"], capture_output=True,
-                           text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    ended = subprocess.run(
+        [*command, str(firmware("echo")), "--board", "virtual-stm32f405"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
     assert ended.returncode == 0 and json.loads(ended.stdout)["port"].startswith("/dev/")
 
 

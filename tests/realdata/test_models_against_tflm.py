@@ -68,6 +68,7 @@ def library(path: Path, tmp_path_factory: pytest.TempPathFactory) -> HostLibrary
     return HostLibrary(target)
 
 
+@pytest.mark.requirement("LW-ENG-001")
 def test_every_operator_gives_the_published_bytes(path: Path, library: HostLibrary) -> None:
     library.write_input(bytes((i * 37 + 11) & 0xFF for i in range(library.input_bytes)))
     found = []

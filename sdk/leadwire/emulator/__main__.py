@@ -106,8 +106,7 @@ class Server:
             readers = [_STDIN, *([terminal.descriptor] if len(self._line.incoming) < _MOST_WAITING_BYTES else [])]
             writers = [terminal.descriptor] if terminal.has_backlog else []
             hurry = not machine.attended or (not machine.sleeping and not machine.counting)
-            readable, writable, _ = select.select(
-                readers, writers, [], _FREE_TICK_SECONDS if hurry else _TICK_SECONDS)
+            readable, writable, _ = select.select(readers, writers, [], _FREE_TICK_SECONDS if hurry else _TICK_SECONDS)
             if writable:
                 terminal.push()
             if terminal.descriptor in readable:
@@ -147,7 +146,8 @@ def board_clock_hz(board_id: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m leadwire.emulator", description="Run an ELF on a virtual STM32F405.")
+        prog="python -m leadwire.emulator", description="Run an ELF on a virtual STM32F405."
+    )
     parser.add_argument("elf", type=Path)
     parser.add_argument("--board", default="virtual-stm32f405", help="board id or file; gives the clock")
     parser.add_argument("--clock-hz", type=int, default=0, help="the clock, without asking for a board")

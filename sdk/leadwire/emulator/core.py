@@ -45,8 +45,14 @@ from .timing import Block, TimingModel
 
 _EVEN_TARGET = 18
 _THUMB_BIT = 1 << 24
-_INTERRUPT_NAMES = {1: "undefined instruction", 3: "instruction fetch fault", 4: "data access fault", 7: "breakpoint",
-                    17: "coprocessor access denied", _EVEN_TARGET: "branch to an even address (no Thumb bit)"}
+_INTERRUPT_NAMES = {
+    1: "undefined instruction",
+    3: "instruction fetch fault",
+    4: "data access fault",
+    7: "breakpoint",
+    17: "coprocessor access denied",
+    _EVEN_TARGET: "branch to an even address (no Thumb bit)",
+}
 _Engine: Any = Uc
 """Unicorn's class, whose methods carry no types."""
 _SUPERVISOR_CALL, _EXCEPTION_RETURN = 2, 8
@@ -56,8 +62,14 @@ NEVER = 1 << 62
 _BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 _GENERAL = tuple(arm.UC_ARM_REG_R0 + index for index in range(13))
 _FLOATING = (*(arm.UC_ARM_REG_S0 + index for index in range(16)), arm.UC_ARM_REG_FPSCR)
-_STACKED = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3, arm.UC_ARM_REG_R12,
-            arm.UC_ARM_REG_LR)
+_STACKED = (
+    arm.UC_ARM_REG_R0,
+    arm.UC_ARM_REG_R1,
+    arm.UC_ARM_REG_R2,
+    arm.UC_ARM_REG_R3,
+    arm.UC_ARM_REG_R12,
+    arm.UC_ARM_REG_LR,
+)
 
 
 class FirmwareFaultError(Exception):
@@ -123,8 +135,9 @@ class Core:
         for origin in origins:
             self._uc.mem_map_ptr(origin, len(data), UC_PROT_ALL if writable else UC_PROT_READ | UC_PROT_EXEC, aligned)
 
-    def map_registers(self, origin: int, size_bytes: int, read: Callable[[int, int], int],
-                      write: Callable[[int, int, int], None]) -> None:
+    def map_registers(
+        self, origin: int, size_bytes: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]
+    ) -> None:
         """`read(address, size)` and `write(address, size, value)` with size 1, 2 or 4 bytes."""
 
         def on_read(_uc: Uc, offset: int, size: int, _key: object) -> int:
@@ -225,8 +238,11 @@ class Core:
     @property
     def masks(self) -> tuple[int, int, int]:
         """PRIMASK, BASEPRI, FAULTMASK."""
-        return (self._get(arm.UC_ARM_REG_PRIMASK), self._get(arm.UC_ARM_REG_BASEPRI),
-                self._get(arm.UC_ARM_REG_FAULTMASK))
+        return (
+            self._get(arm.UC_ARM_REG_PRIMASK),
+            self._get(arm.UC_ARM_REG_BASEPRI),
+            self._get(arm.UC_ARM_REG_FAULTMASK),
+        )
 
     def clear_faultmask(self) -> None:
         self._set(arm.UC_ARM_REG_FAULTMASK, 0)
@@ -332,8 +348,15 @@ class Core:
         with self._lock:
             if on:
                 hook = ctypes.c_size_t(0)
-                status = uclib.uc_hook_add(self._uc._uch, ctypes.byref(hook), UC_HOOK_BLOCK, self._callback, None,
-                                           ctypes.c_uint64(1), ctypes.c_uint64(0))
+                status = uclib.uc_hook_add(
+                    self._uc._uch,
+                    ctypes.byref(hook),
+                    UC_HOOK_BLOCK,
+                    self._callback,
+                    None,
+                    ctypes.c_uint64(1),
+                    ctypes.c_uint64(0),
+                )
                 if status:
                     raise RuntimeError(f"Unicorn refuses a block hook: error {status}")
                 self._hook = hook

@@ -57,8 +57,19 @@ def load_program(path: Path) -> Program:
         raise _bad(path, f"{path.stat().st_size} B are more than any microcontroller image has")
     try:
         return _parse(path)
-    except (ELFError, ConstructError, ValueError, KeyError, IndexError, TypeError, AttributeError, UnicodeError,
-            OverflowError, OSError, AssertionError) as error:
+    except (
+        ELFError,
+        ConstructError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        UnicodeError,
+        OverflowError,
+        OSError,
+        AssertionError,
+    ) as error:
         raise _bad(path, f"not a valid ELF file ({type(error).__name__})") from error
 
 

@@ -21,8 +21,7 @@ _STOP_SECONDS = 2.0
 def check_engine(board: Board) -> Board:
     """The board; BadInputError if it is not one the built-in emulator runs."""
     if board.emulation is None or board.emulation.engine != "unicorn":
-        raise BadInputError(f"board '{board.id}' is not one the built-in emulator runs",
-                            hint="use 'virtual-stm32f405'")
+        raise BadInputError(f"board '{board.id}' is not one the built-in emulator runs", hint="use 'virtual-stm32f405'")
     return board
 
 
@@ -40,7 +39,9 @@ class EmulatedBoard:
         self._received = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
             start_new_session=True,  # Ctrl-C is for the parent, whose end is then ours
         )
         try:
@@ -117,8 +118,10 @@ class EmulatedBoard:
         deadline = time.monotonic() + seconds
         while b"\n" not in self._received:
             if not select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise DeviceError(f"the emulator did not answer '{what}' within {seconds:g} s",
-                                  hint="the machine may be overloaded; try again")
+                raise DeviceError(
+                    f"the emulator did not answer '{what}' within {seconds:g} s",
+                    hint="the machine may be overloaded; try again",
+                )
             if not self._read():
                 raise self._dead(what)
         line, self._received = self._received.split(b"\n", 1)
@@ -143,8 +146,10 @@ class EmulatedBoard:
 
     def _dead(self, what: str) -> DeviceError:
         if self.fault:
-            return DeviceError(f"the emulated firmware crashed\n{self.fault}",
-                               hint="look up pc and lr in the image with 'leadwire build --json' or a disassembler")
+            return DeviceError(
+                f"the emulated firmware crashed\n{self.fault}",
+                hint="look up pc and lr in the image with 'leadwire build --json' or a disassembler",
+            )
         return DeviceError(f"the emulator ended during '{what}'", hint="its own messages are above")
 
 

@@ -40,8 +40,9 @@ class Machine:
     `line` is what USART `usart` (1, 2 or 6) is wired to; the other USARTs send into the void.
     """
 
-    def __init__(self, program: Program, *, clock_hz: int, line: SerialLine, wait: Callable[[float | None], None],
-                 usart: int = 1) -> None:
+    def __init__(
+        self, program: Program, *, clock_hz: int, line: SerialLine, wait: Callable[[float | None], None], usart: int = 1
+    ) -> None:
         self.program = program
         self.sleeping = False
         self.resets = 0
@@ -130,9 +131,15 @@ class Machine:
         core = self._core
         registers = core.general()
         number = core.xpsr & _EXCEPTION_BITS
-        mode = "thread mode" if not number else (
-            f"handler of interrupt {number - FIRST_EXTERNAL}" if number >= FIRST_EXTERNAL else
-            f"handler of exception {number}")
+        mode = (
+            "thread mode"
+            if not number
+            else (
+                f"handler of interrupt {number - FIRST_EXTERNAL}"
+                if number >= FIRST_EXTERNAL
+                else f"handler of exception {number}"
+            )
+        )
         cells = [f"r{index:<2} {value:08x}" for index, value in enumerate(registers)]
         rows = "\n".join("  " + "  ".join(cells[row : row + 4]) for row in range(0, len(cells), 4))
         return (
@@ -325,7 +332,9 @@ class Machine:
             if place is None:
                 raise BadInputError(
                     f"firmware image '{program.path}': {len(segment.data)} B at 0x{segment.address:08x} are outside "
-                    f"the memory of the STM32F405", hint="build the image for this board")
+                    f"the memory of the STM32F405",
+                    hint="build the image for this board",
+                )
             start = segment.address - place[0]
             place[1][start : start + len(segment.data)] = segment.data
         core = self._core
@@ -334,7 +343,8 @@ class Machine:
         core.map_memory((chip.CCM_ORIGIN,), bytes(ccm), writable=True)
         core.map_memory((chip.SYSTEM_ORIGIN,), chip.system_memory(), writable=False)
         core.map_registers(
-            chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral)
+            chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral
+        )
         core.map_registers(system_control.ORIGIN, system_control.SIZE_BYTES, self._read_system, self._write_system)
         core.watch(address for segment in program.segments for address in _unmasking(segment))
 
@@ -349,16 +359,23 @@ class Machine:
         self._wired = usarts[self._wired_base]
         self._blocks: dict[int, Registers] = chip.vendor_peripherals(self._rcc, self._watchdog)
         self._blocks.update(usarts)
-        self._system = SystemControl(self._interrupts, CoreSignals(
-            now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu))
+        self._system = SystemControl(
+            self._interrupts,
+            CoreSignals(
+                now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu
+            ),
+        )
         self._core.reset(self._core.word(0), self._core.word(4))
 
     def _usart(self, base: int) -> Usart:
         number = FIRST_EXTERNAL + chip.USART_INTERRUPTS[base]
         return Usart(
             self._line if base == self._wired_base else SerialLine(lambda _sent: None),
-            clocked=lambda: self._rcc.feeds(base), cycles_per_tick=lambda: self._rcc.cycles_per_tick(base),
-            interrupt=lambda asserted: self._interrupts.set_line(number, asserted), now=self.now, idle=self._rest,
+            clocked=lambda: self._rcc.feeds(base),
+            cycles_per_tick=lambda: self._rcc.cycles_per_tick(base),
+            interrupt=lambda asserted: self._interrupts.set_line(number, asserted),
+            now=self.now,
+            idle=self._rest,
         )
 
     def _ask_reset(self) -> None:

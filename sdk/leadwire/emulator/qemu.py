@@ -62,13 +62,27 @@ class QemuBoard:
         self._far: int | None = None
         serial = "pty" if transport == "pty" else f"tcp:127.0.0.1:{_free_port()},server=on,wait=on,nodelay=on"
         arguments = [
-            program, "-M", board.emulation.machine, "-kernel", str(elf), "-display", "none", "-monitor", "none",
-            "-serial", serial, "-icount", "shift=0,sleep=off",
+            program,
+            "-M",
+            board.emulation.machine,
+            "-kernel",
+            str(elf),
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            serial,
+            "-icount",
+            "shift=0,sleep=off",
         ]
         guard = str(Path(__file__).with_name("guard.py"))
         self._process = subprocess.Popen(
-            [sys.executable, "-I", guard, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, bufsize=0,
+            [sys.executable, "-I", guard, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
             start_new_session=True,  # Ctrl-C is for the parent, whose end is then QEMU's
         )
         try:

@@ -18,7 +18,10 @@ _TRACE_ENABLE = 1 << 24
 _ISER, _ICER, _ISPR, _ICPR, _IABR, _IPR = 0xE100, 0xE180, 0xE200, 0xE280, 0xE300, 0xE400
 _BANK_BYTES = 0x20
 _MODELLED = (
-    range(0x2000), range(0xE000, 0xF000), range(0x40000, 0x43000), range(0xFF000, 0x100000),
+    range(0x2000),
+    range(0xE000, 0xF000),
+    range(0x40000, 0x43000),
+    range(0xFF000, 0x100000),
 )
 """ITM and DWT, system control space, TPIU to DBGMCU, ROM table; the rest of the bus is empty."""
 
@@ -96,8 +99,18 @@ class SystemControl(Registers):
     """`offset` counts from ORIGIN."""
 
     def __init__(self, interrupts: Interrupts, signals: CoreSignals) -> None:
-        super().__init__({_CPUID: 0x410FC241, 0xED14: 0x200, 0xED90: 0x800, _FPCCR: 0xC0000000, DWT_CTRL: 0x40000000,
-                          0x42000: 0x10076413, 0xEF40: 0x10110021, 0xEF44: 0x11000011})
+        super().__init__(
+            {
+                _CPUID: 0x410FC241,
+                0xED14: 0x200,
+                0xED90: 0x800,
+                _FPCCR: 0xC0000000,
+                DWT_CTRL: 0x40000000,
+                0x42000: 0x10076413,
+                0xEF40: 0x10110021,
+                0xEF44: 0x11000011,
+            }
+        )
         self.systick = SysTick(signals.now)
         self._interrupts = interrupts
         self._signals = signals
@@ -195,9 +208,12 @@ class SystemControl(Registers):
         pending = state.pending & state.enabled
         highest = min(pending, key=lambda number: (state.priority(number), number)) if pending else 0
         return (
-            (state.active[-1] if state.active else 0) | (len(state.active) <= 1) << 11 | highest << 12
+            (state.active[-1] if state.active else 0)
+            | (len(state.active) <= 1) << 11
+            | highest << 12
             | any(number >= FIRST_EXTERNAL for number in pending) << 22
-            | (SYSTICK in state.pending) << 26 | (PENDSV in state.pending) << 28
+            | (SYSTICK in state.pending) << 26
+            | (PENDSV in state.pending) << 28
         )
 
     def _write_icsr(self, value: int) -> None:

@@ -114,8 +114,12 @@ class TimingModel:
         direct = bool(_CONDITIONAL_BRANCH.match(name))
         tail = bool(_CONDITIONAL_TAIL.match(name)) and _leaves(name, text)
         return Block(
-            address=address, end=address + len(code), steps=tuple(steps), conditional=direct or tail,
-            penalty=DIRECT_BRANCH_PENALTY if direct else INDIRECT_BRANCH_PENALTY, fpu_address=fpu_address,
+            address=address,
+            end=address + len(code),
+            steps=tuple(steps),
+            conditional=direct or tail,
+            penalty=DIRECT_BRANCH_PENALTY if direct else INDIRECT_BRANCH_PENALTY,
+            fpu_address=fpu_address,
         )
 
     def access_address(self, code: bytes, is_write: bool, register: Callable[[str], int]) -> int | None:

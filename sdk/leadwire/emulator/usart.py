@@ -51,8 +51,14 @@ class Usart(Registers):
     IDLE_POLLS = 1000
 
     def __init__(
-        self, line: SerialLine, *, clocked: Callable[[], bool], cycles_per_tick: Callable[[], int],
-        interrupt: Callable[[bool], None], now: Callable[[], int], idle: Callable[[], None],
+        self,
+        line: SerialLine,
+        *,
+        clocked: Callable[[], bool],
+        cycles_per_tick: Callable[[], int],
+        interrupt: Callable[[bool], None],
+        now: Callable[[], int],
+        idle: Callable[[], None],
     ) -> None:
         super().__init__()
         self.line = line

@@ -18,22 +18,47 @@ def image(machine: int = 40, kind: int = 1, endian: int = 1, address: int = 0x08
     """A minimal executable: one loadable segment, a symbol table with functions 'first' and 'second'."""
     strings = b"\0first\0second\0"
     names = b"\0.symtab\0.strtab\0.shstrtab\0"
-    symbols = bytes(16) + struct.pack("<IIIBBH", 1, address | 1, 16, 2, 0, 1) + struct.pack(
-        "<IIIBBH", 7, (address + 32) | 1, 8, 2, 0, 1)
+    symbols = (
+        bytes(16)
+        + struct.pack("<IIIBBH", 1, address | 1, 16, 2, 0, 1)
+        + struct.pack("<IIIBBH", 7, (address + 32) | 1, 8, 2, 0, 1)
+    )
     body = CODE + symbols + strings + names
     start = 52 + 32
     sections_at = start + len(body)
     header = struct.pack(
-        "<4sBBBBB7xHHIIIIIHHHHHH", b"\x7fELF", kind, endian, 1, 0, 0, 2, machine, 1, address | 1, 52, sections_at,
-        0x05000400, 52, 32, 1, 40, 4, 3)
+        "<4sBBBBB7xHHIIIIIHHHHHH",
+        b"\x7fELF",
+        kind,
+        endian,
+        1,
+        0,
+        0,
+        2,
+        machine,
+        1,
+        address | 1,
+        52,
+        sections_at,
+        0x05000400,
+        52,
+        32,
+        1,
+        40,
+        4,
+        3,
+    )
     segment = struct.pack("<IIIIIIII", 1, start, 0x20000000, address, len(CODE), len(CODE), 5, 4)
     symtab = start + len(CODE)
     strtab = symtab + len(symbols)
     shstrtab = strtab + len(strings)
-    sections = bytes(40) + b"".join((
-        struct.pack("<IIIIIIIIII", 1, 2, 0, 0, symtab, len(symbols), 2, 1, 4, 16),
-        struct.pack("<IIIIIIIIII", 9, 3, 0, 0, strtab, len(strings), 0, 0, 1, 0),
-        struct.pack("<IIIIIIIIII", 17, 3, 0, 0, shstrtab, len(names), 0, 0, 1, 0)))
+    sections = bytes(40) + b"".join(
+        (
+            struct.pack("<IIIIIIIIII", 1, 2, 0, 0, symtab, len(symbols), 2, 1, 4, 16),
+            struct.pack("<IIIIIIIIII", 9, 3, 0, 0, strtab, len(strings), 0, 0, 1, 0),
+            struct.pack("<IIIIIIIIII", 17, 3, 0, 0, shstrtab, len(names), 0, 0, 1, 0),
+        )
+    )
     return header + segment + body + sections
 
 
@@ -62,7 +87,8 @@ def test_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x7fELF", b"MZ" + bytes(100), image(machine=62), image(endian=2), image(kind=2)])
+    "data", [b"", b"\x7fELF", b"MZ" + bytes(100), image(machine=62), image(endian=2), image(kind=2)]
+)
 def test_other_files(write, data):
     with pytest.raises(BadInputError, match="firmware image"):
         load_program(write(data))

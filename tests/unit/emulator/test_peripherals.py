@@ -41,8 +41,10 @@ def interrupts() -> Interrupts:
 
 @pytest.fixture
 def system(clock: Clock, interrupts: Interrupts) -> SystemControl:
-    return SystemControl(interrupts, CoreSignals(
-        now=clock.now, cycles=clock.now, reset=clock.reset, changed=lambda: None, fpu=clock.switch_fpu))
+    return SystemControl(
+        interrupts,
+        CoreSignals(now=clock.now, cycles=clock.now, reset=clock.reset, changed=lambda: None, fpu=clock.switch_fpu),
+    )
 
 
 # ---------------------------------------------------------------------------------------------- storage
@@ -137,8 +139,14 @@ class Port:
         self.idles = 0
         self.fed = True
         self.line = SerialLine(self.sent.append)
-        self.usart = Usart(self.line, clocked=lambda: self.fed, cycles_per_tick=lambda: 2, interrupt=self.interrupt,
-                           now=clock.now, idle=self.idle)
+        self.usart = Usart(
+            self.line,
+            clocked=lambda: self.fed,
+            cycles_per_tick=lambda: 2,
+            interrupt=self.interrupt,
+            now=clock.now,
+            idle=self.idle,
+        )
 
     def interrupt(self, asserted: bool) -> None:
         self.asserted = asserted

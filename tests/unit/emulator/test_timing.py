@@ -104,8 +104,16 @@ def test_random_code_never_breaks_the_model():
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [("30ee200a", True), ("b0ee000a", True), ("f1ee100a", True), ("00ee900a", True), ("2ded108a", True),
-     ("0130", False), ("00fb01f0", False), ("bff34f8f", False)],
+    [
+        ("30ee200a", True),
+        ("b0ee000a", True),
+        ("f1ee100a", True),
+        ("00ee900a", True),
+        ("2ded108a", True),
+        ("0130", False),
+        ("00fb01f0", False),
+        ("bff34f8f", False),
+    ],
 )
 def test_fpu_instructions_are_recognised(code, expected):
     assert is_fpu(bytes.fromhex(code)) is expected
