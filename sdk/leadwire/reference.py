@@ -29,6 +29,7 @@ from leadwire.errors import BadInputError, DatasetError, UnsupportedModelError
 from leadwire.model.graph import Model
 from leadwire.model.tensor import Tensor, TensorType
 from leadwire.model.tflite import read_tflite
+from leadwire.ops.edges import int8_interface
 
 Rows = npt.NDArray[np.int8]
 Runtime = Literal["tflm", "tflite"]
@@ -246,10 +247,22 @@ def _refused(model: Model, runtime: str, error: Exception) -> UnsupportedModelEr
 
 
 def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows:
-    _check_rows(engine.model, rows)
-    answers = np.empty((len(rows), engine.model.output_bytes), dtype=np.int8)
+    """Rows are those of the INT8 body: float inputs and outputs around it are converted here, without loss."""
+    outside, body = engine.model, int8_interface(engine.model)
+    _check_rows(body, rows)
+    answers = np.empty((len(rows), body.output_bytes), dtype=np.int8)
     for index, row in enumerate(rows):
-        answers[index] = _join(engine.invoke(_split(engine.model, row)))
+        inputs = [
+            dequantize_array(part, inner).astype(np.float32) if outer.dtype.is_float else part
+            for part, inner, outer in zip(_split(body, row), body.input_tensors, outside.input_tensors, strict=True)
+        ]
+        outputs = [
+            quantize_array(np.asarray(out), inner) if outer.dtype.is_float else out
+            for out, inner, outer in zip(
+                engine.invoke(inputs), body.output_tensors, outside.output_tensors, strict=True
+            )
+        ]
+        answers[index] = _join(outputs)
         if progress is not None:
             progress(index + 1, len(rows))
     return answers

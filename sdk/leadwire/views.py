@@ -93,7 +93,8 @@ def _grid(rows: Iterable[tuple[str, str]]) -> None:
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
     """A table whose first `left` columns are text and the rest figures."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    out.print(Text(title, style="bold"))
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position < left else "right", overflow="fold")
     for row in rows:
@@ -390,7 +391,7 @@ def verified(result: VerifiedBundle) -> None:
 
 def boards(result: list[Board]) -> None:
     _table(
-        "",
+        "boards",
         ["id", "board", "core", "clock", "flash", "ram", "figures"],
         [
             (

@@ -194,3 +194,23 @@ def test_an_operator_without_kernel_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(UnsupportedModelError, match="cannot prepare it"):
         reference.run_tflm(path, np.zeros((1, 4), np.int8))
+
+
+def test_float_edges_are_converted_without_loss(tmp_path: Path) -> None:
+    """QUANTIZE, RELU, DEQUANTIZE takes and gives the same int8 rows as RELU alone."""
+    scale, zero_point = 0.037, -11
+    inner = [("q", [1, 256], INT8, [scale], zero_point, None), ("r", [1, 256], INT8, [scale], zero_point, None)]
+    relu = ("RELU", 0, None)
+    bare = build(tmp_path / "bare.tflite", inner, [(*relu, [0], [1])], [0], [1])
+    edged = build(
+        tmp_path / "edged.tflite",
+        [*inner, ("x", [1, 256], FLOAT32, [], 0, None), ("y", [1, 256], FLOAT32, [], 0, None)],
+        [("QUANTIZE", 0, None, [2], [0]), (*relu, [0], [1]), ("DEQUANTIZE", 0, None, [1], [3])],
+        [2],
+        [3],
+    )
+    rows = np.arange(-128, 128, dtype=np.int8).reshape(1, 256)
+    expected = np.maximum(rows, np.int8(zero_point))
+    assert np.array_equal(reference.run_tflm(bare, rows), expected)
+    assert np.array_equal(reference.run_tflm(edged, rows), expected)
+    assert np.array_equal(reference.run_tflite(edged, rows), expected)

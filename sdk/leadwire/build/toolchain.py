@@ -28,7 +28,7 @@ WARNINGS = (
     "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wvla", "-Wdouble-promotion",
     "-Wdate-time", "-Werror",
 )  # fmt: skip
-CODE = ("-std=c99", "-O2", "-g0", "-ffunction-sections", "-fdata-sections", "-fno-common")
+CODE = ("-std=c99", "-fomit-frame-pointer", "-O2", "-g0", "-ffunction-sections", "-fdata-sections", "-fno-common")
 FIRMWARE = ("-ffreestanding", "-fno-exceptions", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 LINK = ("-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-e,{ENTRY}", "-Wl,-z,max-page-size=4096")
 

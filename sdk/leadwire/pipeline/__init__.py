@@ -25,13 +25,12 @@ from leadwire.budget import check_benchmark, check_image, check_plan, require_fi
 from leadwire.device.client import DeviceClient
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
-from leadwire.model.tflite import read_tflite
 from leadwire.planner import plan_memory
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board
+from .sources import host_board, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -82,7 +81,7 @@ def _run_line(line: Line, last: int) -> BoardOutcome:
     if last == STAGES.index("quantize"):
         return outcome
 
-    model = read_tflite(quantized.path, labels=load_protocol(line.project.protocol).labels)
+    model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     plan = plan_memory(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))

@@ -31,12 +31,11 @@ from leadwire.errors import BadInputError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
 from leadwire.model.graph import Model
-from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
 from leadwire.planner import plan_memory
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host
+from .sources import generate_sources, is_host, read_model
 from .watcher import Watcher
 
 Toolchain = Literal["zig", "arm-none-eabi-gcc"]
@@ -131,7 +130,7 @@ def quantize_file(
 
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
-    model = read_tflite(path)
+    model = read_model(path)
     plan = plan_memory(model)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend)
@@ -139,7 +138,7 @@ def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
 
 def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
-    model = read_tflite(path)
+    model = read_model(path)
     watcher.stage("plan", False)
     plan = plan_memory(model)
     planned = check_plan(plan, model, options.board)

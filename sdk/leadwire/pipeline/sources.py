@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,14 @@ from leadwire.build import build_image
 from leadwire.device.host_library import HostLibrary
 from leadwire.generate import generate_project
 from leadwire.model.graph import Model
+from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
+from leadwire.ops.edges import int8_interface
+
+
+def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
+    """The model as the device runs it: float inputs and outputs around an INT8 body are the host's to convert."""
+    return int8_interface(read_tflite(path, labels=labels))
 
 
 def is_host(board: Board) -> bool:
