@@ -173,8 +173,10 @@ def test_rows_of_another_width_and_float_models_are_refused(tmp_path: Path) -> N
     path = dense(tmp_path / "m.tflite", per_channel=False, seed=1)
     with pytest.raises(BadInputError, match=r"int8 \[n, 8\]"):
         reference.run_tflm(path, np.zeros((3, 7), np.int8))
+    tensors = [(name, [1, 8], FLOAT32, [], 0, None) for name in ("x", "y")]
+    floating = build(tmp_path / "f.tflite", tensors, [("RELU", 0, None, [0], [1])], [0], [1])
     with pytest.raises(UnsupportedModelError, match="not INT8"):
-        reference.run_tflite(quantizer(tmp_path / "q.tflite", 1.0, 0), np.zeros((1, 4096), np.int8))
+        reference.run_tflite(floating, np.zeros((1, 8), np.int8))
 
 
 def test_progress_counts_to_the_end(tmp_path: Path) -> None:
