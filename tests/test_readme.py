@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ("README.md", *(f"docs/manual/{name}" for name in ("datasets.md", "evidence.md", "link-protocol.md",
-                                                           "statistics.md", "timing-model.md")))  # fmt: skip
+MANUAL = Path(__file__).resolve().parent.parent / "docs" / "manual"
+PAGES = ("README.md", *(f"docs/manual/{page.name}" for page in sorted(MANUAL.glob("*.md"))))
 
 
 def commands(text: str) -> list[str]:
