@@ -22,7 +22,6 @@ from leadwire.artifacts import (
 )
 from leadwire.board import load_board
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
-from leadwire.device.client import DeviceClient
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
 from leadwire.planner import plan_memory
@@ -30,7 +29,7 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board, read_model
+from .sources import host_board, is_host, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -60,20 +59,27 @@ class Outcome:
 
 
 def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False) -> Outcome:
-    """Run a project's line up to stage `until`, for each of its boards.
+    """Run a project's line up to stage `until`.
 
-    The first board's files go to the output folder, those of further boards to a folder of their name in it. Raises the
-    errors of the stages; a validation that fails is a result and not an error.
+    The first board goes the whole way and has its files in the output folder; further boards are built and benchmarked,
+    each in a folder of its name, and stand in the first one's report. Raises the errors of the stages; a validation
+    that fails is a result and not an error.
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
     boards = [load_board(name) for name in project.settings.target.boards]
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
-    return Outcome(project=project.settings.name, boards=tuple(_run_line(line, STAGES.index(until)) for line in lines))
+    last = STAGES.index(until)
+    if is_host(boards[0]) and last > STAGES.index("bench"):
+        raise BadInputError(
+            f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
+        )
+    others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
+    return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))
 
 
-def _run_line(line: Line, last: int) -> BoardOutcome:
+def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> BoardOutcome:
     """One model on one board: the story of leadwire."""
     board = line.board
     quantized = line.quantize()
@@ -102,8 +108,7 @@ def _run_line(line: Line, last: int) -> BoardOutcome:
     with ExitStack() as running:
         device = line.flash(image, running)
         if last == STAGES.index("flash"):
-            with DeviceClient(device().port, board.link.baud) as client:
-                return replace(outcome, device=client.expect(image))
+            return replace(outcome, device=line.ask(image, device()))
 
         benchmark = line.bench(image, device, model, plan)
         measured = require_fit(check_benchmark(benchmark, board, image), model)
@@ -120,5 +125,6 @@ def _run_line(line: Line, last: int) -> BoardOutcome:
     if last == STAGES.index("validate"):
         return outcome
 
-    bundle = line.report(quantized, model, plan, sources, image, budgets, benchmark, validation, predictions)
+    also = tuple(other.benchmark for other in others if other.benchmark is not None)
+    bundle = line.report(quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also)
     return replace(outcome, bundle=bundle)

@@ -18,6 +18,7 @@ from leadwire import reference
 from leadwire.artifacts import (
     BenchmarkResult,
     BudgetReport,
+    DeviceInfo,
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
@@ -29,6 +30,7 @@ from leadwire.board import Board
 from leadwire.build import build_image
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
+from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
@@ -164,6 +166,13 @@ class Line:
 
         return device
 
+    def ask(self, image: FirmwareImage, running: RunningBoard) -> DeviceInfo | None:
+        """What the board says of itself; WrongDeviceError where it is not the one expected, None for the host."""
+        if is_host(self.board):
+            return None
+        with DeviceClient(running.port, self.board.link.baud) as client:
+            return client.expect(image)
+
     def bench(
         self, image: FirmwareImage, device: Callable[[], RunningBoard], model: Model, plan: MemoryPlan
     ) -> BenchmarkResult:
@@ -256,6 +265,7 @@ class Line:
         benchmark: BenchmarkResult,
         validation: ValidationResult,
         predictions: PredictionSet,
+        also_benchmarked: tuple[BenchmarkResult, ...],
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -276,6 +286,7 @@ class Line:
             tools=tuple(ToolVersion(name=name, version=number) for name, number in tool_versions()),
             environment=(("system", platform.system()), ("machine", platform.machine())),
             demo_key=demo,
+            also_benchmarked=also_benchmarked,
             created=_created(),
         )
         beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
