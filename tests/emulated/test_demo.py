@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,8 +72,9 @@ def test_evidence_follows_its_schema(demo: tuple[Path, dict[str, Any]], root: Pa
 def test_the_page_says_what_it_is(demo: tuple[Path, dict[str, Any]]) -> None:
     out, board = demo
     page = (out / "report.html").read_text()
+    text = re.sub(r"<[^>]*>", "", page)  # digests carry places where a line may break
     for wanted in ("EMULATED", "SYNTHETIC", board["image"]["digest"], board["quantized"]["digest"], "NON-STANDARD"):
-        assert wanted in page
+        assert wanted in text
     assert "<script" not in page
     assert not [word for word in ('src="http', "url(http", '<link rel="stylesheet"', "http-equiv") if word in page]
 
