@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ class ConsoleWatcher:
             disable=not err.is_terminal,
         )
         self._tasks: dict[str, Any] = {}
+        self._began: float | None = None
 
     def __enter__(self) -> ConsoleWatcher:
         self._progress.start()
@@ -60,9 +62,17 @@ class ConsoleWatcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end_stage()
         self._progress.stop()
 
+    def _end_stage(self) -> None:
+        if self._began is not None:
+            err.print(Text(f"  {time.monotonic() - self._began:.1f} s", style="dim"))
+        self._began = None
+
     def stage(self, name: str, skipped: bool) -> None:
+        self._end_stage()
+        self._began = None if skipped else time.monotonic()
         note = " (unchanged, skipped)" if skipped else ""
         err.print(Text(f"• {name}{note}", style="dim" if skipped else ""))
 
