@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from leadwire.artifacts import Interval, RuntimeMetrics, Statistic
+from leadwire.artifacts import Interval, Statistic
 
 SPACE = "\u202f"
 MINUS = "\u2212"
@@ -79,12 +78,3 @@ def instructions(value: float | None) -> str:
 def runtime(value: str) -> str:
     """A runtime's name in words."""
     return _RUNTIMES.get(value, value)
-
-
-def distinct(metrics: Sequence[RuntimeMetrics]) -> tuple[tuple[str, RuntimeMetrics], ...]:
-    """Runtimes with the same figures shown once, under all their names."""
-    groups: dict[str, list[RuntimeMetrics]] = {}
-    for item in metrics:
-        figures = (item.confusion, item.accuracy, item.sensitivity, item.positive_predictivity)
-        groups.setdefault(repr(figures), []).append(item)
-    return tuple((", ".join(runtime(item.runtime) for item in group), group[0]) for group in groups.values())

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from leadwire.evidence.record import Evidence
 
-from . import numbers, plots
+from . import numbers, plots, sides
 from .sections import FOLDER, load_sections
 
 _FILTERS: tuple[Callable[..., Any], ...] = (
@@ -30,9 +30,11 @@ _FILTERS: tuple[Callable[..., Any], ...] = (
     numbers.signed_interval,
     numbers.fraction,
     numbers.runtime,
-    numbers.distinct,
     numbers.digest,
     numbers.instructions,
+    sides.sides,
+    sides.judged_beats,
+    sides.partial,
 )
 
 

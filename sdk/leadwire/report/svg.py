@@ -52,10 +52,12 @@ def figure(
 
 
 def text(x: Number, y: Number, content: str, class_: str = "", *, anchor: str = "start", limit: int = 0) -> Markup:
-    """One line of text; beyond `limit` characters it is cut and the whole becomes the tooltip."""
+    """One line of text; beyond `limit` characters its middle is cut out and the whole becomes the tooltip."""
     children: tuple[str | Markup, ...] = (content,)
     if limit and len(content) > limit:
-        children = (content[: limit - 1] + "…", element("title", content))
+        head = limit // 2
+        tail = limit - 1 - head
+        children = (content[:head] + "…" + content[len(content) - tail :], element("title", content))
     return element("text", *children, x=x, y=y, class_=class_ or None, text_anchor=anchor)
 
 

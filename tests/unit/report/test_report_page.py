@@ -197,7 +197,7 @@ def test_the_summary_says_the_figures_of_the_predictions(example: tuple[Evidence
     decided = {item.runtime: item.outputs.argmax(axis=1) for item in attachments.predictions}
     text = Reader(page).text
     summary = text[text.index("1 Summary", text.index("How to verify")) : text.index("2 Identity", 600)]
-    for runtime, words in (("float", "Accuracy, float"), ("device", "Accuracy, device")):
+    for runtime, words in (("float", "Accuracy, float"), ("device", "Accuracy, INT8, device")):
         assert f"{words} {100 * (decided[runtime] == reference).mean():.2f} %" in summary
     changed = int((decided["float"] != decided["device"]).sum())
     assert f"Decisions changed by INT8 {changed} of 4 400 beats" in summary
@@ -277,6 +277,44 @@ def test_changed_beats_are_shown_and_counted(evidence: Evidence, page: bytes) ->
     assert f"{len(validation.changed)} of {validation.changed_total} beats" in Reader(page).text
     none = dataclasses.replace(validation, changed=(), changed_total=0)
     assert "decide every beat alike" in Reader(render_page(dataclasses.replace(evidence, validation=none), SIGNER)).text
+
+
+@pytest.mark.requirement("LW-VAL-003")
+@pytest.mark.parametrize("judged", ["tflm", "device"])
+def test_a_device_that_was_sent_a_part_is_named_wherever_its_figures_stand(evidence: Evidence, judged: str) -> None:
+    """Above all figures, beside the matrices and the comparison of bytes; with everything sent no word of it."""
+    validation = evidence.validation
+    some = tuple(
+        dataclasses.replace(item, confusion=((300,),)) if item.runtime == "device" else item
+        for item in (*validation.metrics, dataclasses.replace(validation.metrics[1], runtime="tflm"))
+    )
+    part = dataclasses.replace(
+        validation, device_beats=300, metrics=some, judged_runtime="device" if judged == "device" else "tflm"
+    )
+    text = Reader(render_page(dataclasses.replace(evidence, validation=part), SIGNER)).text
+    assert text.count("The device was sent 300 of 4 400 beats.") == 2
+    assert "300 of these beats were sent to the device" in text
+    assert "right of 300 of 4 400 beats" in text and "INT8, device, 300 of 4 400 beats" in text
+    assert "Not the same beats: the device's figures are over the 300 beats" in text
+    over = 300 if judged == "device" else "4 400"
+    assert f"percentage points, over {over} beats; INT8:" in text
+    assert f"Decisions changed by INT8 {validation.changed_total} of {over} beats" in text
+    whole = Reader(render_page(evidence, SIGNER)).text
+    assert "was sent" not in whole and "Not the same beats" not in whole
+
+
+def test_every_recording_has_its_row(evidence: Evidence, page: bytes) -> None:
+    text = Reader(page).text
+    rows = text[text.index("Accuracy by recording") :]
+    for item in evidence.validation.records:
+        assert f" {item.record} {item.patient} {item.beats} {100 * item.float_accuracy:.2f} %" in rows
+
+
+def test_the_peak_is_that_of_the_last_checkpoint_that_states_one(evidence: Evidence) -> None:
+    planned, *rest = evidence.budgets
+    silent = (dataclasses.replace(planned, peak="op 7"), *(dataclasses.replace(item, peak="") for item in rest))
+    text = Reader(render_page(dataclasses.replace(evidence, budgets=silent), SIGNER)).text
+    assert f"Peak of the RAM, {planned.basis}: op 7." in text
 
 
 def test_empty_and_broken_figures_still_make_a_page(evidence: Evidence) -> None:

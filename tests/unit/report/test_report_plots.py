@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence_example import LABELS, example_evidence
-from leadwire.artifacts import BudgetLine, BudgetReport, Percentiles
+from leadwire.artifacts import BudgetLine, BudgetReport, Percentiles, Placement, RuntimeMetrics
 from leadwire.evidence.record import Evidence
-from leadwire.report.numbers import distinct, interval, percent, points, size
+from leadwire.report.numbers import interval, percent, points, size
 from leadwire.report.plots import (
     arena,
     budgets,
@@ -28,6 +28,7 @@ from leadwire.report.plots import (
     patients,
     strip,
 )
+from leadwire.report.sides import sides
 from leadwire.report.svg import element, polyline, text, ticks
 
 
@@ -58,10 +59,12 @@ def test_an_ecg_strip_is_to_scale(evidence: Evidence) -> None:
     assert max(ys) - min(ys) == pytest.approx(20.0)
     high = [x for x, y in trace if y == min(ys)]
     assert high[-1] - high[0] == pytest.approx(99 / 250 * 50, abs=0.02)
-    fine = sorted({number(line, "x1") for line in shapes(drawing, "line", "mm1")})
-    bold = sorted({number(line, "x1") for line in shapes(drawing, "line", "mm5")})
+    fine, bold = (
+        [float(x) for x in re.findall(r"M([\d.]+) 6v", shapes(drawing, "path", grid)[0].get("d") or "")]
+        for grid in ("mm1", "mm5")
+    )
     assert bold == [0.5 + 5 * number for number in range(17)]
-    assert set(fine) >= {0.5 + number for number in range(81) if number % 5}
+    assert fine == [0.5 + number for number in range(81) if number % 5]
     assert "50\u202fmm/s" in drawing and "20\u202fmm/mV" in drawing
 
 
@@ -92,6 +95,9 @@ def test_budget_bars_are_in_proportion() -> None:
     limit = number(shapes(drawing, "line", "limit")[0], "x1") - number(bars[0], "x")
     assert limit == pytest.approx(2 * number(bars[0], "width"), abs=0.05)
     assert "OVER" in drawing
+    run = dataclasses.replace(report(500, 1000), basis="emulated")
+    words = [item.text for item in shapes(budgets.draw([run]), "text", "faint")]
+    assert words[:1] + words[-2:] == ["emulated", "linked", "50.0\u202f%"]
     assert not shapes(budgets.draw([report(500, None)]), "line", "limit")
     assert ET.fromstring(budgets.draw([])) is not None
     assert ET.fromstring(budgets.draw([report(0, 0)])) is not None
@@ -100,13 +106,40 @@ def test_budget_bars_are_in_proportion() -> None:
 def test_arena_blocks_have_the_plans_bytes(evidence: Evidence) -> None:
     plan = evidence.plan
     blocks = shapes(arena.draw(plan, evidence.model), "rect", "block")
-    assert len(blocks) == len(plan.placements) + len(plan.scratch)
+    placed = sorted((*plan.placements, *plan.scratch), key=lambda item: (item.first_operator, item.last_operator))
     per_byte = 300 / plan.arena_bytes
-    for block, placement in zip(blocks, (*plan.placements, *plan.scratch), strict=True):
+    for block, placement in zip(blocks, placed, strict=True):
         assert number(block, "y") + placement.size_bytes * per_byte == pytest.approx(
             330 - placement.offset_bytes * per_byte, abs=0.02
         )
         assert number(block, "height") == pytest.approx(max(1, placement.size_bytes * per_byte - 1), abs=0.02)
+
+
+def test_tensors_that_share_bytes_do_not_cover_each_others_names(evidence: Evidence) -> None:
+    """Reshape and operator in place: the block changes in the middle of the column where the bytes change hands."""
+    lives = ((0, 2), (2, 4), (4, 9))
+    placements = tuple(
+        Placement(tensor=tensor, offset_bytes=0, size_bytes=64, first_operator=first, last_operator=last)
+        for tensor, (first, last) in enumerate(lives)
+    )
+    plan = dataclasses.replace(evidence.plan, arena_bytes=64, placements=placements[::-1], scratch=())
+    summary = evidence.model
+    model = dataclasses.replace(
+        summary,
+        operators=tuple(dataclasses.replace(summary.operators[0], index=index) for index in range(10)),
+        activations=tuple(
+            dataclasses.replace(summary.activations[0], index=index, name=f"layer{index}/Relu") for index in range(3)
+        ),
+    )
+    drawing = arena.draw(plan, model)
+    starts = [number(block, "x") - 65 for block in shapes(drawing, "rect", "block")]
+    assert starts == pytest.approx([0, 2.5 * 81.6, 4.5 * 81.6], abs=0.02)
+    labels = {
+        item.text: number(item, "x") for item in shapes(drawing, "text", "tiny") if (item.text or "")[:5] == "layer"
+    }
+    assert list(labels) == ["layer0/Relu", "layer1/Relu", "layer2/Relu"]
+    for middle, first, last in zip(labels.values(), (0, 2.5, 4.5), (2.5, 4.5, 10), strict=True):
+        assert middle == pytest.approx(64 + (first + last) / 2 * 81.6, abs=0.02)
 
 
 def test_confusion_cells_hold_the_counts(evidence: Evidence) -> None:
@@ -133,7 +166,7 @@ def test_operator_bars_sum_to_the_whole(evidence: Evidence) -> None:
     bars = shapes(operators.draw(evidence.bench.operators), "rect", "bar")
     widths = [number(bar, "width") for bar in bars]
     shares = [item.share for item in evidence.bench.operators]
-    assert max(widths) == 370
+    assert max(widths) == 280
     for width, share in zip(widths, shares, strict=True):
         assert width / sum(widths) == pytest.approx(share, abs=1e-3)
 
@@ -146,8 +179,8 @@ def test_every_drawing_survives_what_is_not_a_number(evidence: Evidence) -> None
         latency.draw(broken, None),
         layers.draw([error, dataclasses.replace(error, sqnr_db=-math.inf)]),
         layers.draw([]),
-        patients.draw([record, record]),
-        patients.draw([]),
+        patients.draw([record, record], "device"),
+        patients.draw([], "device"),
         classes.draw([], LABELS),
         operators.draw([]),
         forest.draw([]),
@@ -192,11 +225,28 @@ def test_numbers_are_written_with_their_units(evidence: Evidence) -> None:
     assert interval(evidence.validation.metrics[0].accuracy.interval).startswith("[96.")
 
 
-def test_equal_runtimes_are_shown_once(evidence: Evidence) -> None:
+def test_float_host_and_device_stand_side_by_side_even_where_equal(evidence: Evidence) -> None:
+    """Host runtimes with the same figures are one column that names them all; the device is never merged away."""
     one, two, three = evidence.validation.metrics
     assert two.confusion == three.confusion
-    names = [name for name, _ in distinct((one, two, three))]
-    assert names == ["float", "TFLite on the host, device"]
+    hosts = tuple(dataclasses.replace(two, runtime=name) for name in ("tflite", "tflm", "host_c"))
+
+    def seen(*metrics: RuntimeMetrics) -> list[tuple[str, str]]:
+        found = sides(dataclasses.replace(evidence.validation, metrics=metrics))
+        return [(side.name, side.note) for side in found]
+
+    assert seen(one, two, three) == [("float", ""), ("INT8, host", "TFLite"), ("INT8, device", "")]
+    assert seen(one, *hosts, three)[1] == (
+        "INT8, host",
+        "TFLite, TFLite Micro and generated C, the same in every figure",
+    )
+    other = dataclasses.replace(hosts[0], confusion=one.confusion)
+    assert [name for name, _ in seen(one, other, *hosts[1:], three)] == [
+        "float",
+        "INT8, host (TFLite)",
+        "INT8, host (TFLite Micro and generated C)",
+        "INT8, device",
+    ]
 
 
 def test_no_plot_is_left_out(root: Path) -> None:

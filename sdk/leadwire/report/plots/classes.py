@@ -7,40 +7,42 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from leadwire.artifacts import RuntimeMetrics, Statistic
+from leadwire.artifacts import Statistic
 from leadwire.report.numbers import interval, percent
+from leadwire.report.sides import Side
 from leadwire.report.svg import figure, line, marker, text, ticks
 
 SHAPES = ("ring", "square", "circle", "diamond", "triangle")
-_LEFT, _PANEL, _GAP, _ROW, _TOP = 40, 390, 50, 46, 34
+_LEFT, _PANEL, _GAP, _ROW, _TOP = 40, 374, 82, 46, 34
 
-Column = tuple[str, tuple[Statistic, ...]]
+Column = tuple[str, tuple[Statistic, ...]]  # a side's name and its figure for each class
 
 
-def draw(groups: Sequence[tuple[str, RuntimeMetrics]], labels: Sequence[str]) -> Markup:
-    """Two panels with one scale; `groups` are runtimes by name, told apart by shape, colour and position."""
-    panels: tuple[tuple[str, list[Column]], ...] = (
-        ("Sensitivity", [(name, item.sensitivity) for name, item in groups]),
-        ("Positive predictivity", [(name, item.positive_predictivity) for name, item in groups]),
+def draw(sides: Sequence[Side], labels: Sequence[str]) -> Markup:
+    """Two panels with one scale; the sides are told apart by shape, colour and position."""
+    panels: tuple[tuple[str, str, list[Column]], ...] = (
+        ("Sensitivity", "no such beats", [(side.name, side.metrics.sensitivity) for side in sides]),
+        ("Positive predictivity", "never decided", [(side.name, side.metrics.positive_predictivity) for side in sides]),
     )
-    lows = [low for _, columns in panels for _, values in columns for value in values for low in _low(value)]
+    lows = [low for _, _, columns in panels for _, values in columns for value in values for low in _low(value)]
     scale = ticks(min(lows, default=0.0), 1.0)
     names = [
         text(_LEFT - 14, _TOP + _ROW * (row + 0.5) + 5, name, "strong", anchor="end", limit=4)
         for row, name in enumerate(labels)
     ]
-    drawn = [_panel(title, _LEFT + i * (_PANEL + _GAP), columns, scale) for i, (title, columns) in enumerate(panels)]
+    drawn = [_panel(*panel, _LEFT + i * (_PANEL + _GAP), scale) for i, panel in enumerate(panels)]
     return figure(
         _LEFT + 2 * _PANEL + _GAP + 14,
         _TOP + _ROW * len(labels) + 26,
         "Sensitivity and positive predictivity by class",
-        f"{'; '.join(name for name, _ in groups)}. The table below has the same figures.",
+        f"{'; '.join(side.name for side in sides)}. The table below has the same figures.",
         *names,
         *drawn,
     )
 
 
-def _panel(title: str, left: float, columns: Sequence[Column], scale: Sequence[float]) -> Markup:
+def _panel(title: str, nothing: str, columns: Sequence[Column], left: float, scale: Sequence[float]) -> Markup:
+    """`nothing` is written where a figure has no denominator."""
     low, span = scale[0], scale[-1] - scale[0]
     bottom = _TOP + _ROW * max((len(values) for _, values in columns), default=0)
 
@@ -57,7 +59,7 @@ def _panel(title: str, left: float, columns: Sequence[Column], scale: Sequence[f
         for row, value in enumerate(values):
             y = _TOP + _ROW * (row + 0.5) + shift
             if not math.isfinite(value.estimate):
-                parts.append(text(left + 4, y + 4, "no beats", "faint"))
+                parts.append(text(left + 4, y + 4, nothing, "tiny faint"))
                 continue
             if value.interval:
                 parts.append(line(place(value.interval.low), y, place(value.interval.high), y, f"whisker {style}"))

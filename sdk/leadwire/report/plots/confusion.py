@@ -36,7 +36,9 @@ def draw(metrics: RuntimeMetrics, labels: Sequence[str], title: str) -> Markup:
         f"Confusion matrix, {title}",
         f"{count(right)} of {count(metrics.beats)} beats are on the diagonal.",
         text(_LEFT, 12, "decision →", "faint"),
-        element("text", "reference →", class_="faint", transform=f"translate(11 {_TOP + side}) rotate(-90)"),
+        element(
+            "text", "← reference", class_="faint", text_anchor="end", transform=f"translate(11 {_TOP}) rotate(-90)"
+        ),
         *names,
         *cells,
         class_="confusion",
@@ -49,6 +51,7 @@ def _cell(row: int, column: int, value: int, total: int, what: str) -> Markup:
     kind = "right" if row == column else "wrong"
     strength = 0.0 if not value else 0.10 + 0.90 * share
     middle = x + _CELL / 2 - 1
+    long = " long" if value >= 10_000 else ""
     ink = " on-fill" if strength > 0.55 else "" if value else " faint"
     return Markup("").join(
         (
@@ -57,7 +60,7 @@ def _cell(row: int, column: int, value: int, total: int, what: str) -> Markup:
                 element("title", f"{what}: {value} of {total}"),
                 x=x, y=y, width=_CELL - 2, height=_CELL - 2, rx=3, class_=f"cell {kind}", fill_opacity=strength,
             ),
-            text(middle, y + (22 if value else 28), count(value), f"cell-count{ink}", anchor="middle"),
+            text(middle, y + (22 if value else 28), count(value), f"cell-count{long}{ink}", anchor="middle"),
             text(middle, y + 37, percent(share, 1) if value else "", f"cell-share{ink}", anchor="middle"),
         )
     )  # fmt: skip

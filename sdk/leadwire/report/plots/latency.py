@@ -24,12 +24,13 @@ def draw(latency: Percentiles, limit_us: float | None) -> Markup:
         rect(_LEFT, 40, place(latency.p50) - _LEFT, 8, "bar", radius=4),
     ]
     parts += [
-        marker("ring" if n < 3 else "diamond", place(v), 44, 5, "mark runtime-2", f"{k} {v:g} us")
+        marker("ring" if n < 3 else "diamond", place(v), 44, 5, "mark runtime-2", f"{k} {v:g} µs")
         for n, (k, v) in enumerate(named)
     ]
     where = place(latency.max)
     words = " · ".join(f"{key} {decimal(value, 1)}" for key, value in named) + f"{SPACE}µs"
-    parts.append(text(min(max(where, _LEFT + 150), _LEFT + _PANEL - 150), 26, words, "figure", anchor="middle"))
+    at = (max(_LEFT, where - 8), "start") if where < _LEFT + _PANEL / 2 else (min(_LEFT + _PANEL, where + 8), "end")
+    parts.append(text(at[0], 26, words, "figure", anchor=at[1]))
     parts.append(text(_LEFT, 70, "0", "faint", anchor="middle"))
     if limit_us is not None:
         parts.append(line(place(limit_us), 30, place(limit_us), 58, "limit"))

@@ -11,7 +11,7 @@ from leadwire.artifacts import LayerError
 from leadwire.report.numbers import SPACE, decimal, percent
 from leadwire.report.svg import figure, line, marker, text, ticks
 
-_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 320, 370, 200, 22, 24
+_LEFT, _PANEL, _RIGHT, _ROW, _TOP = 400, 280, 210, 22, 24
 
 
 def draw(errors: Sequence[LayerError]) -> Markup:
@@ -33,7 +33,7 @@ def draw(errors: Sequence[LayerError]) -> Markup:
         shown = "exact" if item.sqnr_db == math.inf else f"{decimal(item.sqnr_db, 1)}{SPACE}dB"
         parts += [
             text(0, y + 4, f"{item.operator_index}  {item.kind}", "strong", limit=21),
-            text(176, y + 4, item.tensor, "faint", limit=21),
+            text(168, y + 4, item.tensor, "tiny faint", limit=36),
             text(_LEFT + _PANEL + 66, y + 4, shown, "figure", anchor="end"),
             text(
                 _LEFT + _PANEL + _RIGHT,

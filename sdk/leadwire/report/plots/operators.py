@@ -10,7 +10,7 @@ from leadwire.artifacts import OperatorShare
 from leadwire.report.numbers import count, percent
 from leadwire.report.svg import figure, rect, text
 
-_LEFT, _PANEL, _RIGHT, _ROW, _SHOWN = 320, 370, 200, 22, 40
+_LEFT, _PANEL, _RIGHT, _ROW, _SHOWN = 400, 280, 210, 22, 40
 
 
 def draw(operators: Sequence[OperatorShare]) -> Markup:
@@ -26,7 +26,7 @@ def draw(operators: Sequence[OperatorShare]) -> Markup:
         y = _ROW * number
         parts += [
             text(0, y + 15, kind, "strong", limit=21),
-            text(176, y + 15, tensor, "faint", limit=21),
+            text(168, y + 15, tensor, "tiny faint", limit=36),
             rect(_LEFT, y + 4, _PANEL, _ROW - 8, "track", radius=2),
             rect(_LEFT, y + 4, share / most * _PANEL, _ROW - 8, "bar", radius=2),
             text(_LEFT + _PANEL + 56, y + 15, percent(share, 1), "figure", anchor="end"),

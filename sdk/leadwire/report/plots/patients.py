@@ -14,8 +14,8 @@ from leadwire.report.svg import element, figure, line, marker, text, ticks
 _LEFT, _PANEL, _HEIGHT, _TOP = 64, 816, 190, 20
 
 
-def draw(records: Sequence[RecordResult]) -> Markup:
-    """Recordings in the order of their numbers; up is a loss of the device against float, in percentage points."""
+def draw(records: Sequence[RecordResult], judged: str) -> Markup:
+    """Recordings in the order of their numbers; up is a loss of the `judged` runtime against float, in points."""
     losses = [item.float_accuracy - item.device_accuracy for item in records]
     finite = [loss for loss in losses if math.isfinite(loss)]
     scale = ticks(100 * min([-0.005, *finite]), 100 * max([0.005, *finite]), 5)
@@ -33,13 +33,16 @@ def draw(records: Sequence[RecordResult]) -> Markup:
         x = _LEFT + (number + 0.5) * step
         tooltip = (
             f"recording {item.record}, patient {item.patient}, {item.beats} beats: "
-            f"float {percent(item.float_accuracy)}, device {percent(item.device_accuracy)}"
+            f"float {percent(item.float_accuracy)}, {judged} {percent(item.device_accuracy)}"
         )
+        change = "worse" if loss > 0 else "better" if loss < 0 else "same"
         parts.append(line(x, up(0), x, up(loss), "stem"))
-        parts.append(marker("circle", x, up(loss), 3.6, "mark fail" if loss > 0 else "mark runtime-2", tooltip))
+        parts.append(marker("circle", x, up(loss), 3.6, f"mark {change}", tooltip))
         if step >= 11:
             place = f"translate({x + 3:.2f} {bottom + 10}) rotate(-90)"
             parts.append(element("text", item.record[:8], class_="tiny faint", text_anchor="end", transform=place))
+    parts.append(text(_LEFT + _PANEL, _TOP - 7, "↑ INT8 worse", "faint", anchor="end"))
+    parts.append(text(_LEFT + _PANEL, bottom - 8, "↓ INT8 better", "faint", anchor="end"))
     said = "No recordings."
     if finite:
         worst = losses.index(max(finite))

@@ -1,8 +1,7 @@
 """ECG strip of one beat on ECG paper, true to scale in print: 1 mm squares, 5 mm bold.
 
 Paper speed 50 mm/s and gain 20 mm/mV where that fits, else the usual 25 mm/s and 10 mm/mV; the scale is written below.
-Paper ends at 60 mm around the
-median; values beyond are drawn at its edge.
+Paper ends at 60 mm around the median; values beyond are drawn at its edge.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from markupsafe import Markup
 
 from leadwire.artifacts import ChangedDecision
 from leadwire.report.numbers import SPACE, decimal
-from leadwire.report.svg import element, figure, line, polyline, rect, text
+from leadwire.report.svg import element, figure, polyline, rect, text
 
 _WIDEST_MM, _TALLEST_MM, _EDGE = 85.0, 60.0, 0.5
 
@@ -47,15 +46,17 @@ def draw(beat: ChangedDecision) -> Markup:
         *_grid(width, height),
         polyline(points, "trace"),
         element("path", d=f"M{_EDGE + shown * speed / 2:.2f} 5.4l-1.3 -2.6h2.6z", class_="beat"),
-        text(_EDGE, height + 11, f"{speed}{SPACE}mm/s   {gain}{SPACE}mm/mV", "scale"),
+        text(_EDGE, height + 11, f"{speed}{SPACE}mm/s · {gain}{SPACE}mm/mV", "scale"),
         class_="strip",
         unit="mm",
     )
 
 
 def _grid(width: float, height: float) -> list[Markup]:
-    across = [
-        line(_EDGE + x, 6, _EDGE + x, 6 + height, "mm5" if x % 5 == 0 else "mm1") for x in range(round(width) + 1)
-    ]
-    down = [line(_EDGE, 6 + y, _EDGE + width, 6 + y, "mm5" if y % 5 == 0 else "mm1") for y in range(round(height) + 1)]
-    return [*sorted(across + down, key=lambda item: "mm5" in item)]
+    """The fine lines, then the bold ones above them: one path each, for a page may hold many strips."""
+    lines: dict[str, str] = {"mm1": "", "mm5": ""}
+    for x in range(round(width) + 1):
+        lines["mm1" if x % 5 else "mm5"] += f"M{_EDGE + x:g} 6v{height:g}"
+    for y in range(round(height) + 1):
+        lines["mm1" if y % 5 else "mm5"] += f"M{_EDGE:g} {6 + y}h{width:g}"
+    return [element("path", d=d, class_=class_) for class_, d in lines.items()]
