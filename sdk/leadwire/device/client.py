@@ -39,6 +39,9 @@ from .messages import (
 SMALLEST_BUFFER_BYTES = 64
 _LARGEST_LENGTH_BYTES = 4
 """What CBOR adds at most to write the length of a slice instead of an empty byte string's."""
+_LARGEST_EMPTY = Infer(seq=0xFFFF_FFFF, off=0xFFFF_FFFF, data=b"", hold=True, sequence=0)
+_AROUND_SLICE_BYTES = FRAME_OVERHEAD_BYTES + len(_LARGEST_EMPTY.BYTES) + _LARGEST_LENGTH_BYTES
+"""What a packet with a slice has besides the slice's bytes, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,13 +255,13 @@ class DeviceClient:
         try:
             return self._send_once(what, seq, data, hold=hold)
         except RefusalError as refusal:
-            if refusal.rc != RC_INVALID or len(data) <= self._slice_bytes(seq) or attempts <= 1:
+            if refusal.rc != RC_INVALID or len(data) <= self._slice_bytes() or attempts <= 1:
                 raise DeviceRefusedError(self.port, what, str(refusal)) from None
         self._link.retries += 1
         return self._send(what, seq, data, hold=hold, attempts=attempts - 1)
 
     def _send_once(self, what: str, seq: int, data: bytes, *, hold: bool | None) -> InferResponse:
-        size = self._slice_bytes(seq)
+        size = self._slice_bytes()
         last = (len(data) - 1) // size * size
         for offset in range(0, last, size):
             part = data[offset : offset + size]
@@ -274,10 +277,9 @@ class DeviceClient:
         if (answer.seq, answer.off) != (seq, offset):
             raise self._unsound(what, f"sample {answer.seq} goes on at {answer.off}, not {seq} at {offset}")
 
-    def _slice_bytes(self, seq: int) -> int:
-        """Most input bytes that fit one request."""
-        empty = Infer(seq=seq, off=0xFFFF_FFFF, data=b"", hold=True, sequence=0)
-        return self.parameters().buffer_bytes - FRAME_OVERHEAD_BYTES - len(empty.BYTES) - _LARGEST_LENGTH_BYTES
+    def _slice_bytes(self) -> int:
+        """Most input bytes that fit any request."""
+        return self.parameters().buffer_bytes - _AROUND_SLICE_BYTES
 
     def _request_held(
         self, what: str, seq: int, data: bytes, build: Callable[[int], SMPRequest[TRep, TEr1, TEr2]], attempts: int

@@ -19,7 +19,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any
 
 from unicorn import (
     UC_ARCH_ARM,
@@ -60,7 +60,12 @@ _WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
 _UNTIL = 0xFFFFFFFE
 NEVER = 1 << 62
 _BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+_READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
+_WRITE_CALLBACK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
+)
 _GENERAL = tuple(arm.UC_ARM_REG_R0 + index for index in range(13))
+_MASKS = (arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
 _FLOATING = (*(arm.UC_ARM_REG_S0 + index for index in range(16)), arm.UC_ARM_REG_FPSCR)
 _STACKED = (
     arm.UC_ARM_REG_R0,
@@ -86,12 +91,29 @@ class Stop(Enum):
     EXCEPTION_RETURN = auto()
 
 
-class Access(NamedTuple):
-    """One access to a register; `value` is what was read or written."""
+Access = tuple[int, bool, int]
+"""One access to a register: address, whether it was a write, and what was read or written."""
 
-    address: int
-    is_write: bool
-    value: int
+
+class Bank:
+    """Registers that are read and written together, in one call of Unicorn's C interface instead of one for each."""
+
+    def __init__(self, engine: Any, registers: Iterable[int]) -> None:
+        self._engine = engine
+        numbers = tuple(registers)
+        self._count = len(numbers)
+        self._numbers = (ctypes.c_int * self._count)(*numbers)
+        self._values = (ctypes.c_uint32 * self._count)()
+        start, size = ctypes.addressof(self._values), ctypes.sizeof(ctypes.c_uint32)
+        self._places = (ctypes.c_void_p * self._count)(*(start + size * index for index in range(self._count)))
+
+    def read(self) -> tuple[int, ...]:
+        uclib.uc_reg_read_batch(self._engine, self._numbers, self._places, self._count)
+        return tuple(self._values)
+
+    def write(self, values: tuple[int, ...]) -> None:
+        self._values[:] = [*values]
+        uclib.uc_reg_write_batch(self._engine, self._numbers, self._places, self._count)
 
 
 class Core:
@@ -105,7 +127,10 @@ class Core:
         self._timing = TimingModel()
         self._cell = ctypes.c_uint32(0)
         self._cell_reference = ctypes.byref(self._cell)
-        self._buffers: list[Any] = []
+        self._kept: list[Any] = []  # what Unicorn points to: memory and callbacks
+        self._stacked = Bank(self._uc._uch, _STACKED)
+        self._floating = Bank(self._uc._uch, _FLOATING)
+        self._masks = Bank(self._uc._uch, _MASKS)
         self._hook: ctypes.c_size_t | None = None
         self._lock = threading.Lock()
         self._asked = False
@@ -113,6 +138,7 @@ class Core:
         self._trapped = False
         self._interrupt = 0
         self._problem = ""
+        self._error: BaseException | None = None
         self._last: Access | None = None
         self._replays: dict[int, Access] = {}
         self._resumed_at = 0
@@ -131,7 +157,7 @@ class Core:
         buffer = ctypes.create_string_buffer(len(data) + 4096)
         aligned = (ctypes.addressof(buffer) + 4095) & ~4095
         ctypes.memmove(aligned, data, len(data))
-        self._buffers.append(buffer)
+        self._kept.append(buffer)
         for origin in origins:
             self._uc.mem_map_ptr(origin, len(data), UC_PROT_ALL if writable else UC_PROT_READ | UC_PROT_EXEC, aligned)
 
@@ -140,24 +166,36 @@ class Core:
     ) -> None:
         """`read(address, size)` and `write(address, size, value)` with size 1, 2 or 4 bytes."""
 
-        def on_read(_uc: Uc, offset: int, size: int, _key: object) -> int:
+        def on_read(_uc: int, offset: int, size: int, _user: int) -> int:
             address = origin + offset
-            if self._replays:
-                replay = self._replayed_access(address, is_write=False)
-                if replay is not None:
-                    return replay.value
-            value = read(address, size)
-            self._last = Access(address, False, value)
+            try:
+                if self._replays:
+                    replay = self._replayed_access(address, is_write=False)
+                    if replay is not None:
+                        return replay[2]
+                value = read(address, size)
+            except BaseException as error:  # noqa: BLE001 - C is no place for one to pass through
+                self._fail(error)
+                return 0
+            self._last = (address, False, value)
             return value
 
-        def on_write(_uc: Uc, offset: int, size: int, value: int, _key: object) -> None:
+        def on_write(_uc: int, offset: int, size: int, value: int, _user: int) -> None:
             address = origin + offset
-            if self._replays and self._replayed_access(address, is_write=True) is not None:
+            try:
+                if self._replays and self._replayed_access(address, is_write=True) is not None:
+                    return
+                write(address, size, value)
+            except BaseException as error:  # noqa: BLE001 - C is no place for one to pass through
+                self._fail(error)
                 return
-            write(address, size, value)
-            self._last = Access(address, True, value)
+            self._last = (address, True, value)
 
-        self._uc.mmio_map(origin, size_bytes, on_read, None, on_write, None)
+        callbacks = _READ_CALLBACK(on_read), _WRITE_CALLBACK(on_write)
+        self._kept += callbacks
+        status = uclib.uc_mmio_map(self._uc._uch, origin, size_bytes, callbacks[0], None, callbacks[1], None)
+        if status:
+            raise UcError(status)
 
     def read(self, address: int, size: int) -> bytes:
         """Memory (not registers); FirmwareFaultError where there is none."""
@@ -238,11 +276,8 @@ class Core:
     @property
     def masks(self) -> tuple[int, int, int]:
         """PRIMASK, BASEPRI, FAULTMASK."""
-        return (
-            self._get(arm.UC_ARM_REG_PRIMASK),
-            self._get(arm.UC_ARM_REG_BASEPRI),
-            self._get(arm.UC_ARM_REG_FAULTMASK),
-        )
+        primask, basepri, faultmask = self._masks.read()
+        return primask, basepri, faultmask
 
     def clear_faultmask(self) -> None:
         self._set(arm.UC_ARM_REG_FAULTMASK, 0)
@@ -254,22 +289,20 @@ class Core:
     @property
     def stacked(self) -> tuple[int, ...]:
         """R0 to R3, R12 and LR: what exception entry saves besides PC and xPSR."""
-        return tuple(self._get(register) for register in _STACKED)
+        return self._stacked.read()
 
     @stacked.setter
     def stacked(self, values: tuple[int, ...]) -> None:
-        for register, value in zip(_STACKED, values, strict=True):
-            self._set(register, value)
+        self._stacked.write(values)
 
     @property
     def fpu_context(self) -> tuple[int, ...]:
         """S0 to S15 and FPSCR."""
-        return tuple(self._get(register) for register in _FLOATING)
+        return self._floating.read()
 
     @fpu_context.setter
     def fpu_context(self, values: tuple[int, ...]) -> None:
-        for register, value in zip(_FLOATING, values, strict=True):
-            self._set(register, value)
+        self._floating.write(values)
 
     # ------------------------------------------------------------------------------------------ execution
 
@@ -290,15 +323,14 @@ class Core:
         hint = False
         try:
             self._uc.emu_start(self.pc | 1, _UNTIL)
-        except FirmwareFaultError:
-            self.pc = self._program_counter()
-            raise
         except UcError as error:
             self.pc = self._program_counter()
             hint = error.errno == UC_ERR_INSN_INVALID and self._behind(_WFE, _YIELD)
             if not hint:
                 raise FirmwareFaultError(self._problem or self._explain(error)) from error
         self.pc = self._program_counter()
+        if self._error is not None:
+            raise self._error
         if self._problem:
             raise FirmwareFaultError(self._problem)
         if self._interrupt == _EXCEPTION_RETURN:
@@ -331,8 +363,8 @@ class Core:
 
     def answer_replay(self, value: int) -> None:
         """What the read that runs again returns this time."""
-        access = self._replays[self.pc]
-        self._replays[self.pc] = Access(access.address, access.is_write, value)
+        address, is_write, _ = self._replays[self.pc]
+        self._replays[self.pc] = address, is_write, value
 
     # ------------------------------------------------------------------------------------------ counting
 
@@ -402,8 +434,7 @@ class Core:
                 try:
                     count, estimate, number = costs[last, address, size] = cost(last, address, size)
                 except FirmwareFaultError as fault:
-                    self._problem = str(fault)
-                    self._uc.emu_stop()
+                    self._fail(fault)
                     return
                 last = number
             instructions += count
@@ -471,6 +502,11 @@ class Core:
 
     # ------------------------------------------------------------------------------------------ details
 
+    def _fail(self, error: BaseException) -> None:
+        """`run` ends with `error`, raised where no exception can pass: in a callback from C."""
+        self._error = self._error or error
+        self._uc.emu_stop()
+
     def _get(self, register: int) -> int:
         """Straight from Unicorn's C interface: three times as fast as its Python one, and used for every interrupt."""
         uclib.uc_reg_read(self._uc._uch, register, self._cell_reference)
@@ -498,12 +534,11 @@ class Core:
 
     def _note_replay(self) -> None:
         """After a stop within a block: if the instruction at PC has done its access already, keep the answer."""
-        access = self._last
-        if access is None:
+        if self._last is None:
             return
-        target = self._timing.access_address(self.read(self.pc, 4), access.is_write, self._register)
-        if target == access.address:
-            self._replays[self.pc] = access
+        address, is_write, _ = self._last
+        if self._timing.access_address(self.read(self.pc, 4), is_write, self._register) == address:
+            self._replays[self.pc] = self._last
             self.replayed = True
             self._truncate(self.pc)
 
@@ -515,7 +550,7 @@ class Core:
 
     def _replayed_access(self, address: int, *, is_write: bool) -> Access | None:
         replay = self._replays.get(self._program_counter())
-        if replay is None or replay.address != address or replay.is_write != is_write:
+        if replay is None or replay[:2] != (address, is_write):
             return None
         self._last = replay  # this pass may be cut short just like the first
         return self._replays.pop(self._program_counter())

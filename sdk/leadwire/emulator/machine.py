@@ -11,6 +11,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from leadwire.errors import BadInputError
 
@@ -371,9 +372,9 @@ class Machine:
         number = FIRST_EXTERNAL + chip.USART_INTERRUPTS[base]
         return Usart(
             self._line if base == self._wired_base else SerialLine(lambda _sent: None),
-            clocked=lambda: self._rcc.feeds(base),
-            cycles_per_tick=lambda: self._rcc.cycles_per_tick(base),
-            interrupt=lambda asserted: self._interrupts.set_line(number, asserted),
+            clocked=partial(self._rcc.feeds, base),
+            cycles_per_tick=partial(self._rcc.cycles_per_tick, base),
+            interrupt=partial(self._interrupts.set_line, number),
             now=self.now,
             idle=self._rest,
         )
@@ -394,14 +395,19 @@ class Machine:
 
     def _read_peripheral(self, address: int, size: int) -> int:
         value = self._block(address).read(address % chip.BLOCK_BYTES, size)
-        if self._interrupts.pending & self._interrupts.enabled and not self._interrupts.active:
+        if self._urgent():
             self._core.stop_soon()
         return value
 
     def _write_peripheral(self, address: int, size: int, value: int) -> None:
         self._block(address).write(address % chip.BLOCK_BYTES, size, value)
-        if self._interrupts.pending & self._interrupts.enabled and not self._interrupts.active:
+        if self._urgent():
             self._core.stop()
+
+    def _urgent(self) -> bool:
+        """Whether an access in thread mode has made an interrupt pending."""
+        state = self._interrupts
+        return bool(state.pending and not state.active and state.pending & state.enabled)
 
     def _block(self, address: int) -> Registers:
         try:

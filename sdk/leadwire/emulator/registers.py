@@ -12,6 +12,8 @@ class Registers:
         self.words: dict[int, int] = dict(reset or {})
 
     def read(self, offset: int, size: int) -> int:
+        if size == 4:
+            return self.get(offset & ~3)
         return (self.get(offset & ~3) >> 8 * (offset & 3)) & _MASK[size]
 
     def write(self, offset: int, size: int, value: int) -> None:

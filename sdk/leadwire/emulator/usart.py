@@ -70,13 +70,14 @@ class Usart(Registers):
         self._control = 0
         self._data = 0
         self._full = False
+        self._receiving = False
         self._credit = BURST_BYTES
         self._next = 0
         self._empty_polls = 0
 
     def receive(self) -> None:
         """Move the next byte of the line into the data register if it is due."""
-        if not self._full and self.line.incoming and self._has(UE | RE) and self._now() >= self._next:
+        if not self._full and self._receiving and self.line.incoming and self._now() >= self._next:
             self._data = self.line.incoming.popleft()
             self._full = True
             self._empty_polls = 0
@@ -84,16 +85,17 @@ class Usart(Registers):
 
     def due(self) -> int | None:
         """Virtual time at which the next byte arrives, None when none is on the way."""
-        return self._next if not self._full and self.line.incoming and self._has(UE | RE) else None
+        return self._next if not self._full and self._receiving and self.line.incoming else None
 
     def get(self, offset: int) -> int:
         if not self._clocked():
             return 0
         if offset == SR:
             self.receive()
-            if not self._full:
-                self._poll_empty()
-            return TXE | TC | (RXNE if self._full else 0)
+            if self._full:
+                return TXE | TC | RXNE
+            self._poll_empty()
+            return TXE | TC
         if offset == DR:
             return self._take()
         return super().get(offset)
@@ -108,6 +110,7 @@ class Usart(Registers):
         elif offset != SR:
             super().put(offset, value)
             self._control = self.words.get(CR1, 0)
+            self._receiving = self._has(UE | RE)
             self._update()
             self.receive()
 
@@ -115,18 +118,21 @@ class Usart(Registers):
         return self._control & bits == bits
 
     def _take(self) -> int:
-        if self._full:
-            self._full = False
-            self._credit -= 1
-            if self._credit == 0 or not self.line.incoming:
-                sent = BURST_BYTES - self._credit
-                self._credit = BURST_BYTES
-                self._next = self._now() + sent * BITS_PER_BYTE * self.words.get(BRR, 0) * self._cycles_per_tick()
-            data = self._data
-            self._update()
-            self.receive()
+        data = self._data
+        if not self._full:
             return data
-        return self._data
+        self._credit -= 1
+        if self._credit and self._receiving and self.line.incoming:
+            self._data = self.line.incoming.popleft()  # the burst goes on: full as before
+            return data
+        self._full = False
+        if not self._credit or not self.line.incoming:
+            sent = BURST_BYTES - self._credit
+            self._credit = BURST_BYTES
+            self._next = self._now() + sent * BITS_PER_BYTE * self.words.get(BRR, 0) * self._cycles_per_tick()
+        self._update()
+        self.receive()
+        return data
 
     def _poll_empty(self) -> None:
         self._empty_polls += 1

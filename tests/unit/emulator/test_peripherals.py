@@ -190,6 +190,18 @@ def test_bursts_keep_the_mean_rate_of_the_line(port, clock):
     assert port.usart.read(SR, 4) & RXNE
 
 
+def test_receiver_switched_off_in_mid_burst_keeps_the_rest_on_the_line(port):
+    port.enable(RXNEIE)
+    port.line.incoming.extend(b"abc")
+    port.usart.receive()
+    assert port.usart.read(DR, 4) == ord("a")
+    port.usart.write(CR1, 4, UE | TE | RXNEIE)
+    assert port.usart.read(DR, 4) == ord("b"), "was in the data register already"
+    assert not port.asserted and not port.usart.read(SR, 4) & RXNE
+    port.enable(RXNEIE)
+    assert port.asserted and port.usart.read(DR, 4) == ord("c")
+
+
 def test_nothing_is_lost_before_the_receiver_is_enabled(port):
     port.line.incoming.extend(b"x")
     assert port.usart.due() is None
