@@ -6,13 +6,14 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup demo test check format golden bench clean
+.PHONY: help setup demo test check format golden bench fuzz mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
 	@echo "make test    all tests (those that need QEMU, an Arm GCC, Chromium or recordings skip where absent)"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make golden  write the golden files again; read the diff"
+	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
 	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
 
 setup: $(VENV)/.installed
@@ -47,6 +48,12 @@ golden: setup
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
 	@git --no-pager diff --stat
+
+fuzz: setup
+	LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+
+mutation: setup
+	LEADWIRE_MUTATIONS=all $(BIN)/python -m pytest -q tests/mutation
 
 bench: setup
 	$(BIN)/python benchmarks/models.py

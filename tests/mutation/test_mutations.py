@@ -1,0 +1,145 @@
+"""The checks are checked: a mistake put into a copy of the code must turn its tests red.
+
+Each mutation is one edit in a copy of the repository and the tests that should see it. `make test` runs the first few,
+`make mutation` (LEADWIRE_MUTATIONS=all) every one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TIME_LIMIT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+RUNTIME, SDK = "firmware_templates/runtime", "sdk/leadwire"
+CORNERS = "tests/kernels/test_kernel_corners.py"
+MUTATIONS = (
+    Mutation(
+        "requantize rounds once",
+        f"{RUNTIME}/requantize.h",
+        "(int32_t)(UINT32_C(1) << rescale.right) + (high >> 31)",
+        "(int32_t)(UINT32_C(1) << rescale.right)",
+        (CORNERS, "tests/kernels/test_requantize.py"),
+    ),
+    Mutation(
+        "a failed endpoint passes",
+        f"{SDK}/validate/endpoints.py",
+        'if judged.high < margin:\n        return "pass"',
+        'if judged.low < margin:\n        return "pass"',
+        ("tests/unit/test_validate.py",),
+    ),
+    Mutation(
+        "the run account is not compared",
+        f"{SDK}/device/samples.py",
+        "if (status.runs, status.io_crc) != (runs & 0xFFFF_FFFF, io_crc):",
+        "if status.runs != runs & 0xFFFF_FFFF:",
+        ("tests/invalid/test_device_faults.py", "tests/unit/device/test_client.py"),
+    ),
+    Mutation(
+        "a changed file in the bundle is accepted",
+        f"{SDK}/evidence/bundle.py",
+        "if named[name] != sha256_hex(signed[name]):",
+        "if not named[name]:",
+        ("tests/invalid/test_evidence_tampered.py", "tests/unit/evidence/test_evidence_bundle.py"),
+    ),
+    Mutation(
+        "a padded tap counts as zero",
+        f"{RUNTIME}/kernels/conv_2d_s8.c",
+        "sums[1] += params->input_zero_point * lw_outside(window, inside, w1);",
+        "",
+        (CORNERS, "tests/property/test_kernels_against_tflm.py"),
+    ),
+    Mutation(
+        "half goes the wrong way",
+        f"{RUNTIME}/requantize.h",
+        "const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);",
+        "const int32_t threshold = mask >> 1;",
+        (CORNERS, "tests/kernels/test_requantize.py", "tests/property/test_kernels_against_tflm.py"),
+    ),
+    Mutation(
+        "over budget fits",
+        f"{SDK}/artifacts.py",
+        "line.over == 0",
+        "line.over >= 0",
+        ("tests/unit/test_budget.py",),
+    ),
+    Mutation(
+        "too few patients pass",
+        f"{SDK}/validate/endpoints.py",
+        '    if shortages:\n        return "inconclusive", "; ".join(shortages)\n',
+        "",
+        ("tests/unit/test_validate.py",),
+    ),
+    Mutation(
+        "any model may run on the device",
+        f"{SDK}/device/client.py",
+        "raise WrongDeviceError(",
+        "WrongDeviceError(",
+        ("tests/invalid/test_device_faults.py",),
+    ),
+)
+SHORT = 4
+
+
+@pytest.fixture(scope="module")
+def copy(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what tests read."""
+    place = tmp_path_factory.mktemp("mutated") / "leadwire"
+    for folder in ("sdk", "firmware_templates", "boards", "validation", "examples", "tests", "docs"):
+        shutil.copytree(root / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", "mutation"))
+    for name in ("pyproject.toml", "README.md", "Makefile"):
+        shutil.copy(root / name, place / name)
+    return place
+
+
+def run_tests(copy: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy / "sdk"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    MUTATIONS if os.environ.get("LEADWIRE_MUTATIONS") == "all" else MUTATIONS[:SHORT],
+    ids=lambda one: one.name,
+)
+def test_a_mistake_turns_a_test_red(copy: Path, mutation: Mutation) -> None:
+    target = copy / mutation.file
+    sound = target.read_text()
+    assert sound.count(mutation.old) >= 1, f"'{mutation.file}' no longer holds the text that this mutation changes"
+    target.write_text(sound.replace(mutation.old, mutation.new))
+    try:
+        done = run_tests(copy, mutation.tests)
+    finally:
+        target.write_text(sound)
+    assert done.returncode == 1, f"the tests did not notice:\n{done.stdout[-2000:]}{done.stderr[-500:]}"
+    assert " failed" in done.stdout
+
+
+@pytest.mark.parametrize("file", sorted({mutation.file for mutation in MUTATIONS}))
+def test_every_mutation_has_its_place(root: Path, file: str) -> None:
+    """Also those that only `make mutation` runs."""
+    text = (root / file).read_text()
+    assert all(mutation.old in text for mutation in MUTATIONS if mutation.file == file)
