@@ -313,7 +313,7 @@ def validation(result: ValidationResult) -> None:
     )
     _table(
         "loss of the INT8 model on the device against the float model",
-        ["endpoint", "verdict", "float", "INT8", "loss", "interval", "margin"],
+        ["endpoint", "verdict", "float", "INT8", "loss", "judged interval", "margin"],
         [
             (
                 e.endpoint,
@@ -321,7 +321,7 @@ def validation(result: ValidationResult) -> None:
                 f"{e.float_value:.2%}",
                 f"{e.int8_value:.2%}",
                 f"{e.loss.estimate:+.2%}",
-                "-" if e.loss.interval is None else f"{e.loss.interval.low:+.2%} to {e.loss.interval.high:+.2%}",
+                "-" if e.judged is None else f"{e.judged.low:+.2%} to {e.judged.high:+.2%}",
                 f"{e.margin:.2%}",
             )
             for e in result.endpoints
