@@ -1,10 +1,12 @@
 """Strict parsing of TOML files into the records: the dataclass is the type, the parser and the schema.
 
-Unknown keys, wrong types and missing keys are all reported at once, each with its key path.
+Unknown keys, wrong types and missing keys are all reported at once, each with its key path. Types are taken strictly:
+"5" is no number. (The table goes through JSON, where an array is what a tuple is read from.)
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Hashable
 from functools import cache
@@ -41,7 +43,7 @@ def read_toml(path: Path, role: str) -> dict[str, Any]:
 def parse_table(kind: type[T], table: dict[str, Any], path: Path) -> T:
     """`table` as a record of type `kind`; ConfigError lists every mistake, 'key.path: what is wrong'."""
     try:
-        return cast(T, _adapter(cast(Hashable, kind)).validate_python(table))
+        return cast(T, _adapter(cast(Hashable, kind)).validate_json(json.dumps(table, default=str), strict=True))
     except ValidationError as error:
         mistakes = [f"{_key(item['loc'])}: {_sentence(item)}" for item in error.errors()]
         raise ConfigError(path, mistakes) from error

@@ -101,6 +101,7 @@ def test_all_mistakes_at_once(folder: Path) -> None:
         ('boards = ["host"]', 'boards = ["host"]\nram_bytes = 0', "target.ram_bytes"),
         ('source = "mitdb"', 'source = "mitdb"\ntest_split = "train"', "calibration.split"),
         ("[validation]", "[bench]\ninputs = 0\nwarmup = -1\n[validation]", "bench.inputs"),
+        ("[validation]", '[bench]\ninputs = "5"\n[validation]', "bench.inputs: input should be a valid integer"),
     ],
 )
 def test_values_that_types_cannot_refuse(folder: Path, old: str, new: str, named: str) -> None:
