@@ -76,7 +76,8 @@ def test_the_page_says_what_it_is(demo: tuple[Path, dict[str, Any]]) -> None:
     for wanted in ("EMULATED", "SYNTHETIC", board["image"]["digest"], board["quantized"]["digest"], "NON-STANDARD"):
         assert wanted in text
     assert "<script" not in page
-    assert not [word for word in ('src="http', "url(http", '<link rel="stylesheet"', 'http-equiv="refresh"') if word in page]
+    outside = ('src="http', "url(http", '<link rel="stylesheet"', 'http-equiv="refresh"')
+    assert not [word for word in outside if word in page]
 
 
 def test_verify_accepts_the_bundle_and_no_other_byte(demo: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
