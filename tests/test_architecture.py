@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_each_heavy_dependency_has_its_door(root: Path) -> None:
         if not any(name == door or name.startswith(f"{door}.") for door in DOORS[dependency])
     ]
     assert strays == []
+
+
+def test_python_children_do_not_look_into_the_current_folder(root: Path) -> None:
+    starts = {
+        name: re.findall(r"sys\.executable(?:, (\S+))?", path.read_text()) for name, path in modules(root).items()
+    }
+    found = {(name, flag.rstrip(",")) for name, flags in starts.items() for flag in flags}
+    assert len(found) >= 4
+    assert [(name, flag) for name, flag in found if flag not in ('"-P"', '"-I"')] == []
 
 
 def test_no_drawer_modules(root: Path) -> None:

@@ -315,6 +315,13 @@ def test_hostile_commands_are_refused_and_change_nothing(firmware, start, open_p
     assert echo(open_port(board.port), b"still here\n") == b"still here\n"
 
 
+def test_files_of_the_current_folder_are_not_run(firmware, start, tmp_path, monkeypatch):
+    for module in ("json", "capstone", "argparse"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('a file of the user was run')\n")
+    monkeypatch.chdir(tmp_path)
+    assert start(firmware("echo")).port
+
+
 def test_stop_twice_and_use_after(firmware, start):
     board = start(firmware("echo"))
     board.stop()

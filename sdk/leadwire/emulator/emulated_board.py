@@ -38,7 +38,7 @@ class EmulatedBoard:
         self.fault = ""
         self._received = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)],
+            [sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
