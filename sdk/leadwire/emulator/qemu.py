@@ -29,16 +29,16 @@ _STOP_SECONDS = 2.0
 
 
 def qemu_version() -> str:
-    """'7.2.22', empty where QEMU for Arm is not installed or does not answer."""
-    program = shutil.which(PROGRAM)
-    if program is None:
-        return ""
+    """'7.2.22'; DeviceError where QEMU for Arm is not installed or does not answer."""
+    program = _installed()
     try:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DeviceError(f"'{program}' does not start: {error}", hint=_HINT) from error
     found = re.search(r"version (\S+)", answer)
-    return found.group(1) if found else ""
+    if found is None:
+        raise DeviceError(f"'{program}' does not tell its version", hint=_HINT)
+    return found.group(1)
 
 
 class QemuBoard:
@@ -55,9 +55,7 @@ class QemuBoard:
             raise BadInputError(f"board '{board.id}' is not one QEMU runs")
         if not elf.is_file():
             raise FileMissingError(elf, role="firmware image")
-        program = shutil.which(PROGRAM)
-        if program is None:
-            raise DeviceError(f"'{PROGRAM}' is not installed; board '{board.id}' needs it", hint=_HINT)
+        program = _installed()
         self._received = b""
         self._far: int | None = None
         serial = "pty" if transport == "pty" else f"tcp:127.0.0.1:{_free_port()},server=on,wait=on,nodelay=on"
@@ -144,6 +142,13 @@ class QemuBoard:
             pass
         said = self._received.decode(errors="replace").strip().splitlines()
         return DeviceError(f"{PROGRAM} ended" + (f": {said[-1]}" if said else ""), hint=_HINT)
+
+
+def _installed() -> str:
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise DeviceError(f"'{PROGRAM}' is not installed", hint=_HINT)
+    return program
 
 
 def _free_port() -> int:
