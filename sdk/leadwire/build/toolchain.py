@@ -105,7 +105,7 @@ def find_toolchain(name: ToolchainName) -> Toolchain:
     if name == "zig":
         if find_spec("ziglang") is None:
             raise BuildError("the Zig toolchain is not installed", hint="pip install 'ziglang==0.17.0'")
-        command: tuple[str, ...] = (sys.executable, "-m", "ziglang")
+        command: tuple[str, ...] = (sys.executable, "-P", "-m", "ziglang")
         version = run([*command, "version"], Path.cwd(), "the Zig toolchain does not start").strip()
         return Zig((*command, "cc"), f"zig {version}")
     if name == "arm-none-eabi-gcc":
@@ -123,7 +123,8 @@ def find_toolchain(name: ToolchainName) -> Toolchain:
 def run(argv: Sequence[str], folder: Path, failure: str) -> str:
     """Runs a tool in `folder` and returns what it printed; BuildError `failure` with the tail of that otherwise."""
     cache = cache_folder() / "zig"
-    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache), "LC_ALL": "C"}
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}  # no date is used
+    environment |= {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache), "LC_ALL": "C"}
     try:
         cache.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(

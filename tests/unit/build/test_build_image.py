@@ -196,6 +196,19 @@ def test_missing_toolchains_come_with_a_remedy(monkeypatch: pytest.MonkeyPatch) 
         find_toolchain("cc")  # type: ignore[arg-type]
 
 
+def test_files_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ziglang.py").write_text("print('a file of the user was run')\n")
+    monkeypatch.chdir(tmp_path)
+    assert re.fullmatch(r"zig \d+\.\d+\.\d+", find_toolchain("zig").version)
+
+
+def test_a_date_in_the_environment_is_not_the_compilers_business(
+    tiny_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
+    assert build_image(tiny_project(BOARD), BOARD, out=tmp_path).elf.is_file()
+
+
 def test_projects_that_do_not_belong_are_refused(tiny_project: Project, tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="was generated for board"):
         build_image(tiny_project(BOARD), load_board("qemu-mps2-an386"), out=tmp_path)
