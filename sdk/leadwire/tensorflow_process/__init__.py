@@ -5,7 +5,8 @@ prints to stdout, and TensorFlow costs seconds and half a gigabyte that no other
 Why the same bytes each time: versions are pinned by the package, the environment by `PINNED_ENVIRONMENT`, the batch is
 1, names come from a fresh process (Keras numbers automatic names by what was built before).
 
-The worker (`__main__`) reads `request.json` and `inputs.npz` from a folder and leaves its results there.
+The worker (`__main__`) reads `request.json` and `inputs.npz` from a folder and leaves its results there. It ends when
+its standard input does: nobody is left to read them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,11 +91,11 @@ def _run(
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_DROPPED)}
     environment |= PINNED_ENVIRONMENT | _QUIET | {"KERAS_HOME": str(folder / "keras")}
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log, _lifeline() as stdin:
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "leadwire.tensorflow_process", str(folder)],
-                env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                env=environment, cwd=folder, stdin=stdin, stdout=subprocess.DEVNULL, stderr=log,
                 timeout=timeout_s, check=False, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
@@ -108,6 +110,17 @@ def _run(
         raise BadInputError(mistake["reason"], hint=mistake["hint"])
     if done.returncode != 0:
         raise _failure(task, source, done.returncode, str(answer.get("stage", "start")), folder)
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The reading end of a pipe that says nothing and ends with this process, however that ends."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _answer(folder: Path) -> dict[str, Any]:

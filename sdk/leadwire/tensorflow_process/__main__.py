@@ -1,9 +1,14 @@
-"""The worker: the only code of leadwire that imports TensorFlow. `python -m leadwire.tensorflow_process FOLDER`."""
+"""The worker: the only code of leadwire that imports TensorFlow. `python -m leadwire.tensorflow_process FOLDER`.
+
+Standard input at its end means that the parent is gone: the process ends at once.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -191,5 +196,12 @@ class _Worker:
         (self.folder / name).write_bytes(blob)
 
 
+def _end_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker(Path(sys.argv[1])).run()
