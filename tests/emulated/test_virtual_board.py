@@ -295,6 +295,17 @@ def test_qemu_ends_with_its_parent(firmware):
     assert all(gone(process) for process in processes)
 
 
+@pytest.mark.qemu
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_qemu_ends_with_a_killed_guard(firmware):
+    board = QemuBoard(firmware("echo"), load_board("qemu-stm32f405"))
+    guard = board._process.pid
+    (qemu,) = map(int, Path(f"/proc/{guard}/task/{guard}/children").read_text().split())
+    board._process.kill()
+    assert gone(qemu)
+    board.stop()
+
+
 def gone(process: int) -> bool:
     for _ in range(100):
         try:
