@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -386,9 +387,25 @@ def _fail(error: LeadwireError) -> NoReturn:
     _end(error)
 
 
+def _end_in_order() -> None:
+    """Make SIGTERM and SIGHUP (a cancelled job, a closed terminal) an exit that takes children and temporary folders
+    along. A second one does not disturb it; one that the caller wants ignored (nohup) stays ignored."""
+    names = ("SIGTERM", "SIGHUP")
+    ending = [one for one in signal.Signals if one.name in names and signal.getsignal(one) is signal.SIG_DFL]
+
+    def leave(number: int, _: object) -> NoReturn:
+        for one in ending:
+            signal.signal(one, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for one in ending:
+        signal.signal(one, leave)
+
+
 def main() -> NoReturn:
     """Entry point: the only place that prints errors and turns them into exit codes."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _end_in_order()
     try:
         app(standalone_mode=True)
     except LeadwireError as error:
