@@ -71,12 +71,13 @@ def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_js
 
 @app.command()
 def quantize(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a .keras, .h5, SavedModel or float .tflite model.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file that calibration is drawn from.")] = "",
     split: Annotated[str, typer.Option("--split", help="The dataset's split to calibrate on.")] = "train",
     out: Annotated[Path | None, typer.Option("--out", help="The .tflite file to write.")] = None,
-    count: Annotated[int, typer.Option("--count", help="Calibration inputs.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 1,
+    count: Annotated[int, typer.Option("--count", help="Calibration inputs.", min=1, max=1_000_000)] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.", min=0)] = 1,
     stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
     per_tensor_dense: Annotated[
         bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")
@@ -87,6 +88,7 @@ def quantize(
 ) -> None:
     """Quantize a Keras model to full-integer INT8 TFLite, calibrated by a stated policy."""
     if source.suffix == ".toml":
+        _only_of_models(context, "dataset", "split", "out", "count", "seed", "stratify", "per_tensor_dense")
         _run_until("quantize", source, output, fresh, as_json)
         return
     from leadwire import views
@@ -129,6 +131,7 @@ def analyze(
 
 @app.command()
 def generate(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
@@ -139,6 +142,7 @@ def generate(
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
+        _only_of_models(context, "board", "backend", "out")
         _run_until("generate", source, output, fresh, as_json)
         return
     from leadwire import views
@@ -152,6 +156,7 @@ def generate(
 
 @app.command()
 def build(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
@@ -163,6 +168,7 @@ def build(
 ) -> None:
     """Compile and link the firmware; the same inputs give the same ELF on every machine."""
     if source.suffix == ".toml":
+        _only_of_models(context, "board", "backend", "toolchain", "work")
         _run_until("build", source, output, fresh, as_json)
         return
     from leadwire import views
@@ -171,12 +177,14 @@ def build(
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with _watcher() as watcher:
         built = alone.build_model(source, _options(board, backend, toolchain), folder, watcher)
-    _show(built.image, as_json, views.image)
+    if built.image is not None:
+        _show(built.image, as_json, views.image)
     _within_budget(built)
 
 
 @app.command()
 def flash(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
@@ -189,6 +197,7 @@ def flash(
 ) -> None:
     """Put the image on the board, start it, and check by asking it that it is the image that was built."""
     if source.suffix == ".toml":
+        _only_of_models(context, "board", "backend", "toolchain", "port", "work")
         _run_until("flash", source, output, fresh, as_json)
         return
     from leadwire import views
@@ -201,6 +210,7 @@ def flash(
 
 @app.command()
 def bench(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
@@ -212,8 +222,8 @@ def bench(
             "--pattern", help="Only the fixed input whose byte i is (i*37+11) & 0xff; default: and random ones."
         ),
     ] = False,
-    inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1)] = 20,
-    warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0)] = 2,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1, max=100_000)] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0, max=10_000)] = 2,
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -221,6 +231,7 @@ def bench(
 ) -> None:
     """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory."""
     if source.suffix == ".toml":
+        _only_of_models(context, "board", "backend", "toolchain", "port", "pattern", "inputs", "warmup", "work")
         _run_until("bench", source, output, fresh, as_json)
         return
     from leadwire import views
@@ -315,6 +326,15 @@ def _options(board: str, backend: str, toolchain: str, port: str = "", work: Pat
     from leadwire.pipeline.alone import choose
 
     return choose(board, backend, toolchain, port, work)
+
+
+def _only_of_models(context: typer.Context, *names: str) -> None:
+    """A project file says these itself: an option that would be ignored is refused."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise BadInputError(f"{options} cannot be given with a project file", hint="set it in the project file")
 
 
 def _run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> Outcome:

@@ -10,12 +10,15 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Bytes = Annotated[int, Field(gt=0, le=2**32)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,8 @@ class DatasetSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationSettings:
     split: str = "train"
-    count: int = 200
-    seed: int = 1
+    count: Annotated[int, Field(ge=1, le=10**6)] = 200
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     stratify: Literal["class", "patient", "class+patient"] = "class+patient"
 
 
@@ -45,19 +48,19 @@ class CalibrationSettings:
 class TargetSettings:
     """`flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given."""
 
-    boards: tuple[str, ...]
+    boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
     backend: Literal["aot"] = "aot"
     toolchain: Literal["zig", "arm-none-eabi-gcc"] = "zig"
     port: str = ""
-    flash_bytes: int | None = None
-    ram_bytes: int | None = None
-    latency_us: float | None = None
+    flash_bytes: Bytes | None = None
+    ram_bytes: Bytes | None = None
+    latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchSettings:
-    inputs: int = 50
-    warmup: int = 3
+    inputs: Annotated[int, Field(ge=1, le=100_000)] = 50
+    warmup: Annotated[int, Field(ge=0, le=10_000)] = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class ValidationSettings:
     """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
 
     protocol: str
-    device_beats: int = 0
+    device_beats: Count = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,14 @@ class WithoutData:
 
     source: str
     protocol: str
-    device_beats: int = 0
+    device_beats: Count = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    name: str
+    """`name`: lower-case letters, digits, '-' and '_', a letter first; it names files and the C symbols."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
     model: ModelSettings
     dataset: DatasetSettings
     target: TargetSettings
@@ -106,6 +111,7 @@ class LoadedProject:
     settings: Project
     model: Path
     output: Path
+    boards: tuple[str, ...]
     dataset: str
     dataset_folder: str
     protocol: str
@@ -133,6 +139,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         settings=settings,
         model=model,
         output=(output or base / settings.output).resolve(),
+        boards=tuple(_path_or_id(base, board) for board in settings.target.boards),
         dataset=_path_or_id(base, source),
         dataset_folder=str(base / settings.dataset.folder) if settings.dataset.folder else "",
         protocol=_path_or_id(base, protocol),
@@ -147,27 +154,15 @@ def _path_or_id(base: Path, value: str) -> str:
 
 def _mistakes(settings: Project) -> list[str]:
     """What the types cannot say."""
+    boards = settings.target.boards
     checks = (
-        (_NAME.fullmatch(settings.name), "name: lower-case letters, digits, '-' and '_', a letter first, 48 at most"),
-        (settings.target.boards, "target.boards: name at least one board ('leadwire boards' lists them)"),
-        (settings.calibration.count >= 1, "calibration.count: at least 1"),
-        (settings.calibration.seed >= 0, "calibration.seed: 0 or more"),
-        (settings.bench.inputs >= 1, "bench.inputs: at least 1"),
-        (settings.bench.warmup >= 0, "bench.warmup: 0 or more"),
-        (settings.validation.device_beats >= 0, "validation.device_beats: 0 (all) or more"),
+        (len(set(boards)) == len(boards), "target.boards: each board once"),
         (
             settings.calibration.split != settings.dataset.test_split,
             "calibration.split: must differ from dataset.test_split, or the test patients would set the ranges",
         ),
     )
-    limits = (
-        ("flash_bytes", settings.target.flash_bytes),
-        ("ram_bytes", settings.target.ram_bytes),
-        ("latency_us", settings.target.latency_us),
-    )
-    return [text for holds, text in checks if not holds] + [
-        f"target.{name}: must be more than 0" for name, value in limits if value is not None and value <= 0
-    ]
+    return [text for holds, text in checks if not holds]
 
 
 def write_template(folder: Path, *, model: str, dataset: str, protocol: str = "arrhythmia-mitdb") -> Path:
@@ -191,7 +186,7 @@ name = "{name}"
 output = "out"                  # report.html, evidence.json and the signed bundle are written here
 
 [model]
-path = "{model}"                # .keras, .h5, a SavedModel folder, or a full-INT8 .tflite
+path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
 [dataset]
@@ -226,6 +221,6 @@ device_beats = 0                # how many beats go over the link; 0: all
 key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
-# source = "synthetic"
+# source = "synthetic-ecg"
 # protocol = "arrhythmia-synthetic"
 """

@@ -166,7 +166,7 @@ def analysis(result: Analysis) -> None:
             ),
             ("flash", f"{size(result.flash_bytes)} of the model's share, {result.basis}"),
             ("ram", f"{size(result.ram_bytes)} of the model's share, {result.basis}"),
-            ("stack", f"at most {size(result.stack_bytes)}"),
+            ("stack", "not linked" if result.stack_bytes is None else f"at most {size(result.stack_bytes)}"),
         ]
     )
     _table(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from single_operator import Op, T, write_tflite
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -130,6 +134,99 @@ def test_a_keras_file_that_is_none(cli: Cli, tmp_path: Path) -> None:
     refused(cli("quantize", "m.keras", "--dataset", "synthetic-ecg"), 2, "m.keras")
 
 
-def npz_dataset(folder: Path, beats: np.ndarray) -> None:
-    n = len(beats)
-    np.savez(folder / "d.npz", beat=beats, labels=np.arange(n) % 2, patients=np.array([f"p{i % 4}" for i in range(n)]))
+def test_an_operator_without_kernel_names_it_and_its_layer(cli: Cli, tmp_path: Path) -> None:
+    data = write_tflite(
+        [T(shape=(1, 4)), T(shape=(1, 4))],
+        [Op(kind="REVERSE_V2", inputs=(0,), outputs=(1,))],
+        [0],
+        [1],
+        names=["x", "block/backwards"],
+    )
+    (tmp_path / "m.tflite").write_bytes(data)
+    refused(cli("generate", "m.tflite"), 3, "REVERSE_V2", "block/backwards", "try:")
+    assert not list(tmp_path.glob("m-*"))
+
+
+def test_a_float_model_cannot_be_generated_from(cli: Cli, tmp_path: Path) -> None:
+    tensors = [T(shape=(1, 4), dtype="float32", quantized=False)] * 2
+    (tmp_path / "m.tflite").write_bytes(write_tflite(tensors, [Op(kind="RELU", inputs=(0,), outputs=(1,))], [0], [1]))
+    refused(cli("generate", "m.tflite"), 3, "float", "quantize")
+
+
+def test_nan_in_the_dataset_names_the_beat(cli: Cli, tmp_path: Path, root: Path) -> None:
+    beats = np.zeros((12, 96, 2), np.float32)
+    beats[7, 3, 0] = np.nan
+    patients = np.array([f"p{i % 4}" for i in range(12)])
+    np.savez(tmp_path / "d.npz", beat=beats, features=np.zeros((12, 19)), labels=np.arange(12) % 3, patients=patients)
+    (tmp_path / "d.toml").write_text(
+        'kind = "npz"\nname = "mine"\ntitle = "x"\nlicence = "x"\nbasis = "real"\n'
+        'input_names = ["beat", "features"]\nlabel_names = ["N", "S", "V"]\n[splits.train]\npath = "d.npz"\n'
+    )
+    model = root / "examples" / "arrhythmia" / "arrhythmia.keras"
+    refused(cli("quantize", model, "--dataset", "d.toml", "--out", "o.tflite"), 2, "'beat' of beat 7", "NaN")
+    assert not (tmp_path / "o.tflite").exists()
+
+
+def test_a_model_larger_than_the_memory_itself(cli: Cli, tmp_path: Path, root: Path, good: bytes) -> None:
+    (tmp_path / "m.tflite").write_bytes(good)
+    text = own_board(root, "size_bytes = 131_072", "size_bytes = 12_288")
+    (tmp_path / "tiny.toml").write_text(text.replace("ram_bytes = 114_688", "ram_bytes = 12_000"))
+    done = cli("analyze", "m.tflite", "--board", "tiny.toml", "--json")
+    refused(done, 4, "does not fit", "larger than the board's memory", "peak at op")
+    analysis = json.loads(done.stdout)
+    assert (analysis["fits"], analysis["basis"], analysis["image_flash_bytes"]) == (False, "planned", None)
+    refused(cli("bench", "m.tflite", "--board", "tiny.toml"), 4, "does not fit")
+
+
+def test_a_project_needs_the_float_model(cli: Cli, tmp_path: Path, good: bytes) -> None:
+    (tmp_path / "model.tflite").write_bytes(good)
+    assert cli("init", "--model", "model.tflite", "--dataset", "synthetic-ecg").returncode == 0
+    refused(cli("run", "leadwire.toml"), 2, "INT8 already", "float model")
+
+
+def test_options_that_a_project_file_says_itself(cli: Cli, tmp_path: Path) -> None:
+    refused(cli("bench", "leadwire.toml", "--board", "host", "-n", "3"), 2, "--board, --inputs", "project file")
+
+
+def test_a_budget_that_is_no_number(cli: Cli, tmp_path: Path) -> None:
+    assert cli("init", "--dataset", "synthetic-ecg").returncode == 0
+    text = (tmp_path / "leadwire.toml").read_text().replace("# latency_us = 100000.0", "latency_us = nan")
+    (tmp_path / "leadwire.toml").write_text(text)
+    refused(cli("run", "leadwire.toml"), 2, "target.latency_us")
+
+
+def test_a_device_that_dies_in_mid_run(tmp_path: Path, good: bytes) -> None:
+    (tmp_path / "m.tflite").write_bytes(good)
+    command = [sys.executable, "-m", "leadwire", "bench", "m.tflite", "-n", "100000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            emulator = wait_for_child(run.pid, "leadwire.emulator")
+            time.sleep(1.5)
+            os.kill(emulator, signal.SIGKILL)
+            stdout, stderr = run.communicate(timeout=240)
+        finally:
+            run.kill()
+    refused(subprocess.CompletedProcess(command, run.returncode, stdout, stderr), 6)
+    assert stdout == ""
+
+
+def wait_for_child(parent: int, words: str) -> int:
+    """The process id of a descendant whose command line holds `words`."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        parents = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                status = dict(
+                    line.split(":\t", 1) for line in (entry / "status").read_text().splitlines() if ":\t" in line
+                )
+                parents[int(entry.name)] = (int(status["PPid"]), (entry / "cmdline").read_text().replace("\0", " "))
+            except (OSError, KeyError):
+                continue
+        for pid, (above, line) in parents.items():
+            while words in line and above in parents and above != parent:
+                above = parents[above][0]
+            if words in line and above == parent:
+                return pid
+        time.sleep(0.1)
+    raise AssertionError(f"no child with '{words}' appeared")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -70,6 +71,21 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
         assert set(table[section]) == {field.name for field in fields(kind)}, section
 
 
+def test_the_template_with_all_its_comments_taken_off_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leadwire.datasets import list_datasets
+    from leadwire.protocols import builtin_protocols
+
+    monkeypatch.delenv("LEADWIRE_DATA", raising=False)
+    path = write_template(tmp_path, model="m.keras", dataset="mitdb")
+    (tmp_path / "m.keras").write_bytes(b"")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(re.sub(r"^# (?=\[|\w+ = )", "", line) for line in lines if "folder =" not in line))
+    loaded = load_project(path)
+    assert loaded.standing_in
+    assert loaded.dataset in list_datasets()
+    assert loaded.protocol in builtin_protocols()
+
+
 def test_the_stand_in_serves_only_where_no_data_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LEADWIRE_DATA", raising=False)
     without = load_project(folder / "leadwire.toml")
@@ -82,13 +98,21 @@ def test_the_stand_in_serves_only_where_no_data_is_named(folder: Path, monkeypat
 
 def test_all_mistakes_at_once(folder: Path) -> None:
     (folder / "leadwire.toml").write_text(
-        FULL.replace('name = "x"', 'nmae = "x"').replace("device_beats = 7", 'device_beats = "many"')
+        FULL.replace('name = "x"', 'nmae = "x"\nbench = {inputs = 0}').replace(
+            "device_beats = 7", 'device_beats = "many"'
+        )
         + "[colour]\nred = 1\n"
     )
     with pytest.raises(ConfigError) as caught:
         load_project(folder / "leadwire.toml")
     text = str(caught.value)
-    for expected in ("name: missing", "nmae: unknown key", "without_data.device_beats:", "colour: unknown key"):
+    for expected in (
+        "name: missing",
+        "nmae: unknown key",
+        "bench.inputs:",
+        "without_data.device_beats:",
+        "colour: unknown key",
+    ):
         assert expected in text
     assert caught.value.exit_code == 2
 
@@ -97,6 +121,8 @@ def test_all_mistakes_at_once(folder: Path) -> None:
     ("old", "new", "named"),
     [
         ('name = "x"', 'name = "X/../y"', "name:"),
+        ('boards = ["host"]', 'boards = ["host"]\nlatency_us = nan', "target.latency_us"),
+        ('boards = ["host"]', 'boards = ["host", "host"]', "each board once"),
         ('boards = ["host"]', "boards = []", "target.boards"),
         ('boards = ["host"]', 'boards = ["host"]\nram_bytes = 0', "target.ram_bytes"),
         ('source = "mitdb"', 'source = "mitdb"\ntest_split = "train"', "calibration.split"),

@@ -67,7 +67,7 @@ def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: 
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
-    boards = [load_board(name) for name in project.settings.target.boards]
+    boards = [load_board(name) for name in project.boards]
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
     last = STAGES.index(until)
@@ -75,6 +75,7 @@ def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: 
         raise BadInputError(
             f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
         )
+    lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))
 
@@ -88,6 +89,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         return outcome
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
+    line.check_classes(model)
     plan = plan_memory(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
@@ -99,7 +101,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
     if last == STAGES.index("generate"):
         return outcome
 
-    image = line.build(sources, board)
+    image = line.build(sources, board, model, plan)
     linked = require_fit(check_image(image, plan, board, model), model)
     outcome = replace(outcome, image=image, budgets=(planned, linked))
     if last == STAGES.index("build"):
@@ -117,7 +119,8 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         if last == STAGES.index("bench"):
             return outcome
 
-        library = line.build(line.generate(quantized, model, plan, host_board()), host_board())
+        on_host = line.generate(quantized, model, plan, host_board())
+        library = line.build(on_host, host_board(), model, plan)
         predictions = line.predict(quantized, model, image, library, device)
 
     validation = line.validate(quantized, model, image, predictions)

@@ -27,7 +27,7 @@ from leadwire.budget import check_image, check_plan, require_fit
 from leadwire.build import build_image
 from leadwire.datasets import load_dataset, read_source
 from leadwire.device.client import DeviceClient
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
 from leadwire.model.graph import Model
@@ -35,7 +35,7 @@ from leadwire.ops import registry
 from leadwire.planner import plan_memory
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host, read_model
+from .sources import generate_sources, is_host, overflows, read_model, too_large
 from .watcher import Watcher
 
 Toolchain = Literal["zig", "arm-none-eabi-gcc"]
@@ -57,7 +57,8 @@ class Built:
     model: Model
     plan: MemoryPlan
     project: FirmwareProject
-    image: FirmwareImage
+    image: FirmwareImage | None
+    """None where model and bench firmware are larger than the board's memory."""
     budgets: tuple[BudgetReport, ...]
 
 
@@ -76,7 +77,8 @@ class OperatorLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """What the budget judges: `flash_bytes` are weights, tables and code of model and runtime, `ram_bytes` arena, state
-    and the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware.
+    and the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware. Where that is
+    larger than the board's memory there is no image: basis is 'planned', the figures are weights and arena alone.
     """
 
     model: str
@@ -90,10 +92,10 @@ class Analysis:
     peak: str
     flash_bytes: int
     ram_bytes: int
-    stack_bytes: int
-    image_flash_bytes: int
-    image_ram_bytes: int
-    basis: Literal["linked"]
+    stack_bytes: int | None
+    image_flash_bytes: int | None
+    image_ram_bytes: int | None
+    basis: Literal["planned", "linked"]
     fits: bool
     budgets: tuple[BudgetReport, ...]
     operators: tuple[OperatorLine, ...]
@@ -145,38 +147,52 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     watcher.stage("generate", False)
     project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)
     watcher.stage("build", False)
-    image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
+    try:
+        image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
+    except BuildError as error:
+        if not overflows(error):
+            raise
+        return Built(model=model, plan=plan, project=project, image=None, budgets=(planned,))
     budgets = (planned, check_image(image, plan, options.board, model))
     return Built(model=model, plan=plan, project=project, image=image, budgets=budgets)
 
 
-def require_budget(built: Built) -> None:
-    """BudgetError (4) where the model is over the board's budget, planned or linked."""
+def require_budget(built: Built) -> FirmwareImage:
+    """The image; BudgetError (4) where the model is over the board's budget, planned or linked, or over its memory."""
     for report in built.budgets:
         require_fit(report, built.model)
+    return require_image(built)
+
+
+def require_image(built: Built) -> FirmwareImage:
+    """The image; BudgetError (4) where there is none because it is larger than the board's memory."""
+    if built.image is None:
+        raise too_large(built.model, built.plan, built.project.board_id)
+    return built.image
 
 
 def analyze_model(built: Built) -> Analysis:
     """Everything that can be known of a model on a board before it runs there."""
     model, plan, image = built.model, built.plan, built.image
+    planned = {line.resource: int(line.used) for line in built.budgets[0].lines}
     macs = registry.macs(model)
     return Analysis(
         model=model.name,
         model_digest=model.digest,
-        board=image.board_id,
-        backend=image.backend,
+        board=built.project.board_id,
+        backend=built.project.backend,
         macs=sum(macs),
         parameters=sum(tensor.elements for tensor in model.tensors if tensor.is_constant),
         arena_bytes=plan.arena_bytes,
         arena_lower_bound_bytes=plan.lower_bound_bytes,
         peak=model.describe(model.operators[plan.peak_operator]),
-        flash_bytes=image.model_flash_bytes,
-        ram_bytes=image.model_ram_bytes + image.stack.bytes,
-        stack_bytes=image.stack.bytes,
-        image_flash_bytes=image.flash_bytes,
-        image_ram_bytes=image.ram_bytes,
-        basis="linked",
-        fits=all(report.fits for report in built.budgets),
+        flash_bytes=planned["flash"] if image is None else image.model_flash_bytes,
+        ram_bytes=planned["ram"] if image is None else image.model_ram_bytes + image.stack.bytes,
+        stack_bytes=None if image is None else image.stack.bytes,
+        image_flash_bytes=None if image is None else image.flash_bytes,
+        image_ram_bytes=None if image is None else image.ram_bytes,
+        basis="planned" if image is None else "linked",
+        fits=image is not None and all(report.fits for report in built.budgets),
         budgets=built.budgets,
         operators=tuple(
             OperatorLine(
@@ -195,7 +211,7 @@ def analyze_model(built: Built) -> Analysis:
 def flash_model(path: Path, options: Options, watcher: Watcher) -> DeviceInfo:
     """Build, flash, and ask the board who it is."""
     with work_folder(options) as folder:
-        image = build_model(path, options, folder, watcher).image
+        image = require_image(build_model(path, options, folder, watcher))
         watcher.stage("flash", False)
         if is_host(options.board):
             raise BadInputError("board 'host' has no link to ask over", hint="use 'leadwire bench --board host'")
@@ -216,7 +232,7 @@ def bench_model(
         random = np.random.default_rng(0)
         samples += [random.bytes(built.model.input_bytes) for _ in range(inputs - len(samples))]
         watcher.stage("flash", False)
-        with flash_image(built.image, options.board, port=options.port) as running:
+        with flash_image(require_image(built), options.board, port=options.port) as running:
             watcher.stage("bench", False)
             return run_benchmark(
                 running,

@@ -32,21 +32,25 @@ from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
-from leadwire.errors import BadInputError
-from leadwire.evidence.bundle import Bundle
-from leadwire.evidence.keys import generate_key
+from leadwire.errors import BadInputError, BuildError
+from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
+from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
+from leadwire.model.tensor import TensorType
+from leadwire.model.tflite import read_tflite
+from leadwire.ops.edges import int8_interface
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, quantize_model
 from leadwire.report import write_report
 from leadwire.validate import run_validation
+from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest
 
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
-from .sources import generate_sources, is_host
+from .sources import generate_sources, is_host, overflows, too_large
 from .watcher import Watcher
 
 TOOLS = (
@@ -72,9 +76,37 @@ class Line:
         self.board = _with_budget(board, project)
         self.folder = folder
         self.watcher = watcher
-        self._shared = Workspace(project.output, fresh, watcher.stage)
-        self._own = Workspace(folder, fresh, watcher.stage)
+        self._shared = Workspace(project.output, fresh, self._begin)
+        self._own = Workspace(folder, fresh, self._begin)
         self._source = read_source(project.dataset)
+
+    def _begin(self, stage: str, skipped: bool) -> None:
+        """A stage that runs makes an earlier report untrue: it goes, so that a run that fails leaves none."""
+        if not skipped:
+            for stale in (*self.folder.glob(f"*{SUFFIX}"), self.folder / REPORT, self.folder / DOCUMENT):
+                stale.unlink(missing_ok=True)
+        self.watcher.stage(stage, skipped)
+
+    def check_beforehand(self, validating: bool, reporting: bool) -> None:
+        """What can be known before the first stage runs: protocol, float model, signing key."""
+        load_protocol(self.project.protocol)
+        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+            raise BadInputError(
+                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+            )
+        if reporting and self.settings.signing.key != "generate":
+            load_private_key(self._signing_key()[0])
+
+    def check_classes(self, model: Model) -> None:
+        """The model must have one output, with one value per label of the protocol."""
+        labels, outputs = load_protocol(self.project.protocol).labels, model.output_tensors
+        if len(outputs) != 1 or outputs[0].elements != len(labels):
+            found = " and ".join(str(tensor.elements) for tensor in outputs)
+            raise BadInputError(
+                f"model '{model.name}' gives {found} values, the protocol has the labels {' '.join(labels)}",
+                hint="name a protocol with the model's classes (validation.protocol)",
+            )
 
     @cached_property
     def test(self) -> Dataset:
@@ -111,6 +143,7 @@ class Line:
         def produce() -> QuantizedModel:
             calibration = self._load(settings.split)
             check_disjoint(calibration, self.test)
+            check_dataset(self.test, load_protocol(self.project.protocol), None)
             return quantize_model(
                 self.project.model,
                 calibration,
@@ -121,6 +154,7 @@ class Line:
             )
 
         key = {
+            "name": self.settings.name,
             "model": file_digest(self.project.model),
             "data": self._data_key,
             "calibration": asdict(settings),
@@ -143,13 +177,23 @@ class Line:
             lambda made: [made.root / name for name in made.sources],
         )
 
-    def build(self, sources: FirmwareProject, board: Board) -> FirmwareImage:
+    def build(self, sources: FirmwareProject, board: Board, model: Model, plan: MemoryPlan) -> FirmwareImage:
+        """The linked image; BudgetError where it is larger than the board's memory."""
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
+
+        def produce() -> FirmwareImage:
+            try:
+                return build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image")
+            except BuildError as error:
+                if overflows(error):
+                    raise too_large(model, plan, board.id) from error
+                raise
+
         return self._own.stage(
             "build for host" if is_host(board) else "build",
             FirmwareImage,
             {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()},
-            lambda: build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image"),
+            produce,
             lambda made: [made.elf],
         )
 
@@ -159,7 +203,7 @@ class Line:
 
         def device() -> RunningBoard:
             if not started:
-                self.watcher.stage("flash", False)
+                self.watcher.note(f"flashing {self.board.id}")
                 board = flash_image(image, self.board, port=self.settings.target.port)
                 started.append(running.enter_context(board))
             return started[0]
@@ -316,6 +360,10 @@ class Line:
         return path, True
 
 
+def _is_int8(path: Path) -> bool:
+    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+
+
 def tool_versions() -> tuple[tuple[str, str], ...]:
     """The packages that bytes and figures depend on, with their versions; those not installed are left out."""
     found = [("python", platform.python_version())]
@@ -329,6 +377,10 @@ def tool_versions() -> tuple[tuple[str, str], ...]:
 
 def _with_budget(board: Board, project: LoadedProject) -> Board:
     target, given = project.settings.target, board.budget
+    for kind, limit in (("flash", target.flash_bytes), ("ram", target.ram_bytes)):
+        size = board.total_bytes("flash" if kind == "flash" else "ram")
+        if limit is not None and limit > size:
+            raise BadInputError(f"target.{kind}_bytes: {limit} is more than the {size} bytes that {board.id} has")
     budget = replace(
         given,
         flash_bytes=given.flash_bytes if target.flash_bytes is None else target.flash_bytes,

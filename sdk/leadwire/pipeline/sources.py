@@ -14,6 +14,7 @@ from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
 from leadwire.build import build_image
 from leadwire.device.host_library import HostLibrary
+from leadwire.errors import BudgetError, BuildError
 from leadwire.generate import generate_project
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
@@ -22,8 +23,28 @@ from leadwire.ops.edges import int8_interface
 
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
-    """The model as the device runs it: float inputs and outputs around an INT8 body are the host's to convert."""
-    return int8_interface(read_tflite(path, labels=labels))
+    """The model as the device runs it: float inputs and outputs around an INT8 body are the host's to convert.
+
+    UnsupportedModelError (3) names every operator, layer and remedy.
+    """
+    model = int8_interface(read_tflite(path, labels=labels))
+    registry.check(model)
+    return model
+
+
+def overflows(error: BuildError) -> bool:
+    """Whether the linker failed because a memory region is full (LLD's and GNU ld's words)."""
+    return "will not fit in region" in error.message or ("region" in error.message and "overflowed" in error.message)
+
+
+def too_large(model: Model, plan: MemoryPlan, board_id: str) -> BudgetError:
+    """The image does not even link: larger than the board's memory, whatever the budget."""
+    peak = model.describe(model.operators[plan.peak_operator])
+    table = (
+        f"  weights, arena of {plan.arena_bytes} B and bench firmware are together larger than the board's memory\n"
+        f"  peak at {peak}"
+    )
+    return BudgetError(model.name, board_id, table, hint="a smaller model, or a board with more memory")
 
 
 def is_host(board: Board) -> bool:
@@ -43,7 +64,6 @@ def generate_sources(
     the device computes what the host does.
     """
     given = pattern_input(model.input_bytes)
-    registry.check(model)
     row = np.frombuffer(given, dtype=np.int8)
     if reference.has_tflm():
         expected = reference.run_tflm(path, row.reshape(1, -1)).tobytes()
