@@ -150,6 +150,42 @@ def generate(
 
 
 @app.command()
+def package(
+    source: Annotated[Path, typer.Argument(help="A full-INT8 .tflite file, or leadwire.toml.")],
+    ecosystem: Annotated[str, typer.Option("--for", help="cmake, zephyr, esp-idf, arduino, platformio or cmsis-pack.")],
+    backend: Annotated[str, typer.Option("--backend", help="aot or tflm; default: the project's, else aot.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder that the package is written into.")] = None,
+    archive: Annotated[bool, typer.Option("--archive", help="One file instead of a folder.")] = False,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", help="Evidence bundle about this model, to be named in the package.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Public key (PEM) of the bundle's trusted signer.")] = None,
+    name: Annotated[str, typer.Option("--name", help="What the model is called; default: project or file name.")] = "",
+    package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
+    vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
+    url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write the model as a package that a firmware project of an ecosystem takes as it is."""
+    from leadwire import views
+    from leadwire.package import Publisher
+    from leadwire.pipeline.packages import PackageOptions, package_model
+
+    options = PackageOptions(
+        ecosystem=ecosystem,
+        backend=backend,
+        name=name,
+        publisher=Publisher(version=package_version, vendor=vendor, url=url),
+        archive=archive,
+        evidence=evidence,
+        key=key,
+    )
+    with _watcher() as watcher:
+        result = package_model(source, options, out, watcher)
+    _show(result, as_json, views.package)
+
+
+@app.command()
 def build(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from leadwire.board import Board
     from leadwire.doctor import Diagnosis
     from leadwire.evidence.bundle import VerifiedBundle
+    from leadwire.package import FirmwarePackage
     from leadwire.pipeline import BoardOutcome, Outcome
     from leadwire.pipeline.alone import Analysis
 
@@ -181,6 +182,24 @@ def project(result: FirmwareProject) -> None:
             ("arena", size(result.plan_arena_bytes)),
             ("model sha-256", result.model_digest),
             ("sha-256", result.digest),
+        ]
+    )
+
+
+def package(result: FirmwarePackage) -> None:
+    evidence = result.evidence
+    _grid(
+        [
+            ("package", str(result.path)),
+            ("for", f"{result.ecosystem}, backend {result.backend}"),
+            ("name, version", f"{result.name} {result.version}"),
+            ("files", str(len(result.files))),
+            ("model sha-256", result.model_digest),
+            (
+                "evidence",
+                f"{evidence.digest}, verdict {evidence.verdict}" if evidence else "none: give --evidence BUNDLE",
+            ),
+            ("sha-256", result.archive_digest or f"{result.digest} (manifest)"),
         ]
     )
 
