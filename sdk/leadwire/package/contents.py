@@ -18,7 +18,7 @@ _HEADERS = (".h", ".hpp")
 _CXX = (".cc", ".cpp", ".cxx")
 _VERSION = re.compile(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})")
 _VENDOR = re.compile(r"(?=.{2,32}\Z)[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$()*+,=%-]{1,200}")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!&()*+,=%-]{1,200}")
 NO_URL = "https://example.invalid/"
 """Where metadata must name a page and none was given: a domain that never exists (RFC 2606)."""
 
