@@ -250,13 +250,13 @@ def _stored_functions(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
 
 
 def _descriptor_slots(elf: Elf) -> list[int]:
-    """init, infer, step, self_test, last_error: last five words of the descriptor lw_model_<name>."""
+    """init, infer, step, self_test, last_error: the five words before the last of the descriptor lw_model_<name>."""
     sections = {section.index: section for section in elf.sections}
     for symbol in elf.symbols:
         if symbol.kind == "STT_OBJECT" and symbol.name.startswith("lw_model_"):
             section = sections[symbol.section]
             begin = symbol.address - section.address
-            return list(_words(section.data[begin : begin + symbol.size_bytes]))[-5:]
+            return list(_words(section.data[begin : begin + symbol.size_bytes]))[-6:-1]
     return []
 
 

@@ -39,6 +39,8 @@ from .messages import (
 SMALLEST_BUFFER_BYTES = 64
 _LARGEST_LENGTH_BYTES = 4
 """What CBOR adds at most to write the length of a slice instead of an empty byte string's."""
+_ARENA_TOO_SMALL = 2
+"""LW_ERROR_ARENA_TOO_SMALL of leadwire.h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,8 @@ class DeviceClient:
             output_bytes=answer.output_bytes,
             operator_count=answer.ops,
             cycle_counter=answer.counter,
+            arena_used_bytes=answer.used,
+            arena_needed_bytes=answer.need,
         )
         return self._info
 
@@ -170,11 +174,15 @@ class DeviceClient:
             if found != expected:
                 raise WrongDeviceError(self.port, what, found, expected)
         if self._boot_status:
-            reason = str(RefusalError(RC_STATUS + self._boot_status))
-            raise DeviceRefusedError(
-                self.port, "to run", f"its start ended with {reason}", hint="flash the image again"
-            )
+            raise self._boot_failure(info, self._boot_status)
         return info
+
+    def _boot_failure(self, info: DeviceInfo, status: int) -> DeviceRefusedError:
+        reason, hint = f"its start ended with {RefusalError(RC_STATUS + status)}", "flash the image again"
+        if status == _ARENA_TOO_SMALL:
+            reason += f": {info.arena_bytes} B given, at least {info.arena_needed_bytes} B needed"
+            hint = "generate the firmware again with a larger arena"
+        return DeviceRefusedError(self.port, "to run", reason, hint=hint)
 
     # ------------------------------------------------------------------------------------------ running
 
