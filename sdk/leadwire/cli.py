@@ -38,6 +38,9 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
 BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendNames = Annotated[
+    str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
+]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
@@ -164,6 +167,7 @@ def package(
     package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
     vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
     url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Write the model as a package that a firmware project of an ecosystem takes as it is."""
@@ -179,6 +183,7 @@ def package(
         archive=archive,
         evidence=evidence,
         key=key,
+        output=output,
     )
     with _watcher() as watcher:
         result = package_model(source, options, out, watcher)
@@ -238,7 +243,7 @@ def flash(
 def bench(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
-    backend: BackendName = "aot",
+    backend: BackendNames = "aot",
     toolchain: Toolchain = "zig",
     port: Port = "",
     pattern: Annotated[
@@ -254,13 +259,24 @@ def bench(
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory."""
+    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory.
+
+    With several backends each is run on the same inputs, and what differs stands side by side.
+    """
     if source.suffix == ".toml":
         _run_until("bench", source, output, fresh, as_json)
         return
     from leadwire import views
     from leadwire.pipeline import alone
 
+    if "," in backend:
+        from leadwire.pipeline.backends import choose_several, compare_model
+
+        several = choose_several(board, backend, toolchain, port, work)
+        with _watcher() as watcher:
+            comparison = compare_model(source, several, watcher, pattern=pattern, inputs=inputs, warmup=warmup)
+        _show(comparison, as_json, views.comparison)
+        return
     options = _options(board, backend, toolchain, port, work)
     with _watcher() as watcher:
         result = alone.bench_model(source, options, watcher, pattern=pattern, inputs=inputs, warmup=warmup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from leadwire.artifacts import (
+        ArenaFigures,
+        BackendComparison,
         BenchmarkResult,
         BudgetReport,
         DeviceInfo,
@@ -285,6 +287,61 @@ def benchmark(result: BenchmarkResult) -> None:
         ],
         left=3,
     )
+
+
+def comparison(result: BackendComparison) -> None:
+    """Figures of several backends side by side, then what differs in bytes, then TFLite Micro's arena."""
+
+    def row(name: str, of: Callable[[BenchmarkResult], str]) -> tuple[str, ...]:
+        return (name, *(of(one) for one in result.results))
+
+    _table(
+        f"{result.board_id}, figures {result.results[0].basis}",
+        ["", *(one.backend for one in result.results)],
+        [
+            row("instructions", lambda one: _count(one.instructions_per_inference)),
+            row("cycles", lambda one: _count(one.cycles_estimate)),
+            row("latency p50", lambda one: f"{one.latency_us.p50:,.1f} us"),
+            row("arena", lambda one: size(one.arena_bytes)),
+            row("flash", lambda one: size(one.flash_bytes)),
+            row("ram", lambda one: size(one.ram_bytes)),
+            row("stack used", lambda one: size(one.stack_high_water_bytes)),
+            row("output CRC-32", lambda one: one.output_crc32),
+        ],
+    )
+    for one in result.divergences:
+        first, second = one.runtimes
+        if one.identical == one.compared:
+            out.print(Text(f"{first} and {second}: the same bytes on all {one.compared} inputs", style="green"))
+            continue
+        text = (
+            f"{first} and {second}: {one.compared - one.identical} of {one.compared} inputs differ, "
+            f"by {one.max_abs_lsb} LSB at most; first at {one.first_operator or 'no operator that could be named'}"
+        )
+        out.print(Text(text, style="bold red"))
+        out.print(Text(f"  {one.cause}", style="dim"))
+    if result.arena is not None:
+        _arena(result.arena)
+
+
+def _arena(figures: ArenaFigures) -> None:
+    _table(
+        f"TFLite Micro's arena, {figures.kernels} kernels",
+        ["", "predicted", "found"],
+        [
+            ("in use, device", size(figures.predicted_bytes), _size(figures.device_used_bytes)),
+            ("to provide, device", size(figures.required_bytes), _size(figures.device_needed_bytes)),
+            ("in use, host (64-bit)", size(figures.host_predicted_bytes), _size(figures.host_recorded_bytes)),
+        ],
+    )
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _size(value: int | None) -> str:
+    return "-" if value is None else size(value)
 
 
 def validation(result: ValidationResult) -> None:

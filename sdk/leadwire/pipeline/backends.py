@@ -1,0 +1,106 @@
+"""Several backends on one board with the same inputs: what `leadwire bench --backend aot,tflm` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from leadwire import reference
+from leadwire.artifacts import Backend, BackendComparison, FirmwareImage, MemoryPlan
+from leadwire.bench import run_benchmark
+from leadwire.board import Board
+from leadwire.compare import BackendRun, OperatorTensors, arena_figures, compare_backends
+from leadwire.device.client import DeviceClient
+from leadwire.device.host_library import HostLibrary
+from leadwire.errors import BadInputError
+from leadwire.flash import flash_image
+from leadwire.model.graph import Model
+from leadwire.model.tflite import read_tflite
+from leadwire.tflm_arena import Kernels
+
+from .alone import Options, bench_inputs, build_model, choose, work_folder
+from .sources import is_host
+from .watcher import Watcher
+
+
+def choose_several(board: str, backends: str, toolchain: str, port: str, work: Path | None) -> tuple[Options, ...]:
+    """Options for each backend of a comma list; BadInputError where there are not two."""
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise BadInputError(f"'{backends}' does not name different backends", hint="for example: --backend aot,tflm")
+    return tuple(choose(board, name, toolchain, port, work) for name in names)
+
+
+def compare_model(
+    path: Path, options: Sequence[Options], watcher: Watcher, *, pattern: bool, inputs: int, warmup: int
+) -> BackendComparison:
+    """Build, flash and run a model once for each backend, and put the figures side by side."""
+    with work_folder(options[0]) as folder:
+        runs: list[BackendRun] = []
+        images: dict[Backend, FirmwareImage] = {}
+        samples: tuple[bytes, ...] = ()
+        for one in options:
+            watcher.note(f"backend {one.backend}")
+            built = build_model(path, one, folder / one.backend, watcher)
+            model, samples = built.model, bench_inputs(built.model, pattern=pattern, count=inputs)
+            watcher.stage("bench", False)
+            runs.append(bench_backend(built.image, one, model, built.plan, samples, warmup, watcher))
+            images[one.backend] = built.image
+        comparison = compare_backends(model, samples, runs, tensors_from(images, options[0].board, options[0].port))
+    return with_arena(comparison, path)
+
+
+def bench_backend(
+    image: FirmwareImage,
+    options: Options,
+    model: Model,
+    plan: MemoryPlan,
+    inputs: Sequence[bytes],
+    warmup: int,
+    watcher: Watcher,
+) -> BackendRun:
+    kept: list[tuple[bytes, ...]] = []
+    with flash_image(image, options.board, port=options.port) as running:
+        result = run_benchmark(
+            running,
+            model,
+            plan,
+            inputs=inputs,
+            warmup=warmup,
+            progress=lambda done, total: watcher.progress(f"bench {image.backend}", done, total),
+            keep=kept.append,
+        )
+    return BackendRun(result=result, outputs=kept[0])
+
+
+def tensors_from(images: Mapping[Backend, FirmwareImage], board: Board, port: str) -> OperatorTensors:
+    """Operators' outputs read from the board, which is flashed again with the backend's image."""
+
+    def tensors(backend: Backend, data: bytes) -> tuple[bytes, ...]:
+        image = images[backend]
+        if is_host(board):
+            library = HostLibrary(image.elf)
+            library.write_input(data)
+            return tuple(_stepped(library, index) for index in range(library.operator_count))
+        with (
+            flash_image(image, board, port=port) as running,
+            DeviceClient(running.port, board.link.baud) as client,
+        ):
+            return tuple(client.tensor(index, data) for index in range(client.expect(image).operator_count))
+
+    return tensors
+
+
+def _stepped(library: HostLibrary, index: int) -> bytes:
+    library.step(index)
+    return library.tensor(index)
+
+
+def with_arena(comparison: BackendComparison, path: Path, kernels: Kernels = "cmsis-nn") -> BackendComparison:
+    """With the arena's figures where TFLite Micro is compared."""
+    result = next((one for one in comparison.results if one.backend == "tflm"), None)
+    if result is None:
+        return comparison
+    figures = arena_figures(read_tflite(path), kernels, result, reference.tflm_arena_bytes(path))
+    return replace(comparison, arena=figures)
