@@ -25,7 +25,10 @@ _ANY_BOARD = "virtual-stm32f405"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageOptions:
-    """Choices of the command; empty ones are taken from the project or the model."""
+    """Choices of the command; empty ones are taken from the project or the model.
+
+    `output` is where a project's own stages write, instead of the project file's folder.
+    """
 
     ecosystem: str
     backend: str = ""
@@ -34,6 +37,7 @@ class PackageOptions:
     archive: bool = False
     evidence: Path | None = None
     key: Path | None = None
+    output: Path | None = None
 
 
 def package_model(source: Path, options: PackageOptions, out: Path | None, watcher: Watcher) -> FirmwarePackage:
@@ -43,7 +47,7 @@ def package_model(source: Path, options: PackageOptions, out: Path | None, watch
     """
     ecosystem_module(options.ecosystem)
     if source.suffix == ".toml":
-        return _package_project(load_project(source), options, out, watcher)
+        return _package_project(load_project(source, output=options.output), options, out, watcher)
     backend = choose(_ANY_BOARD, options.backend or "aot", "zig").backend
     model = read_model(source)
     name = options.name or model.name
