@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from leadwire.artifacts import Backend
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -43,15 +44,26 @@ class CalibrationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """`flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given."""
+    """`backend` is validated; those of `compare` are built and benchmarked beside it on the same inputs.
+
+    `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given.
+    """
 
     boards: tuple[str, ...]
-    backend: Literal["aot"] = "aot"
+    backend: Backend = "aot"
+    compare: tuple[Backend, ...] = ()
     toolchain: Literal["zig", "arm-none-eabi-gcc"] = "zig"
     port: str = ""
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     latency_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TflmSettings:
+    """`path`: a folder with TensorFlow Lite Micro's headers and libtensorflow-microlite.a; default: LEADWIRE_TFLM."""
+
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +107,7 @@ class Project:
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
+    tflm: TflmSettings = field(default_factory=TflmSettings)
     without_data: WithoutData | None = None
 
 
@@ -111,6 +124,7 @@ class LoadedProject:
     protocol: str
     device_beats: int
     standing_in: bool
+    tflm: Path | None = None
 
 
 def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
@@ -138,6 +152,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         protocol=_path_or_id(base, protocol),
         device_beats=beats,
         standing_in=standing_in,
+        tflm=base / settings.tflm.path if settings.tflm.path else None,
     )
 
 
@@ -150,6 +165,11 @@ def _mistakes(settings: Project) -> list[str]:
     checks = (
         (_NAME.fullmatch(settings.name), "name: lower-case letters, digits, '-' and '_', a letter first, 48 at most"),
         (settings.target.boards, "target.boards: name at least one board ('leadwire boards' lists them)"),
+        (
+            settings.target.backend not in settings.target.compare
+            and len(set(settings.target.compare)) == len(settings.target.compare),
+            "target.compare: each backend once, and not the one of target.backend",
+        ),
         (settings.calibration.count >= 1, "calibration.count: at least 1"),
         (settings.calibration.seed >= 0, "calibration.seed: 0 or more"),
         (settings.bench.inputs >= 1, "bench.inputs: at least 1"),
@@ -207,12 +227,16 @@ stratify = "class+patient"      # or "class", or "patient"
 
 [target]
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked
-backend = "aot"                 # leadwire's own interpreter-free C99
+backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
+compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
 toolchain = "zig"               # or "arm-none-eabi-gcc"
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0
+
+# [tflm]                        # where TensorFlow Lite Micro lies: headers and libtensorflow-microlite.a
+# path = "tflm"                 # default: $LEADWIRE_TFLM
 
 [bench]
 inputs = 50

@@ -436,6 +436,8 @@ def _board_outcome(one: BoardOutcome) -> None:
         project(one.project)
     elif one.quantized is not None:
         quantized(one.quantized)
+    if one.comparison is not None:
+        comparison(one.comparison)
     if one.budgets:
         budget(one.budgets[-1])
     if one.bundle is not None:

@@ -39,7 +39,7 @@ def test_outputs_are_kept_and_operators_can_be_read_again(path: Path, tmp_path: 
     options = choose("host", "aot", "zig")
     built = build_model(path, options, tmp_path / "work", Silent())
     inputs = bench_inputs(built.model, pattern=False, count=3)
-    run = bench_backend(built.image, options, built.model, built.plan, inputs, 0, Silent())
+    run = bench_backend(built.image, options.board, "", built.model, built.plan, inputs, 0, Silent())
     assert len(run.outputs) == run.result.inputs == 3
     tensors = tensors_from({"aot": built.image}, options.board, "")("aot", inputs[2])
     assert tensors[-1] == run.outputs[2]

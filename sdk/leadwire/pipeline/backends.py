@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from leadwire import reference
-from leadwire.artifacts import Backend, BackendComparison, FirmwareImage, MemoryPlan
+from leadwire.artifacts import Backend, BackendComparison, BenchmarkResult, FirmwareImage, MemoryPlan
 from leadwire.bench import run_benchmark
 from leadwire.board import Board
 from leadwire.compare import BackendRun, OperatorTensors, arena_figures, compare_backends
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, DeviceError
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
@@ -37,23 +37,53 @@ def compare_model(
 ) -> BackendComparison:
     """Build, flash and run a model once for each backend, and put the figures side by side."""
     with work_folder(options[0]) as folder:
-        runs: list[BackendRun] = []
         images: dict[Backend, FirmwareImage] = {}
-        samples: tuple[bytes, ...] = ()
         for one in options:
             watcher.note(f"backend {one.backend}")
             built = build_model(path, one, folder / one.backend, watcher)
-            model, samples = built.model, bench_inputs(built.model, pattern=pattern, count=inputs)
-            watcher.stage("bench", False)
-            runs.append(bench_backend(built.image, one, model, built.plan, samples, warmup, watcher))
             images[one.backend] = built.image
-        comparison = compare_backends(model, samples, runs, tensors_from(images, options[0].board, options[0].port))
+        samples = bench_inputs(built.model, pattern=pattern, count=inputs)
+        return measure_backends(
+            images, options[0].board, options[0].port, path, built.model, built.plan, samples, warmup, watcher
+        )
+
+
+def measure_backends(
+    images: Mapping[Backend, FirmwareImage],
+    board: Board,
+    port: str,
+    path: Path,
+    model: Model,
+    plan: MemoryPlan,
+    inputs: Sequence[bytes],
+    warmup: int,
+    watcher: Watcher,
+    known: BenchmarkResult | None = None,
+) -> BackendComparison:
+    """Flash and run each image; the first is what the others are compared with, and what the board keeps at the end.
+
+    `known` is an earlier result of the first image on the same inputs: it stands in the comparison, so that one report
+    has one set of figures. DeviceError where the board's bytes are others than then.
+    """
+    runs: list[BackendRun] = []
+    for image in tuple(images.values())[::-1]:
+        watcher.stage(f"bench {image.backend}", False)
+        runs.insert(0, bench_backend(image, board, port, model, plan, inputs, warmup, watcher))
+    if known is not None:
+        if known.io_digest != runs[0].result.io_digest:
+            raise DeviceError(
+                f"'{board.id}' answers the same inputs with other bytes than in the benchmark before",
+                hint="check the board's supply and clock, and run with --fresh",
+            )
+        runs[0] = replace(runs[0], result=known)
+    comparison = compare_backends(model, inputs, runs, tensors_from(images, board, port))
     return with_arena(comparison, path)
 
 
 def bench_backend(
     image: FirmwareImage,
-    options: Options,
+    board: Board,
+    port: str,
     model: Model,
     plan: MemoryPlan,
     inputs: Sequence[bytes],
@@ -61,7 +91,7 @@ def bench_backend(
     watcher: Watcher,
 ) -> BackendRun:
     kept: list[tuple[bytes, ...]] = []
-    with flash_image(image, options.board, port=options.port) as running:
+    with flash_image(image, board, port=port) as running:
         result = run_benchmark(
             running,
             model,

@@ -16,6 +16,8 @@ from typing import Any
 import leadwire
 from leadwire import reference
 from leadwire.artifacts import (
+    Backend,
+    BackendComparison,
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
@@ -45,6 +47,7 @@ from leadwire.report import write_report
 from leadwire.validate import run_validation
 from leadwire.workspace import Workspace, file_digest
 
+from .backends import measure_backends
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, is_host
 from .watcher import Watcher
@@ -129,24 +132,34 @@ class Line:
         }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
-    def generate(self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board) -> FirmwareProject:
-        """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter."""
-        folder = self.folder / ("host" if is_host(board) else "firmware")
-        key = {"model": model.digest, "labels": model.labels, "plan": asdict(plan), "board": asdict(board)}
+    def generate(
+        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board, other: Backend | None = None
+    ) -> FirmwareProject:
+        """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter.
+
+        The host runs leadwire's own C, whatever the board runs. `other` is a backend to compare with.
+        """
+        backend = other or (self.settings.target.backend if board == self.board else "aot")
+        folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        key = {
+            "model": model.digest,
+            "labels": model.labels,
+            "plan": asdict(plan),
+            "board": asdict(board),
+            "backend": backend,
+        }
         return self._own.stage(
-            f"generate for {folder.name}" if is_host(board) else "generate",
+            _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(
-                quantized.path, model, plan, board, folder / "source", self.settings.target.backend
-            ),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend),
             lambda made: [made.root / name for name in made.sources],
         )
 
-    def build(self, sources: FirmwareProject, board: Board) -> FirmwareImage:
+    def build(self, sources: FirmwareProject, board: Board, other: Backend | None = None) -> FirmwareImage:
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
         return self._own.stage(
-            "build for host" if is_host(board) else "build",
+            _stage("build", board, other),
             FirmwareImage,
             {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()},
             lambda: build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image"),
@@ -179,20 +192,61 @@ class Line:
         """The fixed pattern input, then beats of the test set drawn evenly."""
 
         def produce() -> BenchmarkResult:
-            rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
-            beats = evenly(len(rows), self.settings.bench.inputs - 1)
-            inputs = [pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats)]
             return run_benchmark(
                 device(),
                 model,
                 plan,
-                inputs=inputs,
+                inputs=self._bench_inputs(model),
                 warmup=self.settings.bench.warmup,
                 progress=self._progress("bench"),
             )
 
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
+
+    def _bench_inputs(self, model: Model) -> tuple[bytes, ...]:
+        rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
+        beats = evenly(len(rows), self.settings.bench.inputs - 1)
+        return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
+
+    def compare(
+        self,
+        quantized: QuantizedModel,
+        model: Model,
+        plan: MemoryPlan,
+        image: FirmwareImage,
+        benchmark: BenchmarkResult,
+    ) -> BackendComparison | None:
+        """The project's other backends beside the one just measured, None where it names none."""
+        others = self.settings.target.compare
+        if not others:
+            return None
+        images = {image.backend: image}
+        for other in others:
+            sources = self.generate(quantized, model, plan, self.board, other)
+            images[other] = self.build(sources, self.board, other)
+
+        def produce() -> BackendComparison:
+            return measure_backends(
+                images,
+                self.board,
+                self.settings.target.port,
+                quantized.path,
+                model,
+                plan,
+                self._bench_inputs(model),
+                self.settings.bench.warmup,
+                self.watcher,
+                known=benchmark,
+            )
+
+        key = {
+            **self._run_key(image),
+            "images": [one.digest for one in images.values()],
+            "bench": asdict(self.settings.bench),
+            "measured": benchmark.io_digest,
+        }
+        return self._own.stage("compare", BackendComparison, key, produce)
 
     def predict(
         self,
@@ -266,6 +320,7 @@ class Line:
         validation: ValidationResult,
         predictions: PredictionSet,
         also_benchmarked: tuple[BenchmarkResult, ...],
+        comparison: BackendComparison | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -287,6 +342,7 @@ class Line:
             environment=(("system", platform.system()), ("machine", platform.machine())),
             demo_key=demo,
             also_benchmarked=also_benchmarked,
+            comparison=comparison,
             created=_created(),
         )
         beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
@@ -314,6 +370,10 @@ class Line:
         if not path.exists():
             generate_key(path)
         return path, True
+
+
+def _stage(name: str, board: Board, other: Backend | None) -> str:
+    return f"{name} {other}" if other else f"{name} for host" if is_host(board) else name
 
 
 def tool_versions() -> tuple[tuple[str, str], ...]:
