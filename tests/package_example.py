@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from leadwire.artifacts import FirmwareProject
 from leadwire.bench import pattern_input
@@ -90,3 +91,19 @@ def run(*argv: str | Path, folder: Path | None = None, given: bytes = b"", **env
     )
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-4000:]
     return done.stdout
+
+
+CMAKE, NINJA = program("cmake"), program("ninja")
+needs_cmake = pytest.mark.skipif(CMAKE is None, reason="needs cmake: pip install cmake ninja")
+
+
+def compilers(c: str) -> None:
+    if not shutil.which(c):
+        pytest.skip(f"needs {c}, which is not installed")
+
+
+def configure(source: Path, build: Path, c: str, cxx: str, *options: str) -> None:
+    assert CMAKE is not None
+    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={NINJA}") if NINJA else ()
+    run(CMAKE, "-S", source, "-B", build, *generator, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cxx}",
+        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON", *options)  # fmt: skip

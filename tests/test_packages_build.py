@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,20 @@ import pytest
 from leadwire.artifacts import FirmwareProject
 from leadwire.package import FirmwarePackage, ecosystems, write_package
 from leadwire.reference import has_tflm
-from package_example import HOSTILE, ID, INPUTS, answers, pattern_line, program, project, run
+from package_example import (
+    CMAKE,
+    HOSTILE,
+    ID,
+    INPUTS,
+    answers,
+    compilers,
+    configure,
+    needs_cmake,
+    pattern_line,
+    project,
+    run,
+)
 
-CMAKE, NINJA = program("cmake"), program("ninja")
-needs_cmake = pytest.mark.skipif(CMAKE is None, reason="needs cmake: pip install cmake ninja")
 pytestmark = pytest.mark.skipif(not has_tflm(), reason="needs tflite-micro, the witness of the bytes")
 COMPILERS = (("gcc", "g++"), ("clang", "clang++"))
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
@@ -91,23 +100,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FirmwarePack
     return {name: write_package(generated, name, out / name, name=HOSTILE) for name in ecosystems()}
 
 
-def compilers(c: str) -> None:
-    if not shutil.which(c):
-        pytest.skip(f"needs {c}, which is not installed")
-
-
 def consumer(folder: Path) -> Path:
     folder.mkdir()
     for name, text in (("main.c", CONSUMER), ("main.cpp", CONSUMER), ("CMakeLists.txt", CMAKELISTS)):
         (folder / name).write_text(text.replace("@ID@", ID))
     return folder
-
-
-def configure(source: Path, build: Path, c: str, cxx: str, *options: str) -> None:
-    assert CMAKE is not None
-    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={NINJA}") if NINJA else ()
-    run(CMAKE, "-S", source, "-B", build, *generator, f"-DCMAKE_C_COMPILER={c}", f"-DCMAKE_CXX_COMPILER={cxx}",
-        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON", *options)  # fmt: skip
 
 
 def check_bytes(build: Path) -> None:

@@ -78,14 +78,14 @@ class Contents:
 def read_contents(
     project: FirmwareProject, name: str, publisher: Publisher, evidence: EvidenceReference | None
 ) -> Contents:
-    """The model part of a project on disk: every file of the folders that hold model sources.
+    """The model part of a project on disk: every file of its folders but those of the bench firmware.
 
     BadInputError (2) for a publisher that metadata cannot carry, and for files that changed since they were generated.
     """
     _check_publisher(publisher)
     listing = project.root / "leadwire-project.json"
     digests = _digests(project, listing)
-    folders = {PurePosixPath(path).parts[0] for path in project.model_sources}
+    folders = _model_folders(project)
     paths = sorted(path for path in digests if PurePosixPath(path).parts[0] in folders)
     files = tuple((path, _read(project.root, path, digests[path])) for path in paths)
     return Contents(
@@ -104,6 +104,14 @@ def read_contents(
         include_dirs=tuple(folder for folder in project.include_dirs if PurePosixPath(folder).parts[0] in folders),
         evidence=evidence,
     )
+
+
+def _model_folders(project: FirmwareProject) -> set[str]:
+    """Folders of sources and headers (a backend may have headers alone in one) without the bench firmware's."""
+    firmware = set(project.sources) - set(project.model_sources)
+    return {PurePosixPath(path).parts[0] for path in (*project.model_sources, *project.include_dirs)} - {
+        PurePosixPath(path).parts[0] for path in firmware
+    }
 
 
 def _check_publisher(publisher: Publisher) -> None:
