@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +21,7 @@ from package_example import (
     HOSTILE,
     ID,
     INPUTS,
+    NINJA,
     answers,
     compilers,
     configure,
@@ -201,3 +207,36 @@ def test_every_function_has_c_linkage(packages: dict[str, FirmwarePackage]) -> N
         declares = re.search(r"^\w[\w *]*\blw_\w+\([^;{]*\);", text, flags=re.MULTILINE)
         if declares:
             assert 'extern "C"' in text, f"{path.name}: {declares[0]}"
+
+
+@needs_cmake
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
+def test_zephyr_builds_the_sample_and_qemu_runs_it(packages: dict[str, FirmwarePackage], tmp_path: Path) -> None:
+    """With a Zephyr tree (ZEPHYR_BASE) and its module cmsis (LEADWIRE_ZEPHYR_MODULES, a CMake list of folders)."""
+    base, modules = os.environ.get("ZEPHYR_BASE"), os.environ.get("LEADWIRE_ZEPHYR_MODULES")
+    if not base or not modules:
+        pytest.skip("needs Zephyr: set ZEPHYR_BASE, and LEADWIRE_ZEPHYR_MODULES to its module cmsis")
+    pytest.importorskip("pykwalify", reason="needs the packages of Zephyr's scripts/requirements-base.txt")
+    compiler = shutil.which("arm-none-eabi-gcc")
+    assert CMAKE is not None and compiler is not None
+    build = tmp_path / "build"
+    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={NINJA}") if NINJA else ()
+    toolchain = {"ZEPHYR_TOOLCHAIN_VARIANT": "gnuarmemb", "GNUARMEMB_TOOLCHAIN_PATH": str(Path(compiler).parents[1])}
+    run(CMAKE, "-S", packages["zephyr"].path / "samples" / "hello", "-B", build, *generator, "-DBOARD=qemu_cortex_m3",
+        f"-DPython3_EXECUTABLE={sys.executable}", f"-DZEPHYR_MODULES={modules}", **toolchain)  # fmt: skip
+    run(CMAKE, "--build", build, **toolchain)
+    emulator = ("qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3", "-display", "none", "-net", "none",
+                "-serial", "stdio", "-kernel", str(build / "zephyr" / "zephyr.elf"))  # fmt: skip
+    with subprocess.Popen(
+        emulator, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as qemu:
+        assert qemu.stdout is not None
+        stopper = threading.Timer(60, qemu.kill)
+        stopper.start()
+        try:
+            printed = next((line for line in qemu.stdout if line.startswith((b"output", b"error"))), b"nothing")
+        finally:
+            stopper.cancel()
+            qemu.kill()
+    assert printed.decode().strip() == pattern_line()
