@@ -209,6 +209,20 @@ def test_every_function_has_c_linkage(packages: dict[str, FirmwarePackage]) -> N
             assert 'extern "C"' in text, f"{path.name}: {declares[0]}"
 
 
+def first_line(argv: tuple[str, ...]) -> str:
+    """What a program that may never end says first of its result; it is stopped then, or after a minute."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        stopper = threading.Timer(60, process.kill)
+        stopper.start()
+        try:
+            found = next((line for line in process.stdout if line.startswith((b"output", b"error"))), b"nothing")
+        finally:
+            stopper.cancel()
+            process.kill()
+    return found.decode().strip()
+
+
 @needs_cmake
 @pytest.mark.arm_gcc
 @pytest.mark.qemu
@@ -228,15 +242,23 @@ def test_zephyr_builds_the_sample_and_qemu_runs_it(packages: dict[str, FirmwareP
     run(CMAKE, "--build", build, **toolchain)
     emulator = ("qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3", "-display", "none", "-net", "none",
                 "-serial", "stdio", "-kernel", str(build / "zephyr" / "zephyr.elf"))  # fmt: skip
-    with subprocess.Popen(
-        emulator, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as qemu:
-        assert qemu.stdout is not None
-        stopper = threading.Timer(60, qemu.kill)
-        stopper.start()
-        try:
-            printed = next((line for line in qemu.stdout if line.startswith((b"output", b"error"))), b"nothing")
-        finally:
-            stopper.cancel()
-            qemu.kill()
-    assert printed.decode().strip() == pattern_line()
+    assert first_line(emulator) == pattern_line()
+
+
+@needs_cmake
+def test_esp_idf_builds_the_example_for_its_linux_target(packages: dict[str, FirmwarePackage], tmp_path: Path) -> None:
+    """With an exported ESP-IDF (IDF_PATH, IDF_PYTHON_ENV_PATH, ESP_IDF_VERSION), Ninja and libbsd's headers."""
+    missing = [name for name in ("IDF_PATH", "IDF_PYTHON_ENV_PATH", "ESP_IDF_VERSION") if not os.environ.get(name)]
+    if missing or NINJA is None:
+        pytest.skip(f"needs ninja and an exported ESP-IDF: {', '.join(missing)} not set")
+    compilers("gcc")
+    python = Path(os.environ["IDF_PYTHON_ENV_PATH"]) / "bin" / "python"
+    example = shutil.copytree(packages["esp-idf"].path, tmp_path / f"leadwire_{ID}") / "examples" / "hello"
+    build = tmp_path / "build"
+    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
+    assert CMAKE is not None
+    run(CMAKE, "-S", example, "-B", build, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={NINJA}", "-DIDF_TARGET=linux",
+        "-DCOMPONENTS=main", f"-DPYTHON={python}", "-DPYTHON_DEPS_CHECKED=1", f"-DSDKCONFIG={build / 'sdkconfig'}",
+        PATH=path)  # fmt: skip
+    run(CMAKE, "--build", build, PATH=path)
+    assert first_line((str(build / f"leadwire_{ID}_hello.elf"),)) == pattern_line()
