@@ -155,7 +155,8 @@ class FirmwareProject:
     """Generated sources on disk. `sources` and `include_dirs` are relative to `root`; `digest` covers all files.
 
     `model_sources` is the part a firmware team drops into its tree (model and runtime); the rest is bench firmware
-    and port. For board 'host' there is no firmware part.
+    and port. For board 'host' there is no firmware part. `operators` are the kinds of operators whose kernels the
+    backend's library must bring, none where it needs no library.
     """
 
     root: Path
@@ -169,6 +170,7 @@ class FirmwareProject:
     linker_script: str | None
     defines: tuple[tuple[str, str], ...]
     digest: str
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from leadwire.artifacts import MemoryPlan
+from leadwire.errors import BadInputError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
@@ -17,7 +18,7 @@ from leadwire.resources import FIRMWARE_TEMPLATES
 
 from .descriptor import Table, check_limits, descriptor, render, table
 from .names import c_comment, c_identifier, c_string
-from .project import GoldenVector, ModelPart
+from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
 
@@ -40,11 +41,22 @@ class _Step:
     calls: tuple[_Call, ...]
 
 
-def write_model(model: Model, plan: MemoryPlan, *, host: bool, golden: GoldenVector | None) -> ModelPart:
-    """The sources of `model` placed by `plan`; with `host`, also the entry of a shared library.
+def write_model(
+    model: Model,
+    plan: MemoryPlan,
+    *,
+    host: bool,
+    golden: GoldenVector | None,
+    source: bytes | None = None,
+    options: BackendOptions | None = None,
+) -> ModelPart:
+    """The sources of `model` placed by `plan`; with `host`, also the entry of a shared library. `source` is not read.
 
-    UnsupportedModelError (3) names every operator that cannot run as full INT8.
+    UnsupportedModelError (3) names every operator that cannot run as full INT8, BadInputError (2) for options.
     """
+    del source
+    if options not in (None, BackendOptions()):
+        raise BadInputError("backend aot has no options", hint="give options to the backend tflm alone")
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
@@ -70,6 +82,7 @@ def write_model(model: Model, plan: MemoryPlan, *, host: bool, golden: GoldenVec
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in files if path.endswith(".c")),
         include_dirs=("model", "runtime"),
+        arena_bytes=plan.arena_bytes,
     )
 
 
