@@ -351,12 +351,17 @@ def init(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
-    """Say what this installation has: toolchains, emulators, witnesses, data, serial ports."""
+def doctor(
+    source: Annotated[
+        Path | None, typer.Argument(help="leadwire.toml or a .tflite file: are its operators in TFLite Micro?")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this installation has: toolchains, emulators, witnesses, TFLite Micro, data, serial ports."""
     from leadwire import views
     from leadwire.doctor import diagnose
 
-    _show(diagnose(), as_json, views.diagnosis)
+    _show(diagnose(source), as_json, views.diagnosis)
 
 
 # ------------------------------------------------------------------------------------------------ plumbing

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from leadwire.artifacts import ArenaFigures, Backend, BackendComparison, BenchmarkResult, Divergence
-from leadwire.errors import BadInputError, DeviceError, UnsupportedModelError
+from leadwire.errors import BadInputError, DeviceError
 from leadwire.model.graph import Model, Operator
-from leadwire.tflm_arena import Kernels, host_record, predict_arena
+from leadwire.tflm_arena import ArenaPrediction, host_record
 
 OperatorTensors = Callable[[Backend, bytes], Sequence[bytes]]
 """All operators' outputs of a backend for one input, in execution order; DeviceError where it cannot give them."""
@@ -59,22 +59,20 @@ def compare_backends(
     )
 
 
-def arena_figures(file: Model, kernels: Kernels, result: BenchmarkResult, recorded: int | None) -> ArenaFigures | None:
-    """The arena of a TFLite Micro build, None where an operator's kernel is not known.
+def arena_figures(
+    file: Model, predicted: ArenaPrediction, result: BenchmarkResult, recorded: int | None
+) -> ArenaFigures:
+    """The arena of a TFLite Micro build beside its prediction.
 
     `file` is the model as it is in the file; `recorded` what the package tflite-micro says on the host.
     """
-    try:
-        predicted, host = predict_arena(file, kernels=kernels), host_record(file)
-    except UnsupportedModelError:
-        return None
     return ArenaFigures(
-        kernels=kernels,
+        kernels=predicted.kernels,
         predicted_bytes=predicted.total_bytes,
         required_bytes=predicted.required_bytes,
         device_used_bytes=result.device.arena_used_bytes or None,
         device_needed_bytes=result.device.arena_needed_bytes or None,
-        host_predicted_bytes=host.total_bytes,
+        host_predicted_bytes=host_record(file).total_bytes,
         host_recorded_bytes=recorded,
     )
 

@@ -14,6 +14,7 @@ from leadwire.compare import BackendRun, arena_figures, compare_backends
 from leadwire.errors import BadInputError, DeviceRefusedError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
+from leadwire.tflm_arena import predict_arena
 from single_operator import Op, T, write_tflite
 
 INPUTS = (bytes(8), bytes(range(8)))
@@ -118,15 +119,10 @@ def test_what_does_not_belong_together_is_refused(runs: list[BackendRun]) -> Non
 def test_arena_figures_put_prediction_and_findings_side_by_side() -> None:
     result = run(PER_TENSOR, "tflm").result
     told = dataclasses.replace(result.device, arena_used_bytes=1000, arena_needed_bytes=1200)
-    figures = arena_figures(PER_TENSOR, "cmsis-nn", dataclasses.replace(result, device=told), 2000)
-    assert figures is not None
+    predicted = predict_arena(PER_TENSOR, kernels="cmsis-nn")
+    figures = arena_figures(PER_TENSOR, predicted, dataclasses.replace(result, device=told), 2000)
     assert (figures.device_used_bytes, figures.device_needed_bytes, figures.host_recorded_bytes) == (1000, 1200, 2000)
+    assert (figures.kernels, figures.predicted_bytes) == ("cmsis-nn", predicted.total_bytes)
     assert figures.predicted_bytes < figures.required_bytes < figures.host_predicted_bytes
-    silent = arena_figures(PER_TENSOR, "cmsis-nn", result, None)
-    assert silent is not None
+    silent = arena_figures(PER_TENSOR, predicted, result, None)
     assert (silent.device_used_bytes, silent.host_recorded_bytes) == (None, None)
-
-
-def test_no_figures_for_a_kernel_that_is_not_known() -> None:
-    tanh = write_tflite([T(shape=(1, 8))] * 2, [Op(kind="TANH", inputs=(0,), outputs=(1,))], [0], [1])
-    assert arena_figures(parse_tflite(tanh, "m"), "reference", run(PER_TENSOR, "tflm").result, None) is None

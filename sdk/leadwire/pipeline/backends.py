@@ -10,18 +10,23 @@ from leadwire import reference
 from leadwire.artifacts import Backend, BackendComparison, BenchmarkResult, FirmwareImage, MemoryPlan
 from leadwire.bench import run_benchmark
 from leadwire.board import Board
+from leadwire.build.cores import CORES
+from leadwire.build.tflm import find_tflm
 from leadwire.compare import BackendRun, OperatorTensors, arena_figures, compare_backends
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
-from leadwire.errors import BadInputError, DeviceError
+from leadwire.errors import BadInputError, DeviceError, UnsupportedModelError
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
-from leadwire.tflm_arena import Kernels
+from leadwire.tflm_arena import Kernels, predict_arena
 
 from .alone import Options, bench_inputs, build_model, choose, work_folder
 from .sources import is_host
 from .watcher import Watcher
+
+_KERNELS: Mapping[str, Kernels] = {"CMSIS-NN": "cmsis-nn", "reference": "reference"}
+_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f")
 
 
 def choose_several(board: str, backends: str, toolchain: str, port: str, work: Path | None) -> tuple[Options, ...]:
@@ -59,6 +64,7 @@ def measure_backends(
     warmup: int,
     watcher: Watcher,
     known: BenchmarkResult | None = None,
+    tflm: Path | None = None,
 ) -> BackendComparison:
     """Flash and run each image; the first is what the others are compared with, and what the board keeps at the end.
 
@@ -77,7 +83,7 @@ def measure_backends(
             )
         runs[0] = replace(runs[0], result=known)
     comparison = compare_backends(model, inputs, runs, tensors_from(images, board, port))
-    return with_arena(comparison, path)
+    return with_arena(comparison, board, path, tflm)
 
 
 def bench_backend(
@@ -127,10 +133,25 @@ def _stepped(library: HostLibrary, index: int) -> bytes:
     return library.tensor(index)
 
 
-def with_arena(comparison: BackendComparison, path: Path, kernels: Kernels = "cmsis-nn") -> BackendComparison:
-    """With the arena's figures where TFLite Micro is compared."""
+def with_arena(comparison: BackendComparison, board: Board, path: Path, tflm: Path | None = None) -> BackendComparison:
+    """With the arena's figures where TFLite Micro is compared and what its kernels ask for is known."""
     result = next((one for one in comparison.results if one.backend == "tflm"), None)
     if result is None:
         return comparison
-    figures = arena_figures(read_tflite(path), kernels, result, reference.tflm_arena_bytes(path))
+    file = read_tflite(path)
+    core = None if is_host(board) else CORES[board.core]
+    kernels = _KERNELS.get(find_tflm(tflm, core).kernels)
+    if kernels is None:
+        return comparison
+    try:
+        predicted = predict_arena(
+            file,
+            pointer_bytes=8 if core is None else 4,
+            kernels=kernels,
+            extension="dsp" if board.core in _WITH_DSP else "none",
+            short_enums=not board.core.startswith("rv"),
+        )
+        figures = arena_figures(file, predicted, result, reference.tflm_arena_bytes(path))
+    except UnsupportedModelError:
+        return comparison
     return replace(comparison, arena=figures)

@@ -30,6 +30,8 @@ from leadwire.artifacts import (
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import Board
 from leadwire.build import build_image
+from leadwire.build.cores import CORES
+from leadwire.build.tflm import find_tflm
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
@@ -158,11 +160,15 @@ class Line:
 
     def build(self, sources: FirmwareProject, board: Board, other: Backend | None = None) -> FirmwareImage:
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
+        tflm = self.project.tflm
+        key = {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()}
+        if sources.backend == "tflm":
+            key["tflm"] = find_tflm(tflm, None if is_host(board) else CORES[board.core]).library_digest
         return self._own.stage(
             _stage("build", board, other),
             FirmwareImage,
-            {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()},
-            lambda: build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image"),
+            key,
+            lambda: build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image", tflm=tflm),
             lambda made: [made.elf],
         )
 
@@ -238,6 +244,7 @@ class Line:
                 self.settings.bench.warmup,
                 self.watcher,
                 known=benchmark,
+                tflm=self.project.tflm,
             )
 
         key = {
