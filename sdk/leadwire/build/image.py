@@ -79,7 +79,9 @@ def build_image(
             share = model_share(image, [objects[source] for source in project.model_sources])
         else:
             share = rest_share(image, [objects[name] for name in project.sources if name not in project.model_sources])
-        stack = stack_bound(image, core, share, usage_frames(sorted(folder.glob("*.su"))))
+        stack = stack_bound(
+            image, core, share, usage_frames(sorted(folder.glob("*.su"))), interpreter=interpreter is not None
+        )
         reserve = image.section(STACK_SECTION)
         if reserve is not None and stack.bytes > reserve.size_bytes:
             raise BuildError(
