@@ -234,8 +234,8 @@ class DeviceInfo:
     """What the device says of itself in answer to `describe` (leadwire group of the link protocol).
 
     `arena_bytes` is the arena's size, `arena_used_bytes` what is in use after start (with TFLite Micro its own
-    `arena_used_bytes()`), `arena_needed_bytes` the most that was in use at any time, temporary allocations included; the
-    latter two are 0 where a device does not tell.
+    `arena_used_bytes()`), `arena_needed_bytes` the most that was in use at any time, temporary allocations included;
+    the latter two are 0 where a device does not tell.
     """
 
     firmware_version: str
@@ -465,6 +465,7 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+
 
 # ---------------------------------------------------------------------------------------------- compare
 
