@@ -123,7 +123,8 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     }
     uint8_t unique_id[UNIQUE_ID_BYTES];
     size_t unique_id_bytes = lw_port_unique_id(unique_id, sizeof unique_id);
-    lw_cbor_map(answer, 13);
+    const lw_arena_use *arena = LW_MODEL.arena_use;
+    lw_cbor_map(answer, 15);
     lw_cbor_text(answer, "firmware");
     lw_cbor_text(answer, LW_MODEL.generator);
     lw_cbor_text(answer, "build");
@@ -138,6 +139,8 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     lw_cbor_bytes(answer, unique_id, unique_id_bytes);
     put_number(answer, "clock_hz", lw_port_cycles_hz());
     put_number(answer, "arena", LW_MODEL.arena_bytes);
+    put_number(answer, "used", arena == NULL ? LW_MODEL.arena_bytes : arena->used_bytes);
+    put_number(answer, "need", arena == NULL ? LW_MODEL.arena_bytes : arena->needed_bytes);
     put_number(answer, "in", bench->input_bytes);
     put_number(answer, "out", bench->output_bytes);
     put_number(answer, "ops", LW_MODEL.operator_count);
@@ -203,8 +206,8 @@ lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_
     if (offset > bench->input_bytes || count > bench->input_bytes - offset || (offset != 0u && !continues)) {
         return LW_RC_INVALID;
     }
-    if (bench->boot != LW_OK && !hold) {
-        return model_error(bench->boot);
+    if (bench->boot != LW_OK && (!hold || LW_MODEL.last_error() != LW_OK)) {
+        return model_error(bench->boot); /* a failed self-test can be looked into, a model without buffers cannot */
     }
     if (offset == 0u) {
         forget(bench);

@@ -8,6 +8,10 @@
 
 #include "requantize.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
 #if defined(__GNUC__)
 #define LW_NOINLINE __attribute__((noinline))
@@ -140,5 +144,9 @@ typedef struct {
 } lw_copy_params;
 
 void lw_copy_s8(const lw_copy_params *params, const int8_t *input, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* LW_KERNELS_H */

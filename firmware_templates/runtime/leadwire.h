@@ -26,7 +26,11 @@ typedef enum {
     LW_ERROR_ARENA_TOO_SMALL = 2, /* the static arena cannot hold the model */
     LW_ERROR_OPERATOR = 3,        /* an operator failed to prepare or run */
     LW_ERROR_SELF_TEST = 4,       /* the golden self-test gave other bytes */
-    LW_ERROR_ARGUMENT = 5         /* operator index out of range */
+    LW_ERROR_ARGUMENT = 5,        /* operator index out of range */
+    LW_ERROR_SCHEMA = 6,          /* TFLite Micro reads another version of the .tflite schema */
+    LW_ERROR_MISSING_OPERATOR = 7, /* an operator of the model is not registered or not in the library */
+    LW_ERROR_INTERFACE = 8,       /* an input or output is not what the generated header says */
+    LW_ERROR_NOT_SUPPORTED = 9    /* this build cannot: step() needs LW_WITH_OPERATOR_TABLE with TFLite Micro */
 } lw_status;
 
 /* One input or output buffer, or the output of an operator. */
@@ -47,6 +51,12 @@ typedef struct {
     uint32_t bytes;
 } lw_operator;
 
+/* What init() found the arena to hold. */
+typedef struct {
+    uint32_t used_bytes;   /* in use after init(); TFLite Micro's arena_used_bytes() */
+    uint32_t needed_bytes; /* at the peak of init() and infer(); after LW_ERROR_ARENA_TOO_SMALL at least so much */
+} lw_arena_use;
+
 typedef struct {
     const char *name;
     const char *generator;                  /* "leadwire 0.1.0 aot" */
@@ -65,6 +75,7 @@ typedef struct {
     lw_status (*step)(uint16_t index);      /* one operator; call in order from 0 to operator_count - 1 */
     lw_status (*self_test)(void);           /* golden input through the model, output compared byte by byte */
     lw_status (*last_error)(void);
+    const lw_arena_use *arena_use;          /* NULL where all of arena_bytes is used, known before anything runs */
 } lw_model;
 
 #ifdef __cplusplus

@@ -155,7 +155,8 @@ class FirmwareProject:
     """Generated sources on disk. `sources` and `include_dirs` are relative to `root`; `digest` covers all files.
 
     `model_sources` is the part a firmware team drops into its tree (model and runtime); the rest is bench firmware
-    and port. For board 'host' there is no firmware part.
+    and port. For board 'host' there is no firmware part. `operators` are the kinds of operators whose kernels the
+    backend's library must bring, none where it needs no library.
     """
 
     root: Path
@@ -169,6 +170,7 @@ class FirmwareProject:
     linker_script: str | None
     defines: tuple[tuple[str, str], ...]
     digest: str
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,12 @@ class FirmwareImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """What the device says of itself in answer to `describe` (leadwire group of the link protocol)."""
+    """What the device says of itself in answer to `describe` (leadwire group of the link protocol).
+
+    `arena_bytes` is the arena's size, `arena_used_bytes` what is in use after start (with TFLite Micro its own
+    `arena_used_bytes()`), `arena_needed_bytes` the most that was in use at any time, temporary allocations included;
+    the latter two are 0 where a device does not tell.
+    """
 
     firmware_version: str
     build_id: str
@@ -243,6 +250,8 @@ class DeviceInfo:
     output_bytes: int
     operator_count: int
     cycle_counter: str
+    arena_used_bytes: int = 0
+    arena_needed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,3 +465,43 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- compare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArenaFigures:
+    """TFLite Micro's arena: computed from the model, recorded by its interpreter on the host, told by the device.
+
+    `predicted_bytes` stands against `device_used_bytes`, `required_bytes` (what must be provided) against
+    `device_needed_bytes`, `host_predicted_bytes` against `host_recorded_bytes`; the host's pointers are longer. None:
+    not to be had.
+    """
+
+    kernels: str
+    predicted_bytes: int
+    required_bytes: int
+    device_used_bytes: int | None
+    device_needed_bytes: int | None
+    host_predicted_bytes: int
+    host_recorded_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendComparison:
+    """One model on one board with several backends, on the same inputs in the same order.
+
+    The first of `results` is what the others are compared with: `divergences[i]` is about `results[i + 1]`. `arena`
+    where TFLite Micro is among them and knows all its operators.
+    """
+
+    board_id: str
+    model_digest: str
+    results: tuple[BenchmarkResult, ...]
+    divergences: tuple[Divergence, ...]
+    arena: ArenaFigures | None = None
+
+    @property
+    def identical(self) -> bool:
+        return all(one.identical == one.compared for one in self.divergences)

@@ -49,8 +49,11 @@ def run_benchmark(
     inputs: Sequence[bytes],
     warmup: int = 2,
     progress: Progress | None = None,
+    keep: Callable[[tuple[bytes, ...]], None] | None = None,
 ) -> BenchmarkResult:
     """Runs `warmup` inputs unmeasured, then all `inputs` in order, each all inputs' bytes of the model in graph order.
+
+    `keep` is handed the output of each input, for those who compare them.
 
     Raises DatasetError (no inputs, or of a wrong size), WrongDeviceError (the board carries something else),
     DeviceError and its kinds (the run was not whole, or the same input gave two outputs).
@@ -69,6 +72,8 @@ def run_benchmark(
         found, expected = f"{measured.info.arena_bytes} B", f"{plan.arena_bytes} B"
         raise WrongDeviceError(running.port or board.id, "arena", found, expected)
     _check_repeatable(running, inputs, measured.outputs)
+    if keep is not None:
+        keep(measured.outputs)
     instructions = measured.instructions
     return BenchmarkResult(
         board_id=board.id,
@@ -297,6 +302,8 @@ def _measure_host(
         output_bytes=library.output_bytes,
         operator_count=library.operator_count,
         cycle_counter="perf_counter_ns",
+        arena_used_bytes=library.arena_used_bytes,
+        arena_needed_bytes=library.arena_needed_bytes,
     )
     return _Measured(
         info=info,

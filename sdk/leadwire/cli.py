@@ -39,6 +39,9 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
 BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendNames = Annotated[
+    str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
+]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
@@ -155,6 +158,44 @@ def generate(
 
 
 @app.command()
+def package(
+    source: Annotated[Path, typer.Argument(help="A full-INT8 .tflite file, or leadwire.toml.")],
+    ecosystem: Annotated[str, typer.Option("--for", help="cmake, zephyr, esp-idf, arduino, platformio or cmsis-pack.")],
+    backend: Annotated[str, typer.Option("--backend", help="aot or tflm; default: the project's, else aot.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder that the package is written into.")] = None,
+    archive: Annotated[bool, typer.Option("--archive", help="One file instead of a folder.")] = False,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", help="Evidence bundle about this model, to be named in the package.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Public key (PEM) of the bundle's trusted signer.")] = None,
+    name: Annotated[str, typer.Option("--name", help="What the model is called; default: project or file name.")] = "",
+    package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
+    vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
+    url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Write the model as a package that a firmware project of an ecosystem takes as it is."""
+    from leadwire import views
+    from leadwire.package import Publisher
+    from leadwire.pipeline.packages import PackageOptions, package_model
+
+    options = PackageOptions(
+        ecosystem=ecosystem,
+        backend=backend,
+        name=name,
+        publisher=Publisher(version=package_version, vendor=vendor, url=url),
+        archive=archive,
+        evidence=evidence,
+        key=key,
+        output=output,
+    )
+    with _watcher() as watcher:
+        result = package_model(source, options, out, watcher)
+    _show(result, as_json, views.package)
+
+
+@app.command()
 def build(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
@@ -213,7 +254,7 @@ def bench(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
-    backend: BackendName = "aot",
+    backend: BackendNames = "aot",
     toolchain: Toolchain = "zig",
     port: Port = "",
     pattern: Annotated[
@@ -229,7 +270,10 @@ def bench(
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory."""
+    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory.
+
+    With several backends each is run on the same inputs, and what differs stands side by side.
+    """
     if source.suffix == ".toml":
         _only_of_models(context, "board", "backend", "toolchain", "port", "pattern", "inputs", "warmup", "work")
         _run_until("bench", source, output, fresh, as_json)
@@ -237,6 +281,14 @@ def bench(
     from leadwire import views
     from leadwire.pipeline import alone
 
+    if "," in backend:
+        from leadwire.pipeline.backends import choose_several, compare_model
+
+        several = choose_several(board, backend, toolchain, port, work)
+        with _watcher() as watcher:
+            comparison = compare_model(source, several, watcher, pattern=pattern, inputs=inputs, warmup=warmup)
+        _show(comparison, as_json, views.comparison)
+        return
     options = _options(board, backend, toolchain, port, work)
     with _watcher() as watcher:
         result = alone.bench_model(source, options, watcher, pattern=pattern, inputs=inputs, warmup=warmup)
@@ -311,12 +363,17 @@ def init(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
-    """Say what this installation has: toolchains, emulators, witnesses, data, serial ports."""
+def doctor(
+    source: Annotated[
+        Path | None, typer.Argument(help="leadwire.toml or a .tflite file: are its operators in TFLite Micro?")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this installation has: toolchains, emulators, witnesses, TFLite Micro, data, serial ports."""
     from leadwire import views
     from leadwire.doctor import diagnose
 
-    _show(diagnose(), as_json, views.diagnosis)
+    _show(diagnose(source), as_json, views.diagnosis)
 
 
 # ------------------------------------------------------------------------------------------------ plumbing

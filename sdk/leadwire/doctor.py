@@ -10,12 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire import __version__, reference
+from leadwire.build.cores import CORES, Core
+from leadwire.build.tflm import Tflm, find_tflm, require_operators
 from leadwire.build.toolchain import find_toolchain
 from leadwire.datasets import list_datasets
 from leadwire.device.port import list_ports
 from leadwire.emulator.qemu import qemu_version
-from leadwire.errors import LeadwireError
+from leadwire.errors import BuildError, LeadwireError
+from leadwire.model.graph import Model
+from leadwire.model.tflite import read_tflite
 from leadwire.pipeline.line import tool_versions
+from leadwire.project import load_project
+
+_TFLM = "TensorFlow Lite Micro"
+_TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
+    ("Arm hard float", CORES["cortex-m4f"]),
+    ("Arm soft float", CORES["cortex-m4"]),
+    ("this computer", None),
+)
+"""One core for each kind of library that there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +47,9 @@ class Diagnosis:
     checks: tuple[Check, ...]
 
 
-def diagnose() -> Diagnosis:
+def diagnose(source: Path | None = None) -> Diagnosis:
+    """`source`: a project, whose [tflm] path counts, or a model; whether TFLite Micro has its operators is told too."""
+    folder, model = _asked(source)
     return Diagnosis(
         version=__version__,
         checks=(
@@ -51,6 +66,7 @@ def diagnose() -> Diagnosis:
             _tool("Arm GCC", lambda: find_toolchain("arm-none-eabi-gcc").version),
             _tool("QEMU", qemu_version),
             _witness(),
+            *_tflm_checks(folder, model),
             _browser(),
             _data(),
             Check(name="datasets", ok=True, found=", ".join(list_datasets())),
@@ -77,6 +93,45 @@ def _witness() -> Check:
         else "the package tflite-micro exists for Linux on x86-64 alone; without it, device and host run "
         "the same generated C, which is no independent witness",
     )
+
+
+def _asked(source: Path | None) -> tuple[Path | None, Model | None]:
+    """The TFLite Micro folder that a project names, and the model: the one given or the project's quantized one."""
+    if source is None:
+        return None, None
+    if source.suffix != ".toml":
+        return None, read_tflite(source)
+    project = load_project(source)
+    quantized = project.output / f"{project.settings.name}.tflite"
+    return project.tflm, read_tflite(quantized) if quantized.exists() else None
+
+
+def _tflm_checks(folder: Path | None, model: Model | None) -> tuple[Check, ...]:
+    """Each library of the folder that some machine here can be linked with, and what it lacks for the model."""
+    checks = []
+    absent: BuildError | None = None
+    for label, core in _TFLM_MACHINES:
+        try:
+            found = find_tflm(folder, core)
+        except BuildError as error:
+            absent = absent or error
+            continue
+        checks.append(Check(name=f"{_TFLM}, {label}", ok=True, found=f"{found.described} in {found.library}"))
+        if model is not None:
+            checks.append(_operators(found, model, label))
+    if checks or absent is None:
+        return tuple(checks)
+    return (Check(name=_TFLM, ok=False, found=absent.message, remedy=absent.hint),)
+
+
+def _operators(found: Tflm, model: Model, label: str) -> Check:
+    kinds = {operator.kind for operator in model.operators}
+    name = f"operators of '{model.name}', {label}"
+    try:
+        require_operators(found, kinds)
+    except BuildError as error:
+        return Check(name=name, ok=False, found=error.message.partition("\n")[0], remedy=error.hint)
+    return Check(name=name, ok=True, found=f"all {len(kinds)} are in it")
 
 
 def _browser() -> Check:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from leadwire.artifacts import Backend
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -46,15 +47,26 @@ class CalibrationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """`flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given."""
+    """`backend` is validated; those of `compare` are built and benchmarked beside it on the same inputs.
+
+    `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given.
+    """
 
     boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
-    backend: Literal["aot"] = "aot"
+    backend: Backend = "aot"
+    compare: tuple[Backend, ...] = ()
     toolchain: Literal["zig", "arm-none-eabi-gcc"] = "zig"
     port: str = ""
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
     latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TflmSettings:
+    """`path`: a folder with TensorFlow Lite Micro's headers and libtensorflow-microlite.a; default: LEADWIRE_TFLM."""
+
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,7 @@ class Project:
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
+    tflm: TflmSettings = field(default_factory=TflmSettings)
     without_data: WithoutData | None = None
 
 
@@ -117,6 +130,7 @@ class LoadedProject:
     protocol: str
     device_beats: int
     standing_in: bool
+    tflm: Path | None = None
 
 
 def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
@@ -145,6 +159,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         protocol=_path_or_id(base, protocol),
         device_beats=beats,
         standing_in=standing_in,
+        tflm=base / settings.tflm.path if settings.tflm.path else None,
     )
 
 
@@ -157,6 +172,11 @@ def _mistakes(settings: Project) -> list[str]:
     boards = settings.target.boards
     checks = (
         (len(set(boards)) == len(boards), "target.boards: each board once"),
+        (
+            settings.target.backend not in settings.target.compare
+            and len(set(settings.target.compare)) == len(settings.target.compare),
+            "target.compare: each backend once, and not the one of target.backend",
+        ),
         (
             settings.calibration.split != settings.dataset.test_split,
             "calibration.split: must differ from dataset.test_split, or the test patients would set the ranges",
@@ -202,12 +222,16 @@ stratify = "class+patient"      # or "class", or "patient"
 
 [target]
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked
-backend = "aot"                 # leadwire's own interpreter-free C99
+backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
+compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
 toolchain = "zig"               # or "arm-none-eabi-gcc"
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0
+
+# [tflm]                        # where TensorFlow Lite Micro lies: headers and libtensorflow-microlite.a
+# path = "tflm"                 # default: $LEADWIRE_TFLM
 
 [bench]
 inputs = 50

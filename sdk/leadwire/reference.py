@@ -16,6 +16,9 @@ over the link; answers are int8 [n, output_bytes].
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +44,14 @@ KNOWN_DIFFERENCES: Final = {
 """Operator kind to cause, for the differences between 'tflm' and 'tflite' that are understood."""
 
 _TFLM_ARENA_TRIES: Final = 3
+_RECORD_TIMEOUT_S: Final = 120
+_RECORD_ARENA: Final = """
+import sys
+from pathlib import Path
+from tflite_micro.python.tflite_micro import runtime
+data = Path(sys.argv[1]).read_bytes()
+runtime.Interpreter.from_bytes(data, arena_size=16 * (len(data) + (1 << 20))).print_allocations()
+"""
 
 
 def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt.NDArray[np.int8]:
@@ -170,6 +181,21 @@ def float_operator_outputs(
     for sample in zip(*match_inputs(engine.model, inputs, names), strict=True):
         engine.invoke(sample)
         yield tuple(engine.tensor(op.outputs[0]).astype(np.float32).ravel() for op in engine.model.operators)
+
+
+def tflm_arena_bytes(path: Path) -> int | None:
+    """What TFLite Micro's interpreter records of its arena on this machine, None where it cannot be had.
+
+    It prints the record to the process's standard error, so it runs in a process of its own.
+    """
+    if not has_tflm():
+        return None
+    found = subprocess.run(
+        [sys.executable, "-c", _RECORD_ARENA, str(path)],
+        capture_output=True, text=True, check=False, timeout=_RECORD_TIMEOUT_S,
+    )  # fmt: skip
+    recorded = re.search(r"Arena allocation total (\d+) bytes", found.stderr)
+    return int(recorded[1]) if found.returncode == 0 and recorded is not None else None
 
 
 # ---------------------------------------------------------------------------------------------- runtimes

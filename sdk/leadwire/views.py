@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from leadwire.artifacts import (
+        ArenaFigures,
+        BackendComparison,
         BenchmarkResult,
         BudgetReport,
         DeviceInfo,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from leadwire.board import Board
     from leadwire.doctor import Diagnosis
     from leadwire.evidence.bundle import VerifiedBundle
+    from leadwire.package import FirmwarePackage
     from leadwire.pipeline import BoardOutcome, Outcome
     from leadwire.pipeline.alone import Analysis
 
@@ -195,6 +198,24 @@ def project(result: FirmwareProject) -> None:
     )
 
 
+def package(result: FirmwarePackage) -> None:
+    evidence = result.evidence
+    _grid(
+        [
+            ("package", str(result.path)),
+            ("for", f"{result.ecosystem}, backend {result.backend}"),
+            ("name, version", f"{result.name} {result.version}"),
+            ("files", str(len(result.files))),
+            ("model sha-256", result.model_digest),
+            (
+                "evidence",
+                f"{evidence.digest}, verdict {evidence.verdict}" if evidence else "none: give --evidence BUNDLE",
+            ),
+            ("sha-256", result.archive_digest or f"{result.digest} (manifest)"),
+        ]
+    )
+
+
 def image(result: FirmwareImage) -> None:
     _grid(
         [
@@ -276,6 +297,61 @@ def benchmark(result: BenchmarkResult) -> None:
         ],
         left=3,
     )
+
+
+def comparison(result: BackendComparison) -> None:
+    """Figures of several backends side by side, then what differs in bytes, then TFLite Micro's arena."""
+
+    def row(name: str, of: Callable[[BenchmarkResult], str]) -> tuple[str, ...]:
+        return (name, *(of(one) for one in result.results))
+
+    _table(
+        f"{result.board_id}, figures {result.results[0].basis}",
+        ["", *(one.backend for one in result.results)],
+        [
+            row("instructions", lambda one: _count(one.instructions_per_inference)),
+            row("cycles", lambda one: _count(one.cycles_estimate)),
+            row("latency p50", lambda one: f"{one.latency_us.p50:,.1f} us"),
+            row("arena", lambda one: size(one.arena_bytes)),
+            row("flash", lambda one: size(one.flash_bytes)),
+            row("ram", lambda one: size(one.ram_bytes)),
+            row("stack used", lambda one: size(one.stack_high_water_bytes)),
+            row("output CRC-32", lambda one: one.output_crc32),
+        ],
+    )
+    for one in result.divergences:
+        first, second = one.runtimes
+        if one.identical == one.compared:
+            out.print(Text(f"{first} and {second}: the same bytes on all {one.compared} inputs", style="green"))
+            continue
+        text = (
+            f"{first} and {second}: {one.compared - one.identical} of {one.compared} inputs differ, "
+            f"by {one.max_abs_lsb} LSB at most; first at {one.first_operator or 'no operator that could be named'}"
+        )
+        out.print(Text(text, style="bold red"))
+        out.print(Text(f"  {one.cause}", style="dim"))
+    if result.arena is not None:
+        _arena(result.arena)
+
+
+def _arena(figures: ArenaFigures) -> None:
+    _table(
+        f"TFLite Micro's arena, {figures.kernels} kernels",
+        ["", "predicted", "found"],
+        [
+            ("in use, device", size(figures.predicted_bytes), _size(figures.device_used_bytes)),
+            ("to provide, device", size(figures.required_bytes), _size(figures.device_needed_bytes)),
+            ("in use, host (64-bit)", size(figures.host_predicted_bytes), _size(figures.host_recorded_bytes)),
+        ],
+    )
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _size(value: int | None) -> str:
+    return "-" if value is None else size(value)
 
 
 def validation(result: ValidationResult) -> None:
@@ -370,6 +446,8 @@ def _board_outcome(one: BoardOutcome) -> None:
         project(one.project)
     elif one.quantized is not None:
         quantized(one.quantized)
+    if one.comparison is not None:
+        comparison(one.comparison)
     if one.budgets:
         budget(one.budgets[-1])
     if one.bundle is not None:

@@ -55,6 +55,19 @@ def test_the_verdict_and_what_it_stands_on(demo: tuple[Path, dict[str, Any]]) ->
     assert abs(sum(operator["share"] for operator in bench["operators"]) - 1) < 0.01
 
 
+def test_the_arena_that_tflm_would_need_is_predicted_for_the_example_too(demo: tuple[Path, dict[str, Any]]) -> None:
+    pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
+    from arena_record import arena_record, fits
+    from leadwire.model.tflite import read_tflite
+    from leadwire.tflm_arena import host_record
+
+    path = demo[0] / "arrhythmia.tflite"
+    predicted, data = host_record(read_tflite(path)), path.read_bytes()
+    assert predicted.total_bytes == arena_record(data).total
+    assert fits(data, predicted.required_bytes)
+    assert not fits(data, predicted.required_bytes - 16)
+
+
 def test_device_and_float_agree_on_decisions(demo: tuple[Path, dict[str, Any]]) -> None:
     out, _ = demo
     with np.load(out / "predictions" / "device.npz") as device, np.load(out / "predictions" / "float.npz") as floats:

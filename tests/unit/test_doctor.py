@@ -1,12 +1,83 @@
-"""What `leadwire doctor` says where things are missing."""
+"""What doctor says where things are missing, and of TensorFlow Lite Micro and the operators in it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from leadwire.doctor import diagnose
+from leadwire.build.tflm import VARIABLE
+from leadwire.doctor import Check, diagnose
+from leadwire.errors import FileMissingError
+from single_operator import Op, T, write_tflite
+
+REAL = os.environ.get(VARIABLE, "")
+
+
+def about_tflm(source: Path | None = None) -> list[Check]:
+    return [c for c in diagnose(source).checks if c.name.startswith(("TensorFlow Lite Micro", "operators of"))]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "relu.tflite"
+    tensors = [T(shape=(1, 8)), T(shape=(1, 8))]
+    path.write_bytes(write_tflite(tensors, [Op(kind="RELU", inputs=(0,), outputs=(1,))], [0], [1]))
+    return path
+
+
+def test_without_one_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    (check,) = about_tflm(model)
+    assert not check.ok
+    assert f"{VARIABLE} is not set" in check.found
+    assert "headers" in check.remedy
+
+
+def test_a_folder_that_is_none_and_one_without_headers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
+    (check,) = about_tflm()
+    assert "is not a folder" in check.found
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    (check,) = about_tflm()
+    assert "has no headers" in check.found
+
+
+def test_the_folder_of_a_project_counts_before_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    (tmp_path / "m.keras").write_bytes(b"")
+    project = tmp_path / "leadwire.toml"
+    project.write_text(
+        'name = "x"\n[model]\npath = "m.keras"\n[dataset]\nsource = "mitdb"\n[target]\nboards = ["host"]\n'
+        '[validation]\nprotocol = "p.toml"\n[tflm]\npath = "mine"\n'
+    )
+    (check,) = about_tflm(project)
+    assert str(tmp_path / "mine") in check.found
+
+
+def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileMissingError):
+        diagnose(tmp_path / "none.tflite")
+
+
+@pytest.mark.skipif(not REAL, reason=f"needs TensorFlow Lite Micro: {VARIABLE} is not set")
+def test_a_real_one_is_described_and_has_the_operators(model: Path) -> None:
+    checks = about_tflm(model)
+    assert len(checks) >= 2
+    assert all(check.ok for check in checks)
+    assert "kernels" in checks[0].found
+    assert checks[1].found == "all 1 are in it"
+
+
+@pytest.mark.skipif(not REAL, reason=f"needs TensorFlow Lite Micro: {VARIABLE} is not set")
+def test_an_operator_that_a_real_one_lacks_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.tflite"
+    tensors = [T(shape=(1, 8)), T(shape=(1, 8))]
+    path.write_bytes(write_tflite(tensors, [Op(kind="COMPLEX_ABS", inputs=(0,), outputs=(1,))], [0], [1]))
+    lacking = [check for check in about_tflm(path) if check.name.startswith("operators of 'odd'")]
+    assert lacking
+    assert all(not check.ok and "COMPLEX_ABS" in check.found for check in lacking)
 
 
 def test_an_empty_path_has_no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,9 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
     text = write_template(tmp_path, model="m.keras", dataset="mitdb").read_text()
     uncommented = "\n".join(
         line.removeprefix("# ")
-        if line.startswith(("# folder", "# port", "# flash", "# ram", "# latency", "# [", "# source", "# protocol"))
+        if line.startswith(
+            ("# folder", "# port", "# flash", "# ram", "# latency", "# [", "# source", "# protocol", "# path")
+        )
         else line
         for line in text.splitlines()
     )
@@ -67,6 +69,7 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
         ("bench", project.BenchSettings),
         ("validation", project.ValidationSettings),
         ("signing", project.SigningSettings),
+        ("tflm", project.TflmSettings),
     ):
         assert set(table[section]) == {field.name for field in fields(kind)}, section
 
@@ -151,3 +154,19 @@ def test_missing_and_broken_files(folder: Path) -> None:
     (folder / "leadwire.toml").write_text("x = " + "[" * 5000)
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_project(folder / "leadwire.toml")
+
+
+def test_backends_to_compare_are_others_and_tflm_lies_beside_the_file(folder: Path) -> None:
+    path = folder / "leadwire.toml"
+    path.write_text(FULL.replace('["host"]', '["host"]\ncompare = ["tflm"]') + '[tflm]\npath = "lib/tflm"\n')
+    loaded = load_project(path)
+    assert loaded.settings.target.compare == ("tflm",)
+    assert loaded.tflm == folder / "lib" / "tflm"
+
+
+@pytest.mark.parametrize("compare", ['["aot"]', '["tflm", "tflm"]'])
+def test_a_backend_is_not_compared_with_itself(folder: Path, compare: str) -> None:
+    path = folder / "leadwire.toml"
+    path.write_text(FULL.replace('["host"]', f'["host"]\ncompare = {compare}'))
+    with pytest.raises(ConfigError, match=r"target\.compare: each backend once"):
+        load_project(path)

@@ -161,3 +161,15 @@ def model_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
                 ram += section.size_bytes if kind in ("data", "bss") else 0
         functions |= {symbol.name for index in kept for symbol in defined[index] if symbol.kind == "STT_FUNC"}
     return ModelShare(flash_bytes=flash, ram_bytes=ram, functions=frozenset(functions))
+
+
+def rest_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
+    """All of an image but the bench firmware's own `objects`: a model that is linked with an interpreter, and what that
+    takes from the C and C++ libraries."""
+    own = model_share(image, objects)
+    data = image.size_of("data")
+    return ModelShare(
+        flash_bytes=image.size_of("text") + image.size_of("rodata") + data - own.flash_bytes,
+        ram_bytes=data + image.size_of("bss") - own.ram_bytes,
+        functions=frozenset(symbol.name for symbol in image.symbols if symbol.kind == "STT_FUNC") - own.functions,
+    )

@@ -8,28 +8,45 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadwire.artifacts import FirmwareImage, FirmwareProject, Section, StackBound, sha256_hex
 from leadwire.board import Board
-from leadwire.build.cores import CORES
-from leadwire.build.elf import STACK_SECTION, model_share, read_elf
+from leadwire.build.cores import CORES, Core
+from leadwire.build.elf import STACK_SECTION, model_share, read_elf, rest_share
 from leadwire.build.stack import stack_bound, usage_frames
-from leadwire.build.toolchain import CODE, WARNINGS, Toolchain, ToolchainName, find_toolchain, run
+from leadwire.build.tflm import Tflm, find_tflm, require_operators
+from leadwire.build.toolchain import (
+    CODE,
+    CXX_CODE,
+    CXX_WARNINGS,
+    WARNINGS,
+    Toolchain,
+    ToolchainName,
+    find_toolchain,
+    run,
+)
 from leadwire.errors import BuildError
 
 _HOST_LIBRARY = {"win32": "model.dll", "darwin": "libmodel.dylib"}
 
 
 def build_image(
-    project: FirmwareProject, board: Board, *, toolchain: ToolchainName = "zig", out: Path
+    project: FirmwareProject,
+    board: Board,
+    *,
+    toolchain: ToolchainName = "zig",
+    out: Path,
+    tflm: Path | None = None,
 ) -> FirmwareImage:
     """Compiles and links the project for the board into `out`/firmware.elf (board host: a shared library).
 
     The same project, board and toolchain version give the same bytes, whatever the folders. Raises BuildError when the
     toolchain is missing, a source does not compile without warnings, the image does not link, or the stack bound is
-    larger than the stack that the linker script reserves.
+    larger than the stack that the linker script reserves. `tflm` is the folder with TensorFlow Lite Micro that the
+    backend of that name is linked with, None: the one that LEADWIRE_TFLM names.
     """
     if project.board_id != board.id:
         raise BuildError(
@@ -37,24 +54,34 @@ def build_image(
             hint="generate it again for this board",
         )
     if board.core == "host":
-        return _host_image(project, board, build_host_library(project, out))
+        return _host_image(project, board, build_host_library(project, out, tflm=tflm))
     core = CORES[board.core]
     tools = find_toolchain(toolchain)
+    interpreter = _interpreter(project, core, tflm)
     if project.linker_script is None:
         raise BuildError(f"the project has no linker script for '{board.id}'", hint="generate it again")
-    flags = (*tools.compile_flags(core), *_defines(project, board), *_includes(project))
-    build_id = _build_id(project, board, tools.version, flags)
+    own = (*_defines(project, board), *_includes(project))
+    flags = (*tools.compile_flags(core), *own)
+    build_id = _build_id(project, board, tools.version, flags, interpreter)
     identity = "-DLW_BUILD_ID=" + ",".join(f"0x{byte:02x}" for byte in bytes.fromhex(build_id))
+    cxx_flags = (*tools.compile_cxx_flags(core), *own, *_headers(interpreter))
+    languages = _Languages(c=(*flags, identity, *_kernel_defines(interpreter)), cxx=cxx_flags)
     elf = out / "firmware.elf"
     with TemporaryDirectory(prefix="leadwire-") as scratch:
         folder = Path(scratch)
-        objects = _compile(tools, (*flags, identity), project, project.sources, folder)
+        objects = _compile(tools, languages, project, project.sources, folder)
         linked = folder / "firmware.elf"
         script = (project.root / project.linker_script).resolve()
-        tools.link(core, str(script), [Path(objects[source].name) for source in project.sources], folder, linked)
+        names = [Path(objects[source].name) for source in project.sources]
+        tools.link(core, str(script), names, folder, linked, None if interpreter is None else interpreter.library)
         image = read_elf(linked)
-        share = model_share(image, [objects[source] for source in project.model_sources])
-        stack = stack_bound(image, core, share, usage_frames(sorted(folder.glob("*.su"))))
+        if interpreter is None:
+            share = model_share(image, [objects[source] for source in project.model_sources])
+        else:
+            share = rest_share(image, [objects[name] for name in project.sources if name not in project.model_sources])
+        stack = stack_bound(
+            image, core, share, usage_frames(sorted(folder.glob("*.su"))), interpreter=interpreter is not None
+        )
         reserve = image.section(STACK_SECTION)
         if reserve is not None and stack.bytes > reserve.size_bytes:
             raise BuildError(
@@ -84,22 +111,20 @@ def build_image(
     )
 
 
-def build_host_library(project: FirmwareProject, out: Path) -> Path:
-    """The model and runtime sources as a native shared library in `out`, by the pinned Zig toolchain."""
+def build_host_library(project: FirmwareProject, out: Path, *, tflm: Path | None = None) -> Path:
+    """The model and runtime sources as a native shared library in `out`, by the pinned Zig toolchain. For backend tflm
+    TensorFlow Lite Micro's folder must hold a library for this computer, compiled with -fPIC."""
     tools = find_toolchain("zig")
-    flags = (
-        *CODE,
-        *WARNINGS,
-        "-mcpu=baseline",
-        "-fPIC",
-        "-fno-sanitize=all",
-        *_project_defines(project),
-        *_includes(project),
+    interpreter = _interpreter(project, None, tflm)
+    native = ("-mcpu=baseline", "-fPIC", "-fno-sanitize=all", *_project_defines(project), *_includes(project))
+    languages = _Languages(
+        c=(*CODE, *WARNINGS, *native, *_kernel_defines(interpreter)),
+        cxx=(*CXX_CODE, *CXX_WARNINGS, *native, *_headers(interpreter)),
     )
     library = out / _HOST_LIBRARY.get(sys.platform, "libmodel.so")
     with TemporaryDirectory(prefix="leadwire-") as scratch:
         folder = Path(scratch)
-        objects = _compile(tools, flags, project, project.model_sources, folder)
+        objects = _compile(tools, languages, project, project.model_sources, folder)
         linked = folder / library.name
         run(
             [
@@ -109,6 +134,7 @@ def build_host_library(project: FirmwareProject, out: Path) -> Path:
                 "-g0",
                 "-s",
                 *(o.name for o in objects.values()),
+                *(() if interpreter is None else (str(interpreter.library), "-lc++", "-lm")),
                 "-o",
                 linked.name,
             ],
@@ -167,19 +193,56 @@ def _includes(project: FirmwareProject) -> tuple[str, ...]:
     return tuple(f"-I{folder}" for folder in project.include_dirs)
 
 
-def _build_id(project: FirmwareProject, board: Board, version: str, flags: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Languages:
+    """The flags of C and of C++ sources."""
+
+    c: tuple[str, ...]
+    cxx: tuple[str, ...]
+
+
+def _interpreter(project: FirmwareProject, core: Core | None, folder: Path | None) -> Tflm | None:
+    """The library that a project of backend tflm is linked with, with every kernel that its model needs."""
+    if project.backend != "tflm":
+        return None
+    found = find_tflm(folder, core)
+    require_operators(found, project.operators)
+    return found
+
+
+def _kernel_defines(interpreter: Tflm | None) -> tuple[str, ...]:
+    """Those of the glue's C sources, whose arena depends on the kernels."""
+    return () if interpreter is None else interpreter.defines
+
+
+def _headers(interpreter: Tflm | None) -> tuple[str, ...]:
+    """As the system's, so that warnings in them are not ours, and without their folder's name in the image."""
+    if interpreter is None:
+        return ()
+    folders = [str(folder) for folder in interpreter.include]
+    maps = (f"-ffile-prefix-map={folder}=tflm" for folder in folders)
+    return (*interpreter.defines, *(part for folder in folders for part in ("-isystem", folder)), *maps)
+
+
+def _build_id(
+    project: FirmwareProject, board: Board, version: str, flags: Sequence[str], interpreter: Tflm | None = None
+) -> str:
     """32 hex digits over everything that decides the bytes of the image."""
-    parts = json.dumps([project.digest, board.id, version, list(flags)])
+    library = () if interpreter is None else (interpreter.library_digest, *interpreter.defines)
+    parts = json.dumps([project.digest, board.id, version, [*flags, *library]])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def _compile(
-    tools: Toolchain, flags: Sequence[str], project: FirmwareProject, sources: Sequence[str], folder: Path
+    tools: Toolchain, flags: _Languages, project: FirmwareProject, sources: Sequence[str], folder: Path
 ) -> dict[str, Path]:
     """One object in `folder` for each source; names are numbered, since sources of two folders may share one."""
     objects = {source: folder / f"{index:03d}-{Path(source).stem}.o" for index, source in enumerate(sources)}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(tools.compile, flags, source, project.root, path) for source, path in objects.items()]
+        jobs = [
+            pool.submit(tools.compile, flags.cxx if source.endswith(".cc") else flags.c, source, project.root, path)
+            for source, path in objects.items()
+        ]
         for job in jobs:
             job.result()
     return objects

@@ -9,6 +9,11 @@ back to a function that leads to the caller: leadwire.h forbids recursion). What
 calls, a frame of variable size or an indirect call without a known target, is stated in the notes: then the figure is
 not a bound.
 
+A model that is linked with an interpreter is full of virtual calls. There an operator's kernel, told by the signature
+in its name, is reached from the loop over operators alone, and any other indirect call reaches every other
+function whose address is stored, `_LEVELS` of them in a chain: kernel, context, allocator and one to spare. Such a
+figure is an estimate, and its note says so.
+
 The bound is the deepest chain from the reset handler, plus one exception frame, plus the deepest interrupt handler:
 all interrupts of ours have the same priority and do not nest.
 """
@@ -25,6 +30,12 @@ from pathlib import Path
 from leadwire.artifacts import StackBound
 from leadwire.build.cores import Core
 from leadwire.build.elf import Elf, ModelShare
+
+_LEVELS = 4
+_KERNEL = re.compile(r"P13TfLiteContext(P10TfLiteNode|PKc[jmy])(\.|$)")
+_OPERATOR_LOOP = re.compile(r"MicroInterpreterGraph|run_operator")
+_APART = re.compile(r"MicroInterpreterGraph|run_operator|^lw_")
+_FOLLOWED = f"virtual calls of the interpreter are followed by name and {_LEVELS} in a chain: an estimate"
 
 _TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
 _SUBTRACT = re.compile(r"^(?:sp, )?(?:sp, )?#(0x[0-9a-f]+|\d+)$")
@@ -80,15 +91,21 @@ def section_frames(elf: Elf) -> dict[int, int]:
     return frames
 
 
-def stack_bound(elf: Elf, core: Core, share: ModelShare, usage: Mapping[str, int]) -> StackBound:
-    """The bound of a Thumb image that starts at its entry point. `usage` are the frames of `usage_frames`."""
+def stack_bound(
+    elf: Elf, core: Core, share: ModelShare, usage: Mapping[str, int], *, interpreter: bool = False
+) -> StackBound:
+    """The bound of a Thumb image that starts at its entry point. `usage` are the frames of `usage_frames`; with an
+    `interpreter`, `share` holds all but the bench firmware."""
     functions = _functions(elf)
     by_section = section_frames(elf)
     for function in functions.values():
         function.frame = by_section.get(function.start, usage.get(function.name))
     notes: list[str] = []
-    graph = _call_graph(elf, functions, share, notes)
-    walk = _Walk(functions=functions, graph=graph, notes=notes)
+    virtual: dict[int, frozenset[int]] = {}
+    graph = _call_graph(elf, functions, share, notes, virtual if interpreter else None)
+    walk = _Walk(functions=functions, graph=graph, virtual=virtual, notes=notes)
+    if virtual:
+        notes.append(_FOLLOWED)
     entry = elf.entry & ~1
     handlers = _handlers(elf, functions) - {entry}
     depth, path = walk.deepest(entry) if entry in functions else (0, ())
@@ -113,14 +130,21 @@ def _functions(elf: Elf) -> dict[int, _Function]:
 
 
 def _call_graph(
-    elf: Elf, functions: dict[int, _Function], share: ModelShare, notes: list[str]
+    elf: Elf,
+    functions: dict[int, _Function],
+    share: ModelShare,
+    notes: list[str],
+    virtual: dict[int, frozenset[int]] | None,
 ) -> dict[int, tuple[int, ...]]:
+    """Calls of every function; with `virtual`, an interpreter's indirect calls are put there instead."""
     for function in functions.values():
         _read_code(elf, function)
     stored = _stored_functions(elf, functions)
     model = {start for start in stored if functions[start].name in share.functions}
     descriptor = [address & ~1 for address in _descriptor_slots(elf)]
     steps = model - set(descriptor)
+    kernels = {start for start in steps if _KERNEL.search(functions[start].name)}
+    others = frozenset(start for start in steps - kernels if not _APART.search(functions[start].name))
     starts = sorted(functions)
     direct = {
         start: {target for call in function.calls if (target := _containing(call, starts, functions)) is not None}
@@ -130,17 +154,27 @@ def _call_graph(
     for start, function in functions.items():
         targets = direct[start]
         if function.indirect:
-            if function.name in share.functions:
-                reached = {each for each in steps | set(descriptor[:2]) if start not in _reachable(each, direct)}
-            else:
+            if function.name not in share.functions:
                 reached = set(descriptor)
-            if not reached & functions.keys():
+            elif virtual is not None:
+                reached = _reached_by_interpreter(function, kernels, descriptor)
+                virtual |= {} if reached else {start: others}
+            else:
+                reached = {each for each in steps | set(descriptor[:2]) if start not in _reachable(each, direct)}
+            if not reached & functions.keys() and not (virtual and start in virtual):
                 notes.append(f"indirect call in {function.name} without a known target")
             targets = targets | (reached & functions.keys())
         if function.variable:
             notes.append(f"{function.name} has a frame of variable size")
         graph[start] = tuple(sorted(targets))
     return graph
+
+
+def _reached_by_interpreter(function: _Function, kernels: set[int], descriptor: list[int]) -> set[int]:
+    """What an indirect call is known to reach: kernels, or init() and infer() from the self-test; else nothing."""
+    if function.name.startswith("lw_run_self_test"):
+        return set(descriptor[:2])
+    return kernels - {function.start} if _OPERATOR_LOOP.search(function.name) else set()
 
 
 def _reachable(start: int, direct: Mapping[int, set[int]]) -> set[int]:
@@ -250,13 +284,13 @@ def _stored_functions(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
 
 
 def _descriptor_slots(elf: Elf) -> list[int]:
-    """init, infer, step, self_test, last_error: last five words of the descriptor lw_model_<name>."""
+    """init, infer, step, self_test, last_error: the five words before the last of the descriptor lw_model_<name>."""
     sections = {section.index: section for section in elf.sections}
     for symbol in elf.symbols:
         if symbol.kind == "STT_OBJECT" and symbol.name.startswith("lw_model_"):
             section = sections[symbol.section]
             begin = symbol.address - section.address
-            return list(_words(section.data[begin : begin + symbol.size_bytes]))[-5:]
+            return list(_words(section.data[begin : begin + symbol.size_bytes]))[-6:-1]
     return []
 
 
@@ -270,25 +304,34 @@ def _handlers(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
 class _Walk:
     functions: Mapping[int, _Function]
     graph: Mapping[int, tuple[int, ...]]
+    virtual: Mapping[int, frozenset[int]]
     notes: list[str]
-    known: dict[int, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    known: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     open: list[int] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
 
-    def deepest(self, start: int) -> tuple[int, tuple[str, ...]]:
-        """Depth in bytes and names of the deepest chain from a function on."""
-        if start in self.known:
-            return self.known[start]
+    def deepest(self, start: int, level: int = 0) -> tuple[int, tuple[str, ...]]:
+        """Depth in bytes and names of the deepest chain from a function on, `level` virtual calls down."""
+        if (start, level) in self.known:
+            return self.known[start, level]
         function = self.functions[start]
         self.open.append(start)
+        self.levels.append(level)
         best: tuple[int, tuple[str, ...]] = (0, ())
+        if level < _LEVELS:
+            for callee in sorted(self.virtual.get(start, frozenset()) - set(self.open)):
+                best = max(best, self.deepest(callee, level + 1), key=lambda each: each[0])
         for callee in self.graph[start]:
+            if callee in self.open and level != self.levels[self.open.index(callee)]:
+                continue
             if callee in self.open:
                 chain = [self.functions[at].name for at in self.open[self.open.index(callee) :]]
                 self.notes.append(f"recursion: {' -> '.join([*chain, chain[0]])}")
                 continue
-            found = self.deepest(callee)
+            found = self.deepest(callee, level)
             best = max(best, found, key=lambda each: each[0])
         self.open.pop()
+        self.levels.pop()
         own = function.frame if function.frame is not None else function.pushed
-        self.known[start] = (own + best[0], (function.name, *best[1]))
-        return self.known[start]
+        self.known[start, level] = (own + best[0], (function.name, *best[1]))
+        return self.known[start, level]

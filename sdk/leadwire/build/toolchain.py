@@ -29,6 +29,8 @@ WARNINGS = (
     "-Wdate-time", "-Werror",
 )  # fmt: skip
 CODE = ("-std=c99", "-fomit-frame-pointer", "-O2", "-g0", "-ffunction-sections", "-fdata-sections", "-fno-common")
+CXX_WARNINGS = tuple(flag for flag in WARNINGS if flag != "-Wstrict-prototypes")
+CXX_CODE = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *CODE[1:])
 FIRMWARE = ("-ffreestanding", "-fno-exceptions", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
 LINK = ("-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-e,{ENTRY}", "-Wl,-z,max-page-size=4096")
 
@@ -59,16 +61,30 @@ class Toolchain(ABC):
     def libraries(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def cxx_libraries(self) -> tuple[str, ...]:
+        raise BuildError(
+            f"{self.version} brings no C++ library for firmware",
+            hint="use --toolchain arm-none-eabi-gcc for the backend tflm",
+        )
+
     def compile_flags(self, core: Core) -> tuple[str, ...]:
         return (*self.target(core), *CODE, *FIRMWARE, *self.stack_flags, *WARNINGS)
+
+    def compile_cxx_flags(self, core: Core) -> tuple[str, ...]:
+        return (*self.target(core), *CXX_CODE, *FIRMWARE, *self.stack_flags, *CXX_WARNINGS)
 
     def compile(self, flags: Sequence[str], source: str, folder: Path, output: Path) -> None:
         """Compiles one source of `folder`; BuildError with the compiler's words when it fails."""
         run([*self.command, *flags, "-c", source, "-o", str(output)], folder, f"'{source}' does not compile")
 
-    def link(self, core: Core, script: str, objects: Sequence[Path], folder: Path, output: Path) -> None:
-        """Links the objects in the order given, by names relative to their folder; BuildError when it fails."""
-        arguments = [*self.target(core), *LINK, "-T", script, *map(str, objects), *self.libraries, "-o", str(output)]
+    def link(
+        self, core: Core, script: str, objects: Sequence[Path], folder: Path, output: Path, library: Path | None = None
+    ) -> None:
+        """Links the objects in the order given, by names relative to their folder, and what a C++ `library` needs of
+        the C and C++ libraries; BuildError when it fails."""
+        libraries = self.libraries if library is None else ("-Wl,--start-group", str(library), *self.cxx_libraries)
+        arguments = [*self.target(core), *LINK, "-T", script, *map(str, objects), *libraries, "-o", str(output)]
         run([*self.command, *arguments], folder, "the firmware does not link")
 
 
@@ -98,6 +114,10 @@ class ArmGcc(Toolchain):
     @property
     def libraries(self) -> tuple[str, ...]:
         return ("-lgcc",)
+
+    @property
+    def cxx_libraries(self) -> tuple[str, ...]:
+        return ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc", "-Wl,--end-group")
 
 
 def find_toolchain(name: ToolchainName) -> Toolchain:

@@ -42,6 +42,8 @@ _LARGEST_LENGTH_BYTES = 4
 _LARGEST_EMPTY = Infer(seq=0xFFFF_FFFF, off=0xFFFF_FFFF, data=b"", hold=True, sequence=0)
 _AROUND_SLICE_BYTES = FRAME_OVERHEAD_BYTES + len(_LARGEST_EMPTY.BYTES) + _LARGEST_LENGTH_BYTES
 """What a packet with a slice has besides the slice's bytes, at most."""
+_ARENA_TOO_SMALL = 2
+"""LW_ERROR_ARENA_TOO_SMALL of leadwire.h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,8 @@ class DeviceClient:
             output_bytes=answer.output_bytes,
             operator_count=answer.ops,
             cycle_counter=answer.counter,
+            arena_used_bytes=answer.used,
+            arena_needed_bytes=answer.need,
         )
         return self._info
 
@@ -173,11 +177,15 @@ class DeviceClient:
             if found != expected:
                 raise WrongDeviceError(self.port, what, found, expected)
         if self._boot_status:
-            reason = str(RefusalError(RC_STATUS + self._boot_status))
-            raise DeviceRefusedError(
-                self.port, "to run", f"its start ended with {reason}", hint="flash the image again"
-            )
+            raise self._boot_failure(info, self._boot_status)
         return info
+
+    def _boot_failure(self, info: DeviceInfo, status: int) -> DeviceRefusedError:
+        reason, hint = f"its start ended with {RefusalError(RC_STATUS + status)}", "flash the image again"
+        if status == _ARENA_TOO_SMALL:
+            reason += f": {info.arena_bytes} B given, at least {info.arena_needed_bytes} B needed"
+            hint = "generate the firmware again with a larger arena"
+        return DeviceRefusedError(self.port, "to run", reason, hint=hint)
 
     # ------------------------------------------------------------------------------------------ running
 

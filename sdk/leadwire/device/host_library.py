@@ -18,6 +18,10 @@ _STATUS = {
     3: "an operator failed",
     4: "the golden self-test gave other bytes",
     5: "operator index out of range",
+    6: "the model's schema version is not the one that TensorFlow Lite Micro reads",
+    7: "an operator of the model is missing",
+    8: "an input or output is not what the generated header says",
+    9: "not supported by this build",
 }
 _Function = ctypes.CFUNCTYPE(ctypes.c_int)
 _StepFunction = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint16)
@@ -40,6 +44,10 @@ class _Operator(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_char_p), ("data", ctypes.c_void_p), ("bytes", ctypes.c_uint32))
 
 
+class _ArenaUse(ctypes.Structure):
+    _fields_ = (("used_bytes", ctypes.c_uint32), ("needed_bytes", ctypes.c_uint32))
+
+
 class _Model(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -59,6 +67,7 @@ class _Model(ctypes.Structure):
         ("step", _StepFunction),
         ("self_test", _Function),
         ("last_error", _Function),
+        ("arena_use", ctypes.POINTER(_ArenaUse)),
     )
 
 
@@ -98,6 +107,14 @@ class HostLibrary:
     @property
     def arena_bytes(self) -> int:
         return int(self._model.arena_bytes)
+
+    @property
+    def arena_used_bytes(self) -> int:
+        return int(self._model.arena_use.contents.used_bytes) if self._model.arena_use else self.arena_bytes
+
+    @property
+    def arena_needed_bytes(self) -> int:
+        return int(self._model.arena_use.contents.needed_bytes) if self._model.arena_use else self.arena_bytes
 
     @property
     def input_bytes(self) -> int:

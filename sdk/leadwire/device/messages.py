@@ -34,6 +34,10 @@ _STATUS_NAMES = {
     RC_STATUS + 3: "an operator failed",
     RC_STATUS + 4: "golden self-test failed",
     RC_STATUS + 5: "operator index out of range",
+    RC_STATUS + 6: "the model's schema version is not the one that TensorFlow Lite Micro reads",
+    RC_STATUS + 7: "an operator of the model is missing",
+    RC_STATUS + 8: "an input or output is not what the generated header says",
+    RC_STATUS + 9: "not supported by this build",
 }
 
 U32 = Annotated[int, Strict(), Field(ge=0, le=0xFFFF_FFFF)]
@@ -68,6 +72,8 @@ class DescribeResponse(_Group, message.ReadResponse):
     uid: Annotated[bytes, Strict(), Field(max_length=64)]
     clock_hz: Annotated[int, Strict(), Field(ge=1, le=0xFFFF_FFFF)]
     arena: U32
+    used: U32 = 0
+    need: U32 = 0
     input_bytes: Annotated[int, Strict(), Field(ge=1, le=0xFFFF_FFFF, alias="in")]
     output_bytes: Annotated[int, Strict(), Field(ge=1, le=0xFFFF_FFFF, alias="out")]
     ops: Annotated[int, Strict(), Field(ge=1, le=0xFFFF)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from leadwire.artifacts import (
+    BackendComparison,
     BenchmarkResult,
     BudgetLine,
     BudgetReport,
@@ -102,8 +103,8 @@ class Evidence:
     """One model on one board, from the trained network to the verdict.
 
     `budgets` are the checkpoints in order (planned, linked, then measured or emulated). `also_benchmarked` are further
-    boards, benchmarked and not validated. `created` is an ISO 8601 time only where the caller fixed one
-    (SOURCE_DATE_EPOCH): evidence of the same run has the same bytes.
+    boards, benchmarked and not validated; `comparison` is this board with further backends. `created` is an ISO 8601
+    time only where the caller fixed one (SOURCE_DATE_EPOCH): evidence of the same run has the same bytes.
     """
 
     format: Literal["leadwire-evidence/1"] = FORMAT
@@ -122,6 +123,7 @@ class Evidence:
     environment: tuple[tuple[str, str], ...]
     demo_key: bool
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
+    comparison: BackendComparison | None = None
     created: str | None = None
 
     @property
@@ -233,7 +235,22 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         ("the benchmark", "board", bench.board_id, board),
         ("the device", "board", bench.device.board_id, board),
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
+        *_comparison_links(evidence),
     )
     return tuple(
         f"{who} names {what} {found}, not {expected}" for who, what, found, expected in links if found != expected
+    )
+
+
+def _comparison_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    comparison = evidence.comparison
+    if comparison is None:
+        return ()
+    who = "the comparison of backends"
+    return (
+        (who, "model", comparison.model_digest, evidence.quantized.digest),
+        (who, "board", comparison.board_id, evidence.board.id),
+        (who, "image", comparison.results[0].image_digest, evidence.image.digest),
+        (who, "bytes", comparison.results[0].io_digest, evidence.bench.io_digest),
+        *((who, "model", one.model_digest, comparison.model_digest) for one in comparison.results),
     )

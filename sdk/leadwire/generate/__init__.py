@@ -1,7 +1,7 @@
 """Stage generate: a full-integer model becomes C sources, with the bench firmware of a board around them.
 
-A backend is a module of this package with `write_model(model, plan, *, host, golden) -> ModelPart`; it is found by its
-name.
+A backend is a module of this package with `write_model(model, plan, *, host, golden, source, options) -> ModelPart`; it
+is found by its name. `source` is the model's file, which an interpreter reads as it is and aot does not need.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model
 
 from .firmware import FirmwarePart, firmware_for
-from .project import GoldenVector, ModelPart, manifest, write_project
+from .project import BackendOptions, GoldenVector, ModelPart, manifest, write_project
 
 _NOTHING = FirmwarePart(files=(), sources=(), include_dirs=(), linker_script=None)
 
@@ -37,13 +37,16 @@ def generate_project(
     backend: Backend = "aot",
     self_test_input: bytes | None = None,
     self_test_output: bytes | None = None,
+    source: bytes | None = None,
+    options: BackendOptions | None = None,
 ) -> FirmwareProject:
     """Write the sources of `model` for `board` into the folder `out` and say what is there.
 
     `self_test_input` and `self_test_output` are the bytes of all inputs and of all outputs in graph order that the
     golden self-test compiles in; the expected output comes from the reference interpreter. Without them the self-test
     of the firmware fails, because it has nothing to compare. A board whose engine is 'host' gets the model part alone,
-    with an entry for a shared library. The same arguments give the same bytes.
+    with an entry for a shared library. `source` are the bytes of the model's file. The same arguments give the same
+    bytes.
 
     UnsupportedModelError (3) for a model that cannot run as full INT8, BadInputError (2) for arguments that do not
     belong together and an `out` that cannot be written.
@@ -58,7 +61,7 @@ def generate_project(
     golden = _golden(model, self_test_input, self_test_output)
     host = board.emulation is not None and board.emulation.engine == "host"
     part: ModelPart = importlib.import_module(f"{__name__}.{backend}").write_model(
-        model, plan, host=host, golden=golden
+        model, plan, host=host, golden=golden, source=source, options=options
     )
     firmware = _NOTHING if host else firmware_for(board)
     files = dict(part.files) | dict(firmware.files)
@@ -73,11 +76,12 @@ def generate_project(
             "model": model.name,
             "model_digest": model.digest,
             "board": board.id,
-            "arena_bytes": plan.arena_bytes,
+            "arena_bytes": part.arena_bytes,
             "sources": list(sources),
             "include_dirs": list(include_dirs),
             "linker_script": firmware.linker_script,
             "defines": dict(defines),
+            "operators": list(part.operators),
             "self_test": golden is not None,
         },
     )
@@ -87,13 +91,14 @@ def generate_project(
         backend=backend,
         board_id=board.id,
         model_digest=model.digest,
-        plan_arena_bytes=plan.arena_bytes,
+        plan_arena_bytes=part.arena_bytes,
         sources=sources,
         model_sources=part.sources,
         include_dirs=include_dirs,
         linker_script=firmware.linker_script,
         defines=defines,
         digest=sha256_hex(listing),
+        operators=part.operators,
     )
 
 

@@ -23,12 +23,29 @@ class GoldenVector:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackendOptions:
+    """Choices of backend tflm; aot has none.
+
+    The array of the model goes to `section` ('': the compiler's choice) at a multiple of `alignment`. `int8_only`
+    registers the kernels without their other types. `arena_bytes` None is the computed arena and its margin.
+    """
+
+    section: str = ""
+    alignment: int = 16
+    int8_only: bool = True
+    arena_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPart:
-    """What a firmware team drops into its tree: (path, contents) of every file, sorted; C sources; include folders."""
+    """What a firmware team drops into its tree: (path, contents) of every file, sorted; C and C++ sources; include
+    folders; the size of the arena; operator kinds whose kernels a library must bring."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]
     include_dirs: tuple[str, ...]
+    arena_bytes: int
+    operators: tuple[str, ...] = ()
 
 
 def manifest(files: dict[str, bytes], facts: dict[str, object]) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leadwire.artifacts import (
+    BackendComparison,
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
@@ -48,6 +49,7 @@ class BoardOutcome:
     image: FirmwareImage | None = None
     device: DeviceInfo | None = None
     benchmark: BenchmarkResult | None = None
+    comparison: BackendComparison | None = None
     validation: ValidationResult | None = None
     bundle: Bundle | None = None
 
@@ -116,12 +118,15 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         measured = require_fit(check_benchmark(benchmark, board, image), model)
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
-        if last == STAGES.index("bench"):
-            return outcome
+        if last > STAGES.index("bench"):
+            on_host = line.generate(quantized, model, plan, host_board())
+            library = line.build(on_host, host_board(), model, plan)
+            predictions = line.predict(quantized, model, image, library, device)
 
-        on_host = line.generate(quantized, model, plan, host_board())
-        library = line.build(on_host, host_board(), model, plan)
-        predictions = line.predict(quantized, model, image, library, device)
+    comparison = line.compare(quantized, model, plan, image, benchmark)
+    outcome = replace(outcome, comparison=comparison)
+    if last == STAGES.index("bench"):
+        return outcome
 
     validation = line.validate(quantized, model, image, predictions)
     outcome = replace(outcome, validation=validation)
@@ -129,5 +134,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         return outcome
 
     also = tuple(other.benchmark for other in others if other.benchmark is not None)
-    bundle = line.report(quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also)
+    bundle = line.report(
+        quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also, comparison
+    )
     return replace(outcome, bundle=bundle)

@@ -228,9 +228,7 @@ def bench_model(
     """Build, flash and run a model alone, on the fixed pattern input; unless `pattern`, on seeded random ones too."""
     with work_folder(options) as folder:
         built = build_model(path, options, folder, watcher)
-        samples = [pattern_input(built.model.input_bytes)] * (inputs if pattern else 1)
-        random = np.random.default_rng(0)
-        samples += [random.bytes(built.model.input_bytes) for _ in range(inputs - len(samples))]
+        samples = bench_inputs(built.model, pattern=pattern, count=inputs)
         watcher.stage("flash", False)
         with flash_image(require_image(built), options.board, port=options.port) as running:
             watcher.stage("bench", False)
@@ -242,6 +240,13 @@ def bench_model(
                 warmup=warmup,
                 progress=lambda done, total: watcher.progress("bench", done, total),
             )
+
+
+def bench_inputs(model: Model, *, pattern: bool, count: int) -> tuple[bytes, ...]:
+    """The fixed pattern input, `count` times or followed by random ones that are the same in every run."""
+    samples = [pattern_input(model.input_bytes)] * (count if pattern else 1)
+    random = np.random.default_rng(0)
+    return (*samples, *(random.bytes(model.input_bytes) for _ in range(count - len(samples))))
 
 
 def live_bytes(plan: MemoryPlan, operator: int) -> int:

@@ -16,6 +16,8 @@ from typing import Any
 import leadwire
 from leadwire import reference
 from leadwire.artifacts import (
+    Backend,
+    BackendComparison,
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
@@ -28,6 +30,8 @@ from leadwire.artifacts import (
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import Board
 from leadwire.build import build_image
+from leadwire.build.cores import CORES
+from leadwire.build.tflm import find_tflm
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
@@ -49,6 +53,7 @@ from leadwire.validate import run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest
 
+from .backends import measure_backends
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, is_host, overflows, too_large
 from .watcher import Watcher
@@ -163,36 +168,58 @@ class Line:
         }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
-    def generate(self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board) -> FirmwareProject:
-        """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter."""
-        folder = self.folder / ("host" if is_host(board) else "firmware")
-        key = {"model": model.digest, "labels": model.labels, "plan": asdict(plan), "board": asdict(board)}
+    def generate(
+        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board, other: Backend | None = None
+    ) -> FirmwareProject:
+        """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter.
+
+        The host runs leadwire's own C, whatever the board runs. `other` is a backend to compare with.
+        """
+        backend = other or (self.settings.target.backend if board == self.board else "aot")
+        folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        key = {
+            "model": model.digest,
+            "labels": model.labels,
+            "plan": asdict(plan),
+            "board": asdict(board),
+            "backend": backend,
+        }
         return self._own.stage(
-            f"generate for {folder.name}" if is_host(board) else "generate",
+            _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(
-                quantized.path, model, plan, board, folder / "source", self.settings.target.backend
-            ),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend),
             lambda made: [made.root / name for name in made.sources],
         )
 
-    def build(self, sources: FirmwareProject, board: Board, model: Model, plan: MemoryPlan) -> FirmwareImage:
+    def build(
+        self,
+        sources: FirmwareProject,
+        board: Board,
+        model: Model,
+        plan: MemoryPlan,
+        other: Backend | None = None,
+    ) -> FirmwareImage:
         """The linked image; BudgetError where it is larger than the board's memory."""
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
+        tflm = self.project.tflm
+        key = {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()}
+        if sources.backend == "tflm":
+            key["tflm"] = find_tflm(tflm, None if is_host(board) else CORES[board.core]).library_digest
 
         def produce() -> FirmwareImage:
+            out = sources.root.parent / "image"
             try:
-                return build_image(sources, board, toolchain=toolchain, out=sources.root.parent / "image")
+                return build_image(sources, board, toolchain=toolchain, out=out, tflm=tflm)
             except BuildError as error:
                 if overflows(error):
                     raise too_large(model, plan, board.id) from error
                 raise
 
         return self._own.stage(
-            "build for host" if is_host(board) else "build",
+            _stage("build", board, other),
             FirmwareImage,
-            {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()},
+            key,
             produce,
             lambda made: [made.elf],
         )
@@ -223,20 +250,62 @@ class Line:
         """The fixed pattern input, then beats of the test set drawn evenly."""
 
         def produce() -> BenchmarkResult:
-            rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
-            beats = evenly(len(rows), self.settings.bench.inputs - 1)
-            inputs = [pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats)]
             return run_benchmark(
                 device(),
                 model,
                 plan,
-                inputs=inputs,
+                inputs=self._bench_inputs(model),
                 warmup=self.settings.bench.warmup,
                 progress=self._progress("bench"),
             )
 
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
+
+    def _bench_inputs(self, model: Model) -> tuple[bytes, ...]:
+        rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
+        beats = evenly(len(rows), self.settings.bench.inputs - 1)
+        return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
+
+    def compare(
+        self,
+        quantized: QuantizedModel,
+        model: Model,
+        plan: MemoryPlan,
+        image: FirmwareImage,
+        benchmark: BenchmarkResult,
+    ) -> BackendComparison | None:
+        """The project's other backends beside the one just measured, None where it names none."""
+        others = self.settings.target.compare
+        if not others:
+            return None
+        images = {image.backend: image}
+        for other in others:
+            sources = self.generate(quantized, model, plan, self.board, other)
+            images[other] = self.build(sources, self.board, model, plan, other)
+
+        def produce() -> BackendComparison:
+            return measure_backends(
+                images,
+                self.board,
+                self.settings.target.port,
+                quantized.path,
+                model,
+                plan,
+                self._bench_inputs(model),
+                self.settings.bench.warmup,
+                self.watcher,
+                known=benchmark,
+                tflm=self.project.tflm,
+            )
+
+        key = {
+            **self._run_key(image),
+            "images": [one.digest for one in images.values()],
+            "bench": asdict(self.settings.bench),
+            "measured": benchmark.io_digest,
+        }
+        return self._own.stage("compare", BackendComparison, key, produce)
 
     def predict(
         self,
@@ -310,6 +379,7 @@ class Line:
         validation: ValidationResult,
         predictions: PredictionSet,
         also_benchmarked: tuple[BenchmarkResult, ...],
+        comparison: BackendComparison | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -331,6 +401,7 @@ class Line:
             environment=(("system", platform.system()), ("machine", platform.machine())),
             demo_key=demo,
             also_benchmarked=also_benchmarked,
+            comparison=comparison,
             created=_created(),
         )
         beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
@@ -362,6 +433,10 @@ class Line:
 
 def _is_int8(path: Path) -> bool:
     return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+
+
+def _stage(name: str, board: Board, other: Backend | None) -> str:
+    return f"{name} {other}" if other else f"{name} for host" if is_host(board) else name
 
 
 def tool_versions() -> tuple[tuple[str, str], ...]:

@@ -68,11 +68,20 @@ def generate_sources(
     if reference.has_tflm():
         expected = reference.run_tflm(path, row.reshape(1, -1)).tobytes()
     else:
-        expected = _answer_of_generated_c(model, plan, given, backend)
-    return generate_project(model, plan, board, out, backend=backend, self_test_input=given, self_test_output=expected)
+        expected = _answer_of_generated_c(model, plan, given)
+    return generate_project(
+        model,
+        plan,
+        board,
+        out,
+        backend=backend,
+        self_test_input=given,
+        self_test_output=expected,
+        source=path.read_bytes(),
+    )
 
 
-def _answer_of_generated_c(model: Model, plan: MemoryPlan, given: bytes, backend: Backend) -> bytes:
+def _answer_of_generated_c(model: Model, plan: MemoryPlan, given: bytes) -> bytes:
     with TemporaryDirectory(prefix="leadwire-") as folder:
-        project = generate_project(model, plan, host_board(), Path(folder) / "source", backend=backend)
+        project = generate_project(model, plan, host_board(), Path(folder) / "source")
         return HostLibrary(build_image(project, host_board(), out=Path(folder) / "image").elf).infer(given)

@@ -5,6 +5,10 @@
 #include "leadwire.h"
 #include "requantize.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 extern const int8_t lw_tiny_op1_weights[6];
 extern const int32_t lw_tiny_op1_bias[2];
 extern const lw_rescale lw_tiny_op1_rescale[2];
@@ -13,5 +17,9 @@ extern const int32_t lw_tiny_op3_bias[2];
 extern const lw_rescale lw_tiny_op3_rescale[1];
 
 lw_status lw_tiny_self_test(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* LW_MODEL_TINY_WEIGHTS_H */

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from evidence_example import example_evidence, with_endpoint
+from leadwire.artifacts import BackendComparison
 from leadwire.errors import EvidenceError
 from leadwire.evidence.document import json_schema, read_document, schema_text, write_document
 from leadwire.evidence.record import Evidence, chain_breaks
@@ -128,6 +129,32 @@ def test_garbage_is_refused(data: bytes) -> None:
 
 def test_the_chain_of_the_example_joins(evidence: Evidence) -> None:
     assert chain_breaks(evidence) == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "changed"),
+    [
+        ("model", {"model_digest": "0" * 64}),
+        ("image", {"image_digest": "0" * 64}),
+        ("bytes", {"io_digest": "0" * 64}),
+    ],
+)
+def test_a_comparison_of_backends_of_another_run_breaks_the_chain(
+    evidence: Evidence, what: str, changed: dict[str, str]
+) -> None:
+    comparison = BackendComparison(
+        board_id=evidence.board.id,
+        model_digest=evidence.quantized.digest,
+        results=(evidence.bench, dataclasses.replace(evidence.bench, backend="tflm")),
+        divergences=(),
+    )
+    sound = dataclasses.replace(evidence, comparison=comparison)
+    assert chain_breaks(sound) == ()
+    assert read_document(write_document(sound)).comparison == comparison
+    first = dataclasses.replace(evidence.bench, **changed)
+    other = dataclasses.replace(comparison, results=(first, *comparison.results[1:]))
+    (found,) = chain_breaks(dataclasses.replace(evidence, comparison=other))
+    assert found.startswith(f"the comparison of backends names {what} {'0' * 64}")
 
 
 @pytest.mark.requirement("LW-REP-002")

@@ -37,7 +37,9 @@ def test_describe(firmware: Firmware) -> None:
     assert firmware.ask(0, 64, 0, {}) == {
         "firmware": "leadwire 0.1.0 aot", "build": bytes(range(16)), "model": "tiny",
         "digest": bytes.fromhex("00112233445566778899aabbccddeeff" * 2), "board": "test-board", "uid": b"\xa5" * 12,
-        "clock_hz": 1_000_000, "arena": A + B + 6 + 2 + 2000, "in": A + B, "out": 2002, "ops": 3, "counter": "test",
+        "clock_hz": 1_000_000, "arena": A + B + 6 + 2 + 2000,
+        "used": A + B + 6 + 2 + 2000, "need": A + B + 6 + 2 + 2000, "in": A + B, "out": 2002, "ops": 3,
+        "counter": "test",
         "boot": 0,
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from evidence_example import endpoint, example_evidence, with_endpoint
-from leadwire.artifacts import Statistic
+from leadwire.artifacts import ArenaFigures, BackendComparison, Divergence, Statistic
 from leadwire.evidence.bundle import verify_bundle
 from leadwire.evidence.keys import generate_key
 from leadwire.evidence.record import Attachments, Evidence
@@ -341,6 +341,46 @@ def test_empty_and_broken_figures_still_make_a_page(evidence: Evidence) -> None:
     text = Reader(render_page(empty, SIGNER)).text
     assert "n/a" in text and "not counted" in text
     assert not re.search(r"\b(nan|inf|None|Undefined)\b", text)
+
+
+def comparison_of(evidence: Evidence, **changed: Any) -> BackendComparison:
+    """aot beside tflm, the latter with twice the instructions."""
+    bench = evidence.bench
+    other = dataclasses.replace(bench, backend="tflm", instructions_per_inference=1_226_848, arena_bytes=7264)
+    same = Divergence(
+        compared=50, identical=50, max_abs_lsb=0, decisions_changed=0, first_operator=None, cause="identical",
+        runtimes=("aot", "tflm"),
+    )  # fmt: skip
+    arena = ArenaFigures(
+        kernels="cmsis-nn", predicted_bytes=7252, required_bytes=7264, device_used_bytes=7251,
+        device_needed_bytes=None, host_predicted_bytes=8448, host_recorded_bytes=8449,
+    )  # fmt: skip
+    return BackendComparison(
+        board_id=bench.board_id,
+        model_digest=bench.model_digest,
+        results=(bench, other),
+        divergences=(dataclasses.replace(same, **changed),),
+        arena=arena,
+    )
+
+
+def test_backends_stand_side_by_side(evidence: Evidence) -> None:
+    plain = Reader(render_page(evidence, SIGNER)).text
+    assert "other backends" not in plain
+    text = Reader(render_page(dataclasses.replace(evidence, comparison=comparison_of(evidence)), SIGNER)).text
+    assert "The bytes of aot and tflm are the same for all of them" in text
+    spaced = re.sub(r"[^0-9a-zA-Z]+", "", text)
+    for figure in ("1226848", "7252", "7264", "7251", "8448", "8449"):
+        assert figure in spaced
+    assert "not told" in text
+
+
+def test_backends_that_differ_are_told_with_place_and_cause(evidence: Evidence) -> None:
+    comparison = comparison_of(
+        evidence, identical=48, max_abs_lsb=3, first_operator="op 9 FULLY_CONNECTED 'dense'", cause="known: <old>"
+    )
+    text = Reader(render_page(dataclasses.replace(evidence, comparison=comparison), SIGNER)).text
+    assert "differ in 2 of 50, by 3 LSB at most, first at op 9 FULLY_CONNECTED 'dense': known: <old>" in text
 
 
 def test_three_hundred_operators(evidence: Evidence) -> None:

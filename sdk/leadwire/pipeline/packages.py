@@ -1,0 +1,92 @@
+"""A model, or the model of a project, as a package for a firmware ecosystem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from leadwire.artifacts import Backend
+from leadwire.board import Board, load_board
+from leadwire.model.graph import Model
+from leadwire.package import FirmwarePackage, Publisher, ecosystem_module, write_package
+from leadwire.planner import plan_memory
+from leadwire.project import LoadedProject, load_project
+from leadwire.protocols import load_protocol
+
+from . import run_project
+from .alone import choose
+from .sources import generate_sources, read_model
+from .watcher import Watcher
+
+_ANY_BOARD = "virtual-stm32f405"
+"""The model part of a project is the same for every board."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageOptions:
+    """Choices of the command; empty ones are taken from the project or the model.
+
+    `output` is where a project's own stages write, instead of the project file's folder.
+    """
+
+    ecosystem: str
+    backend: str = ""
+    name: str = ""
+    publisher: Publisher = field(default_factory=Publisher)
+    archive: bool = False
+    evidence: Path | None = None
+    key: Path | None = None
+    output: Path | None = None
+
+
+def package_model(source: Path, options: PackageOptions, out: Path | None, watcher: Watcher) -> FirmwarePackage:
+    """Package a full-INT8 .tflite file, or the model of a leadwire.toml with its labels and within its board's budget.
+
+    `out` is the folder that the package is written into, by default `<model>-<ecosystem>`.
+    """
+    ecosystem_module(options.ecosystem)
+    if source.suffix == ".toml":
+        return _package_project(load_project(source, output=options.output), options, out, watcher)
+    backend = choose(_ANY_BOARD, options.backend or "aot", "zig").backend
+    model = read_model(source)
+    name = options.name or model.name
+    return _write(source, model, load_board(_ANY_BOARD), backend, name, options, out, watcher)
+
+
+def _package_project(
+    project: LoadedProject, options: PackageOptions, out: Path | None, watcher: Watcher
+) -> FirmwarePackage:
+    settings = project.settings
+    first = settings.target.boards[0]
+    backend = choose(first, options.backend or settings.target.backend, settings.target.toolchain).backend
+    quantized = run_project(project, until="budget", watcher=watcher).boards[0].quantized
+    model = read_model(quantized.path, labels=load_protocol(project.protocol).labels)
+    name = options.name or settings.name
+    return _write(quantized.path, model, load_board(_ANY_BOARD), backend, name, options, out, watcher)
+
+
+def _write(
+    path: Path,
+    model: Model,
+    board: Board,
+    backend: Backend,
+    name: str,
+    options: PackageOptions,
+    out: Path | None,
+    watcher: Watcher,
+) -> FirmwarePackage:
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        watcher.stage("generate", False)
+        sources = generate_sources(path, model, plan_memory(model), board, Path(folder), backend)
+        watcher.stage("package", False)
+        return write_package(
+            sources,
+            options.ecosystem,
+            out or Path(f"{path.stem}-{options.ecosystem}"),
+            name=name,
+            publisher=options.publisher,
+            archive=options.archive,
+            evidence=options.evidence,
+            key=options.key,
+        )

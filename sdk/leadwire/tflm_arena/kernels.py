@@ -1,0 +1,255 @@
+"""What each operator's kernel asks of the arena: options, data, per-channel tables, scratch, and tensors it looks at.
+
+Source: the init and prepare of the kernels in TensorFlow Lite Micro's micro/kernels (reference) and
+micro/kernels/cmsis_nn, with CMSIS-NN's get_buffer_size functions (July 2026, 99f736a6). CMSIS-NN's scratch depends on
+the core: 'dsp' for Cortex-M4, M7 and M33 with DSP, 'mve' for M55 and M85, 'none' for M0, M3 and M23. With 'mve' the
+sums of a fully connected kernel are counted as lasting, as a build for speed keeps them; one for size needs less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from leadwire.errors import UnsupportedModelError
+from leadwire.model.graph import Model, Operator
+from leadwire.model.tensor import TensorType
+from leadwire.ops.geometry import Axis, integer
+
+Kernels = Literal["reference", "cmsis-nn"]
+Extension = Literal["none", "dsp", "mve"]
+
+_MVE_LANES: Final = 16
+_MVE_CHANNEL_BLOCK: Final = 124
+_MVE_ONE_CHANNEL_OUTPUTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """`options` and `data` name records of the layout, '' for none. `tables` are persistent buffers and `scratch` ones
+    for the operator's time, in bytes and in the order asked for; `tensors` are those looked at while preparing, each as
+    often as it is looked at.
+    """
+
+    options: str = ""
+    data: str = ""
+    tables: tuple[int, ...] = ()
+    scratch: tuple[int, ...] = ()
+    tensors: tuple[int, ...] = ()
+
+
+def requests(model: Model, operator: Operator, kernels: Kernels, extension: Extension) -> Requests:
+    """UnsupportedModelError for an operator whose kernel is not in the table."""
+    found = _KERNELS.get(operator.kind)
+    if found is None:
+        raise UnsupportedModelError(
+            model.describe(operator),
+            "what TFLite Micro's kernel asks of the arena is not known",
+            hint=f"operators in the table: {', '.join(_KERNELS)}",
+        )
+    return found(model, operator, extension if kernels == "cmsis-nn" else None)
+
+
+def known() -> tuple[str, ...]:
+    """The operators in the table."""
+    return tuple(_KERNELS)
+
+
+_Found = Callable[[Model, Operator, Extension | None], Requests]
+"""The last argument is None for the reference kernels."""
+
+
+def _simple(options: str, data: str, *looked_at: str) -> _Found:
+    """A kernel that looks at the tensors named ('in0', 'out0', 'inputs' for all) and asks for nothing else."""
+
+    def found(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+        return Requests(options=options, data=data, tensors=_looked_at(operator, looked_at))
+
+    return found
+
+
+def _looked_at(operator: Operator, names: tuple[str, ...]) -> tuple[int, ...]:
+    def indices() -> Iterator[int]:
+        for name in names:
+            if name == "inputs":
+                yield from operator.inputs
+            else:
+                side = operator.inputs if name.startswith("in") else operator.outputs
+                position = int(name[-1])
+                yield side[position] if position < len(side) else -1
+
+    return tuple(index for index in indices() if index >= 0)
+
+
+def _convolution(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    depthwise = operator.kind == "DEPTHWISE_CONV_2D"
+    channels = model.required(operator, 1).shape[3 if depthwise else 0]
+    first = ("out0", "in0", "in1") if cmsis is None else ("in0", "in1", "out0")
+    size = 0
+    if cmsis is not None:
+        size = (_depthwise_scratch if depthwise else _convolution_scratch)(_Shapes.of(model, operator), cmsis)
+    return Requests(
+        options="CONV_2D options",
+        data="CONV_2D data" if cmsis is None else "CMSIS-NN CONV_2D data",
+        tables=(4 * channels, 4 * channels),
+        scratch=(size,) if size else (),
+        tensors=_looked_at(operator, (*first, "in0", "in1", "in2", "out0")),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shapes:
+    """Of a convolution. `filter_channels` is what a filter reads of the input, in a depthwise one the outputs."""
+
+    batches: int
+    y: Axis
+    x: Axis
+    input_channels: int
+    filter_channels: int
+    output_channels: int
+
+    @classmethod
+    def of(cls, model: Model, operator: Operator) -> _Shapes:
+        batches, *sizes, input_channels = model.required(operator, 0).shape
+        filters = model.required(operator, 1).shape
+        same = operator.option("padding", "VALID") == "SAME"
+        y, x = (
+            Axis(
+                size=size,
+                filter=filters[1 + position],
+                stride=integer(operator, f"stride_{letter}", 1),
+                dilation=integer(operator, f"dilation_{letter}_factor", 1),
+                same=same,
+            )
+            for position, (size, letter) in enumerate(zip(sizes, "hw", strict=True))
+        )
+        return cls(
+            batches=batches,
+            y=y,
+            x=x,
+            input_channels=input_channels,
+            filter_channels=filters[3],
+            output_channels=model.output(operator).shape[3],
+        )
+
+    @property
+    def column(self) -> int:
+        """Values of a column of im2col."""
+        return self.x.filter * self.y.filter * self.input_channels
+
+    @property
+    def undilated(self) -> bool:
+        return self.x.dilation == self.y.dilation == 1
+
+
+def _convolution_scratch(s: _Shapes, extension: Extension) -> int:
+    whole = s.input_channels == s.filter_channels
+    one_by_one = s.x.filter == s.y.filter == 1 and s.x.before == s.y.before == 0 and s.undilated and whole
+    if one_by_one:
+        return 0
+    if extension != "mve":
+        return 2 * 2 * (s.column + -s.column % 4)
+    row = s.y.size == s.y.filter == 1 and s.x.dilation == 1 and s.x.stride * s.input_channels % 4 == 0 and whole
+    return (_mve_row_scratch(s) if row else 0) or 4 * (s.column + -s.column % _MVE_LANES)
+
+
+def _mve_row_scratch(s: _Shapes) -> int:
+    """CMSIS-NN's 1 x n convolution, 0 where its padded ends do not add up and the general one runs."""
+    pad, stride = s.x.before, s.x.stride
+    total = (s.x.output - 1) * stride + s.x.filter - s.x.size
+    uneven = total - int(total / 2) * 2  # C's remainder
+    right = max(1, int((pad + uneven + stride - 1) / stride)) if pad + uneven else 0
+    left = max(1, (pad + stride - 1) // stride) if pad else 0
+    if right + left + max(s.x.output - right - left, 0) != s.x.output:
+        return 0
+    before = pad * s.input_channels
+    after = right * s.input_channels if uneven else before
+    values = s.x.filter * s.input_channels
+    return max(values + before, values - s.input_channels + after)
+
+
+def _depthwise_scratch(s: _Shapes, extension: Extension) -> int:
+    if extension == "mve" and s.input_channels == 1 and s.output_channels > _MVE_ONE_CHANNEL_OUTPUTS:
+        turned = replace(s, filter_channels=1)  # it runs as a convolution with its filters turned around
+        return _convolution_scratch(turned, extension) + s.output_channels * s.x.filter * s.y.filter
+    if s.input_channels != s.output_channels or s.batches != 1 or not s.undilated:
+        return 0
+    if extension == "mve":
+        return 4 * _MVE_CHANNEL_BLOCK * s.x.filter * s.y.filter
+    if extension == "none" or (s.x.filter == s.y.filter == 3 and s.x.before <= 1 and s.y.before <= 1):
+        return 0
+    return 2 * s.column
+
+
+def _fully_connected(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    weights, output = model.required(operator, 1), model.output(operator)
+    scales = len(weights.quantization.scales) if weights.quantization is not None else 0
+    scratch: list[int] = []
+    tables = [4 * scales, 4 * scales] if scales > 1 else []
+    if cmsis is not None:
+        as_convolution = len(output.shape) > 2 and weights.shape[-1] % 4 == 0
+        if as_convolution and scales <= 1:
+            scratch.append(8 * output.shape[-1])
+        elif not as_convolution and cmsis == "mve":
+            tables.append(4 * output.shape[-1])
+    return Requests(
+        options="FULLY_CONNECTED options",
+        data="FULLY_CONNECTED data" if cmsis is None else "CMSIS-NN FULLY_CONNECTED data",
+        tables=tuple(tables),
+        scratch=tuple(scratch),
+        tensors=_looked_at(operator, ("in0", "in1", "in2", "out0")),
+    )
+
+
+def _pooling(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    average = operator.kind == "AVERAGE_POOL_2D" and cmsis is not None
+    return Requests(
+        options="POOL_2D options",
+        data="POOL_2D data" if cmsis is None else "CMSIS-NN POOL_2D data",
+        scratch=(4 * model.output(operator).shape[3],) if average and cmsis == "dsp" else (),
+        tensors=_looked_at(operator, ("in0", "out0") * (2 if average else 1)),
+    )
+
+
+def _softmax(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    return Requests(
+        options="SOFTMAX options",
+        data="SOFTMAX data" if cmsis is None else "CMSIS-NN SOFTMAX data",
+        tensors=_looked_at(operator, ("in0", "out0")),
+    )
+
+
+def _mean(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    source, axes = model.required(operator, 0), model.required(operator, 1)
+    quantized = source.dtype is TensorType.INT8
+    sums = (4 * model.output(operator).elements,) if quantized else ()
+    return Requests(
+        options="MEAN options",
+        data="MEAN data",
+        scratch=(*sums, 4 * len(source.shape), 4 * axes.elements),
+        tensors=_looked_at(operator, ("in0", "out0", "in1", "in0", "in1", *(("out0",) if quantized else ()))),
+    )
+
+
+_KERNELS: Final[dict[str, _Found]] = {
+    "ADD": _simple("ADD options", "ADD data", "in0", "in1", "out0"),
+    "AVERAGE_POOL_2D": _pooling,
+    "CONCATENATION": _simple("CONCATENATION options", "CONCATENATION data", "in0", "out0", "inputs"),
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "DEQUANTIZE": _simple("", "DEQUANTIZE data", "in0", "out0"),
+    "EXPAND_DIMS": _simple("", "", "in0", "in1", "out0"),
+    "FULLY_CONNECTED": _fully_connected,
+    "MAX_POOL_2D": _pooling,
+    "MEAN": _mean,
+    "MUL": _simple("MUL options", "MUL data", "in0", "in1", "out0"),
+    "PAD": _simple("", "PAD data", "in0", "in1", "in2", "out0"),
+    "PADV2": _simple("", "PAD data", "in0", "in1", "in2", "out0"),
+    "QUANTIZE": _simple("", "QUANTIZE data", "in0", "out0"),
+    "RELU": _simple("", "RELU data", "in0", "out0"),
+    "RELU6": _simple("", "RELU6 data", "in0"),
+    "RESHAPE": _simple("RESHAPE options", "", "in0", "out0"),
+    "SOFTMAX": _softmax,
+    "SQUEEZE": _simple("SQUEEZE options", "", "in0", "out0"),
+}
