@@ -18,6 +18,7 @@ from leadwire.build.elf import STACK_SECTION, model_share, read_elf
 from leadwire.build.stack import stack_bound, usage_frames
 from leadwire.build.toolchain import CODE, WARNINGS, Toolchain, ToolchainName, find_toolchain, run
 from leadwire.errors import BuildError
+from leadwire.workspace import write_atomically
 
 _HOST_LIBRARY = {"win32": "model.dll", "darwin": "libmodel.dylib"}
 
@@ -187,10 +188,7 @@ def _compile(
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        write_atomically(path, data)
     except OSError as error:
         raise BuildError(
             f"'{path}' cannot be written: {error.strerror}", hint="choose another output folder"
