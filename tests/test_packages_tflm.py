@@ -5,6 +5,7 @@ the engine of this test is a few lines of C++ behind the same interface, and wha
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -14,7 +15,19 @@ import pytest
 
 from leadwire.artifacts import FirmwareProject, sha256_hex
 from leadwire.package import Publisher, write_package
-from package_example import CMAKE, compilers, configure, needs_cmake, program, run
+from leadwire.pipeline.packages import PackageOptions, package_model
+from package_example import (
+    CMAKE,
+    HOSTILE,
+    ID,
+    compilers,
+    configure,
+    hostile_model,
+    needs_cmake,
+    pattern_line,
+    program,
+    run,
+)
 
 MODEL_H = b"""#ifndef LW_MODEL_ECHO_H
 #define LW_MODEL_ECHO_H
@@ -182,7 +195,9 @@ def test_the_pack_requires_tflms_pack(glue: FirmwareProject, tmp_path: Path) -> 
 def test_platformio_builds_it_without_exceptions(glue: FirmwareProject, tmp_path: Path) -> None:
     library = write_package(glue, "platformio", tmp_path, name="echo").path
     manifest = json.loads((library / "library.json").read_bytes())
-    assert {"-DTF_LITE_STATIC_MEMORY", "-fno-exceptions", "-fno-rtti"} <= set(manifest["build"]["flags"])
+    assert {"-DTF_LITE_STATIC_MEMORY", "-DTF_LITE_STRIP_ERROR_STRINGS", "-fno-exceptions"} <= set(
+        manifest["build"]["flags"]
+    )
 
 
 @pytest.mark.parametrize("ecosystem", ["arduino", "cmake", "cmsis-pack", "esp-idf", "platformio", "zephyr"])
@@ -191,3 +206,32 @@ def test_every_readme_says_that_tflm_is_the_users(ecosystem: str, glue: Firmware
     assert "TensorFlow Lite Micro, which is not in this package" in (root / "README.md").read_text()
     names = [path.name for path in root.rglob("*") if path.is_file()]
     assert not [name for name in names if name.startswith(("micro_", "tensorflow")) or name.endswith(".a")]
+
+
+@needs_cmake
+@pytest.mark.parametrize(("c", "cxx"), [("gcc", "g++"), ("clang", "clang++")])
+def test_the_real_glue_runs_on_this_computer_against_the_users_library(c: str, cxx: str, tmp_path: Path) -> None:
+    """The folder of LEADWIRE_TFLM has a library for this computer in lib/host: the example prints the golden bytes."""
+    folder = Path(os.environ.get("LEADWIRE_TFLM") or "unset")
+    if not (folder / "lib" / "host" / "libtensorflow-microlite.a").is_file():
+        pytest.skip("needs LEADWIRE_TFLM, a folder with include/ and lib/host/libtensorflow-microlite.a")
+    compilers(c)
+    (tmp_path / "m.tflite").write_bytes(hostile_model())
+    options = PackageOptions(ecosystem="cmake", backend="tflm", name=HOSTILE)
+    package = package_model(tmp_path / "m.tflite", options, tmp_path / "out", Silent()).path
+    flags = "-Wall -Wextra -Werror"
+    configure(package, tmp_path / "build", c, cxx, f"-DLEADWIRE_TFLM={folder}", f"-DCMAKE_C_FLAGS={flags}",
+              f"-DCMAKE_CXX_FLAGS={flags}")  # fmt: skip
+    run(CMAKE, "--build", tmp_path / "build")
+    printed = run(tmp_path / "build" / "example" / f"leadwire_{ID}_example").decode()
+    assert printed.strip() == pattern_line()
+
+
+class Silent:
+    """A watcher that tells nobody."""
+
+    def stage(self, name: str, skipped: bool) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def progress(self, label: str, done: int, total: int) -> None: ...

@@ -42,7 +42,7 @@ BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot
 BackendNames = Annotated[
     str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
 ]
-Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc.")]
+Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
 ]
@@ -117,7 +117,7 @@ def analyze(
     model: ModelFile,
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
-    toolchain: Toolchain = "zig",
+    toolchain: Toolchain = "auto",
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -201,7 +201,7 @@ def build(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
-    toolchain: Toolchain = "zig",
+    toolchain: Toolchain = "auto",
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -229,7 +229,7 @@ def flash(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
-    toolchain: Toolchain = "zig",
+    toolchain: Toolchain = "auto",
     port: Port = "",
     work: Work = None,
     output: Output = None,
@@ -255,7 +255,7 @@ def bench(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendNames = "aot",
-    toolchain: Toolchain = "zig",
+    toolchain: Toolchain = "auto",
     port: Port = "",
     pattern: Annotated[
         bool,

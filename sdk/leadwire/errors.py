@@ -2,7 +2,7 @@
 
     LeadwireError
     ├── BadInputError            2   a file, option or dataset cannot be used as it is
-    │   ├── FileMissingError         no such file
+    │   ├── FileMissingError         no such file, or something else than a file
     │   ├── ConfigError              a TOML file: all its mistakes at once
     │   ├── ModelFileError           a model file that is truncated, corrupted or of another kind
     │   ├── DatasetError             a recording, label or array that cannot be used
@@ -47,8 +47,9 @@ class BadInputError(LeadwireError):
 
 class FileMissingError(BadInputError):
     def __init__(self, path: Path, *, role: str = "file", hint: str = "") -> None:
+        found = "is a folder" if path.is_dir() else "is not a file" if path.exists() else "does not exist"
         super().__init__(
-            f"{role} '{path}' does not exist",
+            f"{role} '{path}' {found}",
             hint=hint
             or "check the path; it is taken relative to "
             "the folder of the project file, or to the current folder on the command line",

@@ -55,7 +55,7 @@ class TargetSettings:
     boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
     backend: Backend = "aot"
     compare: tuple[Backend, ...] = ()
-    toolchain: Literal["zig", "arm-none-eabi-gcc"] = "zig"
+    toolchain: Literal["auto", "zig", "arm-none-eabi-gcc"] = "auto"
     port: str = ""
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
@@ -224,7 +224,7 @@ stratify = "class+patient"      # or "class", or "patient"
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked
 backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
 compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
-toolchain = "zig"               # or "arm-none-eabi-gcc"
+toolchain = "auto"              # zig, for the backend tflm arm-none-eabi-gcc; or one of them by name
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768

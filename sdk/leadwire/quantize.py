@@ -27,6 +27,8 @@ from leadwire.model.graph import Model
 from leadwire.model.tensor import Tensor, TensorType
 from leadwire.model.tflite import parse_tflite, read_tflite
 from leadwire.ops import registry
+from leadwire.ops.edges import int8_interface
+from leadwire.workspace import file_digest, write_atomically
 
 Stratify = Literal["class", "patient", "class+patient"]
 SOURCES: Final = (".keras", ".h5", ".hdf5", ".tflite")
@@ -61,16 +63,19 @@ def quantize_model(
 
     `dataset` is the split to calibrate on; LeakError (2) if one of `test_patients` is in it. `per_tensor_dense` gives
     each Dense layer one scale, for runtimes that know no per-channel FULLY_CONNECTED. A `source` that is full INT8
-    already is taken as it is, without calibration. Same inputs, same bytes; `pinned` of the result says what was held
-    fixed. FileMissingError, BadInputError, DatasetError (2); UnsupportedModelError (3) names layers and remedies;
-    BuildError (5) when TensorFlow cannot run or takes longer than `timeout_s` seconds.
+    already, with or without float inputs and outputs around it, is taken as it is, without calibration. Same inputs,
+    same bytes; `pinned` of the result says what was held fixed. FileMissingError, BadInputError, DatasetError (2);
+    UnsupportedModelError (3) names layers and remedies; BuildError (5) when TensorFlow cannot run or takes longer than
+    `timeout_s` seconds.
     """
     _check_source(source)
+    if out.is_dir():
+        raise BadInputError(f"'{out}' is a folder", hint="name the .tflite file to write")
     shared = sorted(set(dataset.patients) & set(test_patients))
     if shared:
         raise LeakError(shared, "calibration", "test")
     if source.suffix == ".tflite":
-        model = read_tflite(source)
+        model = int8_interface(read_tflite(source))
         if all(tensor.dtype is TensorType.INT8 for tensor in (*model.input_tensors, *model.output_tensors)):
             return _adopt(source, model, out)
         _check_float(model)
@@ -82,12 +87,12 @@ def quantize_model(
         per_tensor_dense=per_tensor_dense, timeout_s=timeout_s,
     )  # fmt: skip
     registry.check(parse_tflite(int8, out.stem))
-    _write(out, int8)
+    write_atomically(out, int8)
     return QuantizedModel(
         path=out,
         digest=sha256_hex(int8),
         size_bytes=len(int8),
-        source_digest=source_digest(source),
+        source_digest=file_digest(source),
         calibration=calibration,
         layer_errors=measure_layers(out, floating, take(drawn, _evenly(len(drawn), _MEASURED_SAMPLES))),
         pinned=(
@@ -99,17 +104,8 @@ def quantize_model(
     )
 
 
-def source_digest(source: Path) -> str:
-    """SHA-256 of a file, or of a folder's files: each relative path (sorted, '/' between parts) with its SHA-256."""
-    if source.is_file():
-        return sha256_hex(source.read_bytes())
-    paths = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
-    listed = "".join(f"{sha256_hex(paths[name].read_bytes())}  {name}\n" for name in sorted(paths))
-    return sha256_hex(listed.encode())
-
-
 def _check_source(source: Path) -> None:
-    if not source.exists():
+    if not source.is_file() and not source.is_dir():
         raise FileMissingError(source, role="model")
     if source.is_dir() and not (source / "saved_model.pb").is_file():
         raise BadInputError(
@@ -123,11 +119,13 @@ def _check_source(source: Path) -> None:
 
 
 def _check_float(model: Model) -> None:
-    partly = next((tensor for tensor in model.tensors if tensor.quantization is not None), None)
-    if partly is not None:
+    """UnsupportedModelError for a quantized model whose inputs and outputs, without float edges, are not all int8."""
+    if any(tensor.quantization is not None for tensor in model.tensors):
+        edges = (*model.input_tensors, *model.output_tensors)
+        wrong = next(tensor for tensor in edges if tensor.dtype is not TensorType.INT8)
         raise UnsupportedModelError(
             f"model '{model.name}'",
-            f"is quantized in part ('{partly.name}' is {partly.dtype}) and has inputs or outputs that are not int8",
+            f"is quantized already, but its input or output '{wrong.name}' is {wrong.dtype}, not INT8",
             hint="give the float model, or convert with inference_input_type = inference_output_type = tf.int8",
         )
 
@@ -136,7 +134,7 @@ def _adopt(source: Path, model: Model, out: Path) -> QuantizedModel:
     """A model that somebody else quantized: proved full integer, copied byte by byte, its calibration unknown."""
     registry.check(model)
     content = source.read_bytes()
-    _write(out, content)
+    write_atomically(out, content)
     unknown = CalibrationSet(
         dataset="",
         policy="none: the file came quantized",
@@ -156,13 +154,6 @@ def _adopt(source: Path, model: Model, out: Path) -> QuantizedModel:
         layer_errors=(),
         pinned=(),
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 # ---------------------------------------------------------------------------------------------- calibration

@@ -52,6 +52,8 @@ from tflite_micro.python.tflite_micro import runtime
 data = Path(sys.argv[1]).read_bytes()
 runtime.Interpreter.from_bytes(data, arena_size=16 * (len(data) + (1 << 20))).print_allocations()
 """
+_BEYOND_INT8: Final = 256
+"""Steps from the zero point after which every value stands at an end of the range."""
 
 
 def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt.NDArray[np.int8]:
@@ -68,7 +70,9 @@ def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt
         )
     if not np.isfinite(values).all():
         raise DatasetError(tensor.name, "values hold NaN or infinity", hint="clean the recordings they come from")
-    quotient = np.abs(values.astype(np.float32) / np.float32(tensor.quantization.scale))
+    with np.errstate(over="ignore"):  # infinity is beyond the range like any large value
+        quotient = np.abs(values.astype(np.float32) / np.float32(tensor.quantization.scale))
+    quotient = np.minimum(quotient, np.float32(_BEYOND_INT8))
     whole = np.floor(quotient)
     rounded = np.copysign(whole + (quotient - whole >= np.float32(0.5)), values)
     clamped: Rows = np.clip(rounded + tensor.quantization.zero_point, -128, 127).astype(np.int8)

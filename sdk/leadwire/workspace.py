@@ -23,13 +23,11 @@ T = TypeVar("T")
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's files with their relative names in sorted order (a SavedModel)."""
+    """SHA-256 of a file; of a folder (a SavedModel), that of the lines `sha256sum` prints for its files, sorted by
+    their relative names ('/' between parts)."""
     if path.is_dir():
-        listed = "".join(
-            f"{file.relative_to(path).as_posix()} {file_digest(file)}\n"
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        )
+        files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+        listed = "".join(f"{file_digest(files[name])}  {name}\n" for name in sorted(files))
         return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -49,12 +47,14 @@ def tool_digest() -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name in the same folder, then rename: never a half-written file."""
+    """Write to a temporary name in the same folder, then rename: never a half-written file. An OSError names `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -135,8 +135,9 @@ def test_files_that_are_no_model_at_all(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError) as missing:
         read_tflite(tmp_path / "no.tflite")
     assert missing.value.exit_code == 2
-    with pytest.raises(ModelFileError, match="folder"):
-        read_tflite(tmp_path)
+    for path, found in ((tmp_path, "is a folder"), (Path("/dev/null"), "is not a file")):
+        with pytest.raises(FileMissingError, match=found):
+            read_tflite(path)
 
 
 def test_offsets_that_lead_out_of_the_file() -> None:

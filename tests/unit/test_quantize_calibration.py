@@ -22,7 +22,7 @@ from leadwire.errors import (
     LeakError,
     UnsupportedModelError,
 )
-from leadwire.quantize import CalibrationPolicy, Stratify, draw_calibration, quantize_model, source_digest, spread
+from leadwire.quantize import CalibrationPolicy, Stratify, draw_calibration, quantize_model, spread
 
 
 def beats(count: int = 600, *, seed: int = 0) -> Dataset:
@@ -106,17 +106,16 @@ def test_sources_that_are_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"x")
     with pytest.raises(BadInputError, match="no known kind"):
         quantize_model(tmp_path / "m.onnx", beats(), CalibrationPolicy(), out)
+    with pytest.raises(FileMissingError, match="is not a file"):
+        quantize_model(Path("/dev/null"), beats(), CalibrationPolicy(), out)
 
 
-def test_the_digest_of_a_folder_covers_names_and_contents(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x").write_bytes(b"1")
-    (tmp_path / "y").write_bytes(b"2")
-    first = source_digest(tmp_path)
-    listed = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in (("a/x", b"1"), ("y", b"2")))
-    assert first == hashlib.sha256(listed.encode()).hexdigest()
-    (tmp_path / "y").rename(tmp_path / "z")
-    assert source_digest(tmp_path) != first
+def test_a_folder_is_no_place_for_the_result(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"x")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(BadInputError, match="is a folder"):
+        quantize_model(tmp_path / "m.keras", beats(), CalibrationPolicy(), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.keras", "out"]
 
 
 @pytest.mark.parametrize(

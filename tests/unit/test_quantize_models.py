@@ -39,7 +39,10 @@ with open("net_float.tflite", "wb") as file:
 half = tf.lite.TFLiteConverter.from_keras_model(net)
 half.optimizations = [tf.lite.Optimize.DEFAULT]
 half.representative_dataset = lambda: [{"beat": tf.zeros((1, 40, 1)).numpy(), "features": tf.ones((1, 6)).numpy()}]
-with open("net_half.tflite", "wb") as file:
+with open("net_float_edges.tflite", "wb") as file:
+    file.write(half.convert())
+half.inference_input_type = tf.uint8
+with open("net_uint8.tflite", "wb") as file:
     file.write(half.convert())
 one = keras.Input((12, 2), name="beat")
 keras.Model(one, layers.Dense(3)(layers.GRU(4, name="loop")(one)), name="recurrent").save("recurrent.keras")
@@ -142,10 +145,17 @@ def test_a_float_tflite_is_quantized_too(models: Path) -> None:
     assert found.layer_errors[-1].sqnr_db > 15
 
 
+def test_float_edges_around_an_int8_body_are_taken_as_they_are(models: Path, tmp_path: Path) -> None:
+    adopted = quantize_model(models / "net_float_edges.tflite", beats(TWO), POLICY, tmp_path / "copy.tflite")
+    assert adopted.path.read_bytes() == (models / "net_float_edges.tflite").read_bytes()
+    assert adopted.calibration.count == 0
+
+
 @pytest.mark.requirement("LW-QNT-001")
-def test_a_file_quantized_in_part_is_refused(models: Path) -> None:
-    with pytest.raises(UnsupportedModelError, match="in part"):
-        quantize_model(models / "net_half.tflite", beats(TWO), POLICY, models / "no.tflite")
+def test_a_file_with_edges_of_another_type_is_refused(models: Path) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"quantized already, but its input .* is UINT8"):
+        quantize_model(models / "net_uint8.tflite", beats(TWO), POLICY, models / "no.tflite")
+    assert not (models / "no.tflite").exists()
 
 
 def test_a_float_tflite_with_other_inputs_is_refused(models: Path) -> None:

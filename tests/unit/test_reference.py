@@ -117,6 +117,14 @@ def test_halves_go_away_from_zero_and_the_range_clamps() -> None:
     assert reference.quantize_array(values[:1], scaled(1.0, 10)).tolist() == [11]
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_beyond_float32_stand_at_the_ends_without_a_warning() -> None:
+    for kind, large in (("float32", 3e38), ("float64", 1e300)):
+        values = np.array([large, -large], dtype=kind)
+        for zero_point in (-128, 0, 127):
+            assert reference.quantize_array(values, scaled(1e-3, zero_point)).tolist() == [127, -128]
+
+
 def test_dequantize_inverts_every_byte() -> None:
     tensor = scaled(0.1, -5)
     every = np.arange(-128, 128).astype(np.int8)

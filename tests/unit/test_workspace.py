@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -75,9 +76,20 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
 
 
-def test_the_digest_of_a_folder_depends_on_names_and_bytes(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_atomically(tmp_path / "taken", b"new")
+    assert caught.value.filename == str(tmp_path / "taken")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_the_digest_of_a_folder_covers_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x").write_bytes(b"1")
-    before = file_digest(tmp_path / "a")
-    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
-    assert file_digest(tmp_path / "a") != before
+    (tmp_path / "y").write_bytes(b"2")
+    first = file_digest(tmp_path)
+    listed = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in (("a/x", b"1"), ("y", b"2")))
+    assert first == hashlib.sha256(listed.encode()).hexdigest()
+    (tmp_path / "y").rename(tmp_path / "z")
+    assert file_digest(tmp_path) != first

@@ -26,9 +26,11 @@ from leadwire.build.toolchain import (
     Toolchain,
     ToolchainName,
     find_toolchain,
+    fitting,
     run,
 )
 from leadwire.errors import BuildError
+from leadwire.workspace import write_atomically
 
 _HOST_LIBRARY = {"win32": "model.dll", "darwin": "libmodel.dylib"}
 
@@ -37,7 +39,7 @@ def build_image(
     project: FirmwareProject,
     board: Board,
     *,
-    toolchain: ToolchainName = "zig",
+    toolchain: ToolchainName = "auto",
     out: Path,
     tflm: Path | None = None,
 ) -> FirmwareImage:
@@ -56,7 +58,7 @@ def build_image(
     if board.core == "host":
         return _host_image(project, board, build_host_library(project, out, tflm=tflm))
     core = CORES[board.core]
-    tools = find_toolchain(toolchain)
+    tools = find_toolchain(fitting(toolchain, project.backend))
     interpreter = _interpreter(project, core, tflm)
     if project.linker_script is None:
         raise BuildError(f"the project has no linker script for '{board.id}'", hint="generate it again")
@@ -126,21 +128,13 @@ def build_host_library(project: FirmwareProject, out: Path, *, tflm: Path | None
         folder = Path(scratch)
         objects = _compile(tools, languages, project, project.model_sources, folder)
         linked = folder / library.name
-        run(
-            [
-                *tools.command,
-                "-mcpu=baseline",
-                "-shared",
-                "-g0",
-                "-s",
-                *(o.name for o in objects.values()),
-                *(() if interpreter is None else (str(interpreter.library), "-lc++", "-lm")),
-                "-o",
-                linked.name,
-            ],
-            folder,
-            "the model does not link as a shared library",
-        )
+        names = [o.name for o in objects.values()]
+        if interpreter is not None:
+            names += [str(interpreter.library), "-lm"]
+        command = tools.command if interpreter is None else tools.cxx_command
+        hint = "" if interpreter is None else "compile TensorFlow Lite Micro's library for this computer with -fPIC"
+        argv = [*command, "-mcpu=baseline", "-shared", "-g0", "-s", *names, "-o", linked.name]
+        run(argv, folder, "the model does not link as a shared library", hint=hint)
         data = linked.read_bytes()
     _write(library, data)
     return library
@@ -250,10 +244,7 @@ def _compile(
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        write_atomically(path, data)
     except OSError as error:
         raise BuildError(
             f"'{path}' cannot be written: {error.strerror}", hint="choose another output folder"

@@ -17,10 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from leadwire.artifacts import Backend
 from leadwire.build.cores import Core
 from leadwire.errors import BuildError
 
-ToolchainName = Literal["zig", "arm-none-eabi-gcc"]
+ToolchainName = Literal["auto", "zig", "arm-none-eabi-gcc"]
 ENTRY = "lw_reset_handler"
 TIME_LIMIT_S = 600.0
 
@@ -53,6 +54,10 @@ class Toolchain(ABC):
         """Flags for compiling and linking for a core."""
 
     @property
+    def cxx_command(self) -> tuple[str, ...]:
+        return self.command
+
+    @property
     def stack_flags(self) -> tuple[str, ...]:
         """Flags that make the compiler tell the stack frame of each function."""
         return ()
@@ -76,7 +81,8 @@ class Toolchain(ABC):
 
     def compile(self, flags: Sequence[str], source: str, folder: Path, output: Path) -> None:
         """Compiles one source of `folder`; BuildError with the compiler's words when it fails."""
-        run([*self.command, *flags, "-c", source, "-o", str(output)], folder, f"'{source}' does not compile")
+        command = self.cxx_command if source.endswith(".cc") else self.command
+        run([*command, *flags, "-c", source, "-o", str(output)], folder, f"'{source}' does not compile")
 
     def link(
         self, core: Core, script: str, objects: Sequence[Path], folder: Path, output: Path, library: Path | None = None
@@ -93,6 +99,10 @@ class Zig(Toolchain):
 
     def target(self, core: Core) -> tuple[str, ...]:
         return ("-target", core.zig_target, f"-mcpu={core.zig_cpu}", "-fno-sanitize=all")
+
+    @property
+    def cxx_command(self) -> tuple[str, ...]:
+        return (*self.command[:-1], "c++")
 
     @property
     def stack_flags(self) -> tuple[str, ...]:
@@ -120,6 +130,13 @@ class ArmGcc(Toolchain):
         return ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc", "-Wl,--end-group")
 
 
+def fitting(name: ToolchainName, backend: Backend) -> ToolchainName:
+    """What 'auto' stands for: zig comes with leadwire, but has no C++ library for the firmware of an interpreter."""
+    if name != "auto":
+        return name
+    return "arm-none-eabi-gcc" if backend == "tflm" else "zig"
+
+
 def find_toolchain(name: ToolchainName) -> Toolchain:
     """The installed toolchain of that name; BuildError with the remedy where there is none."""
     if name == "zig":
@@ -140,7 +157,7 @@ def find_toolchain(name: ToolchainName) -> Toolchain:
     raise BuildError(f"toolchain '{name}' is not known", hint="use 'zig' or 'arm-none-eabi-gcc'")
 
 
-def run(argv: Sequence[str], folder: Path, failure: str) -> str:
+def run(argv: Sequence[str], folder: Path, failure: str, *, hint: str = "") -> str:
     """Runs a tool in `folder` and returns what it printed; BuildError `failure` with the tail of that otherwise."""
     cache = cache_folder() / "zig"
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}  # no date is used
@@ -163,5 +180,5 @@ def run(argv: Sequence[str], folder: Path, failure: str) -> str:
         raise BuildError(f"{failure}: {error}", hint="set LEADWIRE_CACHE to a folder that can be written") from error
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        raise BuildError(failure, text)
+        raise BuildError(failure, text, hint=hint)
     return text

@@ -56,16 +56,19 @@ def load_arrays(source: NpzSource, split: str) -> Dataset:
         values = times if name == "times_s" else arrays[name]
         if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
             raise DatasetError(source.name, f"'{name}' must be numbers, found {values.dtype}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which Dataset refuses
+        inputs = tuple(np.ascontiguousarray(arrays[name], dtype=np.float32) for name in source.input_names)
+        times = times.astype(np.float64)
     return Dataset(
         name=source.name,
         split=split,
-        inputs=tuple(np.ascontiguousarray(arrays[name], dtype=np.float32) for name in source.input_names),
+        inputs=inputs,
         input_names=source.input_names,
         labels=labels.astype(np.int64),
         label_names=source.label_names,
         patients=patients,
         records=records,
-        times_s=times.astype(np.float64),
+        times_s=times,
         basis=source.basis,
         licence=source.licence,
     )

@@ -47,10 +47,8 @@ def read_tflite(path: Path, labels: Sequence[str] = ()) -> Model:
     FileMissingError, ModelFileError (2): not a sound .tflite file. UnsupportedModelError (3): sound, but of a kind that
     no static firmware can be made from (control flow, state, dynamic shapes).
     """
-    if not path.exists():
-        raise FileMissingError(path, role="model")
     if not path.is_file():
-        raise ModelFileError(path, "it is a folder, not a .tflite file")
+        raise FileMissingError(path, role="model")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ModelFileError(path, f"it has {path.stat().st_size} bytes, more than {MAX_FILE_BYTES}")
     return parse_tflite(path.read_bytes(), path.stem, labels, source=str(path))

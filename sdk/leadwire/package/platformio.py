@@ -39,6 +39,6 @@ def _manifest(contents: Contents) -> bytes:
             "srcDir": "src",
             "includeDir": "src",
             "libArchive": True,
-            "flags": ["-DTF_LITE_STATIC_MEMORY", "-fno-exceptions", "-fno-rtti"],
+            "flags": ["-DTF_LITE_STATIC_MEMORY", "-DTF_LITE_STRIP_ERROR_STRINGS", "-fno-exceptions"],
         }
     return (json.dumps(manifest, indent=2) + "\n").encode("ascii")

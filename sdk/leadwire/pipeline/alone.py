@@ -38,7 +38,7 @@ from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 from .sources import generate_sources, is_host, overflows, read_model, too_large
 from .watcher import Watcher
 
-Toolchain = Literal["zig", "arm-none-eabi-gcc"]
+Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,7 +198,7 @@ def test_own_arrays(tmp_path: Path) -> None:
         ({"ecg": np.array([[{}], [{}], [{}], [{}]])}, "is not a readable .npz"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+@pytest.mark.filterwarnings("error")
 def test_own_arrays_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     arrays(tmp_path, **changes)
     with pytest.raises(DatasetError, match=message):
