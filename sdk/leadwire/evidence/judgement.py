@@ -166,14 +166,13 @@ def _same_interval(one: Interval | None, other: Interval | None) -> bool:
 
 def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str) -> _Expected:
     float_decided, int8_decided = table.answers["float"].decided, table.answers[runtime].decided
-    rule = protocol.statistics
+    rule, classes = protocol.statistics, range(len(protocol.labels))
+    parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
     sums = {patient: [0, 0, 0, 0] for patient in sorted({table.patients[beat] for beat in int8_decided})}
     rows: list[_Row] = []
     for beat, decision in int8_decided.items():
-        row = (
-            *_parts(endpoint, protocol, table.reference[beat], float_decided[beat]),
-            *_parts(endpoint, protocol, table.reference[beat], decision),
-        )
+        reference = table.reference[beat]
+        row = (*parts[reference, float_decided[beat]], *parts[reference, decision])
         of_patient = sums[table.patients[beat]]
         of_patient[:] = [total + part for total, part in zip(of_patient, row, strict=True)]
         if any(row):

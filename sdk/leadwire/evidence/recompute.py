@@ -35,7 +35,7 @@ def false_figures(validation: ValidationResult, protocol: Protocol, table: Table
             yield f"the {what} is {found} in predictions.csv, not {stated}"
     for metrics in validation.metrics:
         yield from _metrics(metrics, protocol, table)
-    for divergence in (validation.host_device, validation.tflite_device, *validation.identities):
+    for divergence in dict.fromkeys((validation.host_device, validation.tflite_device, *validation.identities)):
         yield from _divergence(divergence, table)
     yield from _records(validation, table)
     yield from _changed(validation, table)
@@ -80,10 +80,10 @@ def _divergence(stated: Divergence, table: Table) -> Iterator[str]:
     if (stated.compared, stated.decisions_changed) != (len(common), changed):
         yield f"{pair}: {changed} of {len(common)} decisions differ in predictions.csv"
     if one.raw and other.raw:
-        apart = [[abs(a - b) for a, b in zip(one.raw[beat], other.raw[beat], strict=True)] for beat in common]
-        sizes = Counter(size for row in apart for size in row)
-        identical, values, equal = sum(not any(row) for row in apart), sizes.total(), sizes.pop(0, 0)
-        found = (identical, max(sizes, default=0), values, values - equal, tuple(sorted(sizes.items())))
+        apart = [(one.raw[beat], other.raw[beat]) for beat in common if one.raw[beat] != other.raw[beat]]
+        sizes = Counter(abs(a - b) for left, right in apart for a, b in zip(left, right, strict=True) if a != b)
+        identical, values = len(common) - len(apart), len(common) * len(table.labels)
+        found = (identical, max(sizes, default=0), values, sizes.total(), tuple(sorted(sizes.items())))
         if found != (
             stated.identical, stated.max_abs_lsb, stated.values, stated.differing_values, stated.lsb_histogram
         ):  # fmt: skip
