@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import flatbuffers
@@ -199,14 +198,13 @@ def spread_plan(model: Model) -> MemoryPlan:
     )
 
 
-@cache
-def _scratch() -> Path:
-    return Path(mkdtemp(prefix="leadwire-kernels-"))
+_SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
+"""Programs and objects of this process; removed when it ends."""
 
 
 def compile_program(model: Model, plan: MemoryPlan) -> Path:
     """The generated C of `model` as a sanitized program."""
-    folder = Path(mkdtemp(dir=_scratch()))
+    folder = Path(mkdtemp(dir=_SCRATCH.name))
     project = generate_project(model, plan, load_board("host"), folder)
     includes = [f"-I{folder / path}" for path in project.include_dirs]
     objects = [
@@ -231,7 +229,7 @@ _objects: dict[Path, Path] = {}
 def _kernel_object(path: Path, source: bytes, folder: Path) -> Path:
     """A file of the runtime, compiled once a session."""
     if path not in _objects:
-        target = _scratch() / f"{path.stem}.o"
+        target = Path(_SCRATCH.name) / f"{path.stem}.o"
         subprocess.run(
             ["gcc", "-std=c99", *WARNINGS, *SANITIZE, f"-I{folder / 'runtime'}", "-c", str(folder / path), "-o",
              str(target)],

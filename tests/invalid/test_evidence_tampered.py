@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import random
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evidence_example import example_evidence
+from leadwire.artifacts import Interval, ValidationResult, sha256_hex
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.archive import MAX_BUNDLE_BYTES, pack, unpack
-from leadwire.evidence.bundle import Bundle, verify_bundle, write_bundle
-from leadwire.evidence.keys import generate_key
+from leadwire.evidence.bundle import CONTENT, Bundle, verify_bundle, write_bundle
+from leadwire.evidence.document import read_document, write_document
+from leadwire.evidence.keys import generate_key, load_private_key
+from leadwire.evidence.statement import make_statement, sign_statement
 
 pytestmark = pytest.mark.requirement("LW-EVD-001")
 
@@ -155,6 +161,189 @@ def test_signed_nonsense_is_refused(files: dict[str, bytes], tmp_path: Path) -> 
     statement["predicate"]["passedTests"].append("endpoint/invented")
     signed = sign_statement(statement, key)
     refused(tmp_path / "n.zip", pack({**mine, "statement.dsse.json": signed}), "says something else")
+
+
+Forgery = Callable[[ValidationResult], ValidationResult]
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Path]:
+    """The files of a genuine bundle whose accuracy endpoint is inconclusive, and the key that its issuer signs with."""
+    folder = tmp_path_factory.mktemp("doubtful")
+    evidence, attachments = example_evidence(folder, accuracy_margin=0.002)
+    assert evidence.verdict == "inconclusive"
+    generate_key(folder / "key.pem")
+    bundle = write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+    return unpack(bundle.path.read_bytes(), source=bundle.path), folder / "key.pem"
+
+
+def signed_again(files: dict[str, bytes], key: Path, forgery: Forgery) -> bytes:
+    """What the issuer's own key can make of the bundle: another validation, everything else consistent with it."""
+    evidence = read_document(files["evidence.json"])
+    changed = forgery(evidence.validation)
+    assert changed != evidence.validation
+    document = write_document(dataclasses.replace(evidence, validation=changed))
+    forged = {name: data for name, data in files.items() if name != "statement.dsse.json"} | {"evidence.json": document}
+    forged["manifest.sha256"] = "".join(f"{sha256_hex(forged[name])}  {name}\n" for name in sorted(CONTENT)).encode()
+    digests = {name: sha256_hex(data) for name, data in forged.items()}
+    statement = make_statement(read_document(document), digests)
+    return pack({**forged, "statement.dsse.json": sign_statement(statement, load_private_key(key))})
+
+
+def endpoint(validation: ValidationResult, **change: Any) -> ValidationResult:
+    first, *others = validation.endpoints
+    return dataclasses.replace(validation, endpoints=(dataclasses.replace(first, **change), *others))
+
+
+def figures(validation: ValidationResult, **change: Any) -> ValidationResult:
+    first, *others = validation.metrics
+    return dataclasses.replace(validation, metrics=(dataclasses.replace(first, **change), *others))
+
+
+def better(statistics: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dataclasses.replace(one, estimate=0.99) for one in statistics)
+
+
+def all_good_news(validation: ValidationResult) -> ValidationResult:
+    """Every endpoint passes with room to spare, every class is found, no reason is left."""
+    gain = Interval(low=-0.6, high=-0.4, level=0.95, method="invented")
+    return dataclasses.replace(
+        validation,
+        verdict="pass",
+        reasons=(),
+        endpoints=tuple(
+            dataclasses.replace(
+                one,
+                verdict="pass",
+                float_value=0.1,
+                int8_value=0.6,
+                judged=gain,
+                loss=dataclasses.replace(one.loss, estimate=-0.5, interval=gain),
+            )
+            for one in validation.endpoints
+        ),
+        metrics=tuple(dataclasses.replace(one, sensitivity=better(one.sensitivity)) for one in validation.metrics),
+    )
+
+
+NARROW = Interval(low=-0.001, high=0.0015, level=0.95, method="narrower than the data allow")
+FORGERIES: dict[str, tuple[Forgery, str]] = {
+    "all good news": (all_good_news, "N sensitivity of 'float' is not"),
+    "sensitivity": (lambda v: figures(v, sensitivity=better(v.metrics[0].sensitivity)), "S sensitivity of 'float' is"),
+    "positive predictivity": (
+        lambda v: figures(v, positive_predictivity=better(v.metrics[0].positive_predictivity)),
+        "V positive predictivity of 'float' is not",
+    ),
+    "accuracy": (
+        lambda v: figures(v, accuracy=dataclasses.replace(v.metrics[0].accuracy, estimate=0.99)),
+        "accuracy of 'float' is not",
+    ),
+    "float value": (lambda v: endpoint(v, float_value=0.5), "float value of endpoint 'accuracy' is"),
+    "INT8 value": (lambda v: endpoint(v, int8_value=0.999), "INT8 value of endpoint 'accuracy' is"),
+    "loss": (
+        lambda v: endpoint(v, loss=dataclasses.replace(v.endpoints[0].loss, estimate=0.0)),
+        "loss of endpoint 'accuracy' is",
+    ),
+    "patient interval": (
+        lambda v: endpoint(v, loss=dataclasses.replace(v.endpoints[0].loss, interval=NARROW)),
+        "patient interval of endpoint 'accuracy' does not follow",
+    ),
+    "beat-level interval": (
+        lambda v: endpoint(v, beat_level=(NARROW, v.endpoints[0].beat_level[1])),
+        "beat-level interval 1 of endpoint 'accuracy' does not follow",
+    ),
+    "one interval less": (lambda v: endpoint(v, beat_level=v.endpoints[0].beat_level[:1]), "has not 2 beat-level"),
+    "judged interval": (lambda v: endpoint(v, judged=NARROW), "judged interval of endpoint 'accuracy' does not follow"),
+    "no judged interval": (
+        lambda v: endpoint(v, judged=None),
+        "judged interval of endpoint 'accuracy' does not follow",
+    ),
+    "mid-p": (lambda v: endpoint(v, mcnemar_mid_p=0.9), "McNemar's mid-p of endpoint 'accuracy' does not follow"),
+    "margin": (lambda v: endpoint(v, margin=0.02), "margin of endpoint 'accuracy' is 0.002, not 0.02"),
+    "endpoint's verdict": (
+        lambda v: endpoint(v, verdict="pass"),
+        "verdict of endpoint 'accuracy' is 'pass' where its figures say 'inconclusive'",
+    ),
+    "an endpoint left out": (
+        lambda v: dataclasses.replace(v, endpoints=v.endpoints[1:], verdict="pass", reasons=()),
+        "endpoints are not those of protocol.toml",
+    ),
+    "verdict": (
+        lambda v: dataclasses.replace(v, verdict="pass", reasons=()),
+        "the verdict is 'pass' where the figures say 'inconclusive'",
+    ),
+    "a pass with reasons": (lambda v: dataclasses.replace(v, verdict="pass"), "the verdict is 'pass' where"),
+    "no reasons": (lambda v: dataclasses.replace(v, reasons=()), "the verdict 'inconclusive' has 0 reason"),
+    "lost samples": (
+        lambda v: dataclasses.replace(v, lost_samples=1),
+        "the verdict is 'inconclusive' where the figures say 'fail'",
+    ),
+    "protocol's name": (lambda v: dataclasses.replace(v, protocol_name="other"), "not of protocol 'arrhythmia-mitdb'"),
+    "judged runtime": (
+        lambda v: dataclasses.replace(v, judged_runtime="tflite"),
+        "the judged runtime is 'tflite' where the protocol takes 'device'",
+    ),
+    "desktop's bytes": (
+        lambda v: dataclasses.replace(
+            v, tflite_device=dataclasses.replace(v.tflite_device, identical=4400, max_abs_lsb=0)
+        ),
+        "tflite and device: 4290 of 4400 beats are equal",
+    ),
+    "changed decisions": (
+        lambda v: dataclasses.replace(
+            v, host_device=dataclasses.replace(v.host_device, decisions_changed=3, compared=10)
+        ),
+        "tflm and device: 0 of 4400 decisions differ",
+    ),
+    "another pair": (
+        lambda v: dataclasses.replace(v, host_device=v.tflite_device),
+        "the comparison of tflm and device is one of tflite and device",
+    ),
+    "no comparison": (lambda v: dataclasses.replace(v, identities=()), "device and tflm are not compared once"),
+    "a record": (
+        lambda v: dataclasses.replace(
+            v, records=(dataclasses.replace(v.records[0], device_accuracy=1.0), *v.records[1:])
+        ),
+        "figures of record '200' do not follow",
+    ),
+    "records left out": (lambda v: dataclasses.replace(v, records=v.records[1:]), "records of the validation are not"),
+    "changed in all": (
+        lambda v: dataclasses.replace(v, changed_total=0),
+        "decisions changed in predictions.csv, not 0",
+    ),
+    "a changed decision": (
+        lambda v: dataclasses.replace(
+            v, changed=(dataclasses.replace(v.changed[0], float_class="Q", int8_class="Q"), *v.changed[1:])
+        ),
+        "the changed decision of beat",
+    ),
+    "agreement": (
+        lambda v: dataclasses.replace(
+            v, agreement_float_int8=dataclasses.replace(v.agreement_float_int8, estimate=1.0)
+        ),
+        "agreement of 'device' is not",
+    ),
+    "beats": (lambda v: dataclasses.replace(v, beats=9000), "number of beats is 4400 in predictions.csv, not 9000"),
+    "patients": (lambda v: dataclasses.replace(v, patients=400), "number of patients is 44 in predictions.csv"),
+    "beats of the device": (lambda v: dataclasses.replace(v, device_beats=9), "sent to the device is 4400"),
+}
+
+
+@pytest.mark.requirement("LW-EVD-004")
+@pytest.mark.parametrize("name", FORGERIES)
+def test_an_issuer_who_improves_a_figure_and_signs_again(
+    doubtful: tuple[dict[str, bytes], Path], tmp_path: Path, name: str
+) -> None:
+    """Every digest and the signature are right; only the predictions and the protocol can tell."""
+    forgery, reason = FORGERIES[name]
+    refused(tmp_path / "f.zip", signed_again(*doubtful, forgery), reason)
+
+
+def test_the_forger_changes_nothing_else(doubtful: tuple[dict[str, bytes], Path], tmp_path: Path) -> None:
+    """What makes the forgeries fail is the forged figure: another note, signed again, verifies."""
+    path = tmp_path / "f.zip"
+    path.write_bytes(signed_again(*doubtful, lambda v: dataclasses.replace(v, notes=("another note",))))
+    assert verify_bundle(path).verdict == "inconclusive"
 
 
 def zipped(files: dict[str, bytes], method: int) -> bytes:

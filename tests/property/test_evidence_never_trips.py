@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leadwire.errors import EvidenceError
 from leadwire.evidence.archive import pack, unpack
 from leadwire.evidence.document import read_document
-from leadwire.evidence.recompute import confusions
+from leadwire.evidence.predictions import read_predictions
 from leadwire.evidence.statement import open_envelope
 
 PEM = b"""-----BEGIN PUBLIC KEY-----
@@ -72,4 +72,4 @@ def test_any_bytes_as_envelope(data: bytes) -> None:
 )
 def test_any_bytes_as_predictions(data: bytes, labels: list[str]) -> None:
     with contextlib.suppress(EvidenceError):
-        confusions(data, labels, source="x")
+        read_predictions(data, labels, source="x")

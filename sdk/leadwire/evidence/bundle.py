@@ -9,18 +9,21 @@ signer.pem  statement.dsse.json     who vouches for every file here (see `statem
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.artifacts import Verdict, sha256_hex
-from leadwire.errors import BadInputError, EvidenceError, FileMissingError, LeadwireError
+from leadwire.errors import BadInputError, ConfigError, EvidenceError, FileMissingError, LeadwireError
+from leadwire.protocols import Protocol, load_protocol
 from leadwire.workspace import write_atomically
 
 from .archive import MAX_BUNDLE_BYTES, pack, unpack
 from .document import FIRMWARE_FILE, MODEL_FILE, read_document, schema_text, write_document
+from .judgement import disagreements
 from .keys import canonical_pem, fingerprint, load_private_key, load_public_key, public_pem
-from .recompute import confusions, disagreements, write_predictions
+from .predictions import read_predictions, write_predictions
 from .record import Attachments, Evidence, chain_breaks
 from .statement import make_statement, open_envelope, sign_statement
 
@@ -29,6 +32,7 @@ REPORT, DOCUMENT, SCHEMA = "report.html", "evidence.json", "evidence.schema.json
 PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
 MANIFEST, SIGNER, ENVELOPE = "manifest.sha256", "signer.pem", "statement.dsse.json"
 CONTENT = (REPORT, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS)
+_LISTED = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -104,8 +108,8 @@ def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *,
 def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
     """Check a bundle from outside; `public_key` is the PEM file of a signer whom the reader trusts.
 
-    EvidenceError (8) for any changed, missing or added byte, another signer, or figures that do not follow from the
-    predictions. FileMissingError or BadInputError (2) where bundle or key cannot be read at all.
+    EvidenceError (8) for any changed, missing or added byte, another signer, or figures and verdicts that do not follow
+    from predictions and protocol. FileMissingError or BadInputError (2) where bundle or key cannot be read at all.
     """
     trusted = load_public_key(public_key) if public_key else None
     data = _read(path, "evidence bundle")
@@ -179,7 +183,7 @@ def _subjects(value: object) -> dict[str, str]:
 
 
 def _check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Path | str) -> None:
-    """The evidence chain joins, the files are the ones it names, and the figures follow from the predictions."""
+    """The evidence chain joins, the files are the ones it names, figures and verdicts follow from them."""
     named = (
         (MODEL_FILE, evidence.quantized.digest),
         (FIRMWARE_FILE, evidence.image.digest),
@@ -191,11 +195,25 @@ def _check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Pa
     ]
     if files[CALIBRATION] != _calibration(evidence):
         wrong.append(f"'{CALIBRATION}' is not the calibration set of the model")
-    wrong += disagreements(
-        evidence.validation, confusions(files[PREDICTIONS], evidence.validation.labels, source=source)
-    )
+    if not wrong:
+        table = read_predictions(files[PREDICTIONS], evidence.validation.labels, source=source)
+        wrong += disagreements(evidence.validation, _protocol(files[PROTOCOL], source), table)
     if wrong:
-        raise EvidenceError(source, "; ".join(wrong), hint="run again from the first stage that differs")
+        more = f"; and {len(wrong) - _LISTED} more" if len(wrong) > _LISTED else ""
+        raise EvidenceError(
+            source, "; ".join(wrong[:_LISTED]) + more, hint="run again from the first stage that differs"
+        )
+
+
+def _protocol(data: bytes, source: Path | str) -> Protocol:
+    """The protocol of a bundle, by the parser that read it before the run."""
+    with tempfile.TemporaryDirectory(prefix="leadwire-") as folder:
+        path = Path(folder) / PROTOCOL
+        path.write_bytes(data)
+        try:
+            return load_protocol(path)
+        except ConfigError as error:
+            raise EvidenceError(source, f"'{PROTOCOL}' is no protocol: {'; '.join(error.mistakes)}") from error
 
 
 def _calibration(evidence: Evidence) -> bytes:

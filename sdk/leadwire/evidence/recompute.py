@@ -1,109 +1,130 @@
-"""The figures of a bundle derived a second time from its predictions, with the standard library alone.
+"""The figures of a bundle derived a second time from its predictions, by counting, with the standard library alone.
 
-`predictions.csv` has one row for each test beat: index, record, patient, reference class, then the outputs of each
-runtime, one column `<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest decimals
-that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was not given. The
-decision of a runtime is its first largest output.
+None of the code that made the validation is used. Endpoints and verdicts: `judgement`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from math import isclose, isnan, nan
 
-from leadwire.artifacts import Predictions, RuntimeMetrics, ValidationResult
-from leadwire.errors import BadInputError, EvidenceError
+from leadwire.artifacts import Divergence, RuntimeMetrics, Statistic, ValidationResult
+from leadwire.protocols import Protocol
 
-from .record import Attachments
-
-Confusion = tuple[tuple[int, ...], ...]
-_FIXED = ("index", "record", "patient", "reference")
+from .predictions import Table
 
 
-def write_predictions(attachments: Attachments, labels: Sequence[str]) -> bytes:
-    """The bytes of predictions.csv; BadInputError where a runtime's outputs do not match beats and labels."""
-    if any(not 0 <= beat.reference < len(labels) for beat in attachments.beats):
-        raise BadInputError(f"a beat's reference class is not one of the {len(labels)} labels")
-    columns = [_cells(item, attachments, len(labels)) for item in attachments.predictions]
-    names = [f"{item.runtime}:{label}" for item in attachments.predictions for label in labels]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIXED, *names])
-    for index, beat in enumerate(attachments.beats):
-        cells = [cell for column in columns for cell in column.get(index, [""] * len(labels))]
-        writer.writerow([index, beat.record, beat.patient, labels[beat.reference], *cells])
-    return text.getvalue().encode("utf-8")
+def same(one: float, other: float) -> bool:
+    """Equal to 1e-9, far below one beat; two undefined figures are equal."""
+    return (isnan(one) and isnan(other)) or isclose(one, other, rel_tol=0.0, abs_tol=1e-9)
 
 
-def _cells(item: Predictions, attachments: Attachments, classes: int) -> dict[int, list[str]]:
-    """One runtime's cells by beat."""
-    beats: Sequence[int] = range(len(attachments.beats)) if item.indices is None else item.indices.tolist()
-    if item.outputs.shape != (len(beats), classes):
-        raise BadInputError(
-            f"predictions of '{item.runtime}' have shape {item.outputs.shape}, expected ({len(beats)}, {classes})"
-        )
-    values = item.raw if item.raw is not None and item.raw.shape == item.outputs.shape else item.outputs
-    return dict(zip(beats, ([repr(cell) for cell in row] for row in values.tolist()), strict=True))
+def share(part: float, whole: float) -> float:
+    return part / whole if whole else nan
 
 
-def confusions(data: bytes, labels: Sequence[str], *, source: Path | str) -> dict[str, tuple[Confusion, Confusion]]:
-    """By runtime: the confusion matrix over all its beats, and over the beats that the device answered.
-
-    `data` are the bytes of predictions.csv; EvidenceError (8) where they are not.
-    """
-    try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
-        header = rows[0]
-        runtimes = [name.partition(":")[0] for name in header[len(_FIXED) :: len(labels)]]
-        expected = [*_FIXED, *(f"{runtime}:{label}" for runtime in runtimes for label in labels)]
-        if header != expected or len(set(runtimes)) != len(runtimes):
-            raise ValueError("unexpected columns")
-        place = {label: index for index, label in enumerate(labels)}
-        counts = {runtime: (_zeros(len(labels)), _zeros(len(labels))) for runtime in runtimes}
-        for row in rows[1:]:
-            reference = place[row[3]]
-            decided = {name: _decision(row, number, len(labels)) for number, name in enumerate(runtimes)}
-            for runtime, decision in decided.items():
-                if decision is not None:
-                    counts[runtime][0][reference][decision] += 1
-                    counts[runtime][1][reference][decision] += decided.get("device") is not None
-    except (ValueError, LookupError, csv.Error) as error:
-        raise EvidenceError(source, f"predictions.csv cannot be read: {error}") from error
-    return {name: (_frozen(every), _frozen(answered)) for name, (every, answered) in counts.items()}
+def false_figures(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
+    """Counts and shares that predictions.csv does not bear out, one sentence each."""
+    for what, stated, found in (
+        ("number of beats", validation.beats, len(table.reference)),
+        ("number of patients", validation.patients, len(set(table.patients))),
+        ("number of beats sent to the device", validation.device_beats, len(table.answers["device"].decided)),
+    ):
+        if stated != found:
+            yield f"the {what} is {found} in predictions.csv, not {stated}"
+    for metrics in validation.metrics:
+        yield from _metrics(metrics, protocol, table)
+    for divergence in dict.fromkeys((validation.host_device, validation.tflite_device, *validation.identities)):
+        yield from _divergence(divergence, table)
+    yield from _records(validation, table)
+    yield from _changed(validation, table)
 
 
-def disagreements(validation: ValidationResult, found: Mapping[str, tuple[Confusion, Confusion]]) -> tuple[str, ...]:
-    """Figures of the validation that its predictions do not bear out, one sentence each."""
-    lines = [_disagreement(metrics, found.get(metrics.runtime, ())) for metrics in validation.metrics]
-    return tuple(line for line in lines if line)
+def _metrics(metrics: RuntimeMetrics, protocol: Protocol, table: Table) -> Iterator[str]:
+    who = metrics.runtime
+    decided = table.answers[who].decided if who in table.answers else {}
+    pairs = Counter((table.reference[beat], decision) for beat, decision in decided.items())
+    classes = range(len(table.labels))
+    if metrics.confusion != tuple(tuple(pairs[row, column] for column in classes) for row in classes):
+        yield f"the confusion matrix of '{who}' does not follow from predictions.csv"
+        return
+    yield from _share(metrics.accuracy, sum(pairs[place, place] for place in classes), len(decided), who, "accuracy")
+    if not len(metrics.sensitivity) == len(metrics.positive_predictivity) == len(classes):
+        yield f"'{who}' has not one sensitivity and positive predictivity for each of {len(classes)} classes"
+        return
+    for place, label in enumerate(table.labels):
+        excused = protocol.class_rule(label).not_false_positive
+        hits = pairs[place, place]
+        of_class = sum(pairs[place, column] for column in classes)
+        called = sum(pairs[row, place] for row in classes if table.labels[row] not in excused)
+        yield from _share(metrics.sensitivity[place], hits, of_class, who, f"{label} sensitivity")
+        yield from _share(metrics.positive_predictivity[place], hits, called, who, f"{label} positive predictivity")
 
 
-def _disagreement(metrics: RuntimeMetrics, found: Sequence[Confusion]) -> str:
-    if metrics.confusion not in found:
-        return f"the confusion matrix of '{metrics.runtime}' does not follow from predictions.csv"
-    total = sum(map(sum, metrics.confusion))
-    right = sum(row[index] for index, row in enumerate(metrics.confusion))
-    if not total or abs(metrics.accuracy.estimate - right / total) > 1e-12:
-        return f"the accuracy of '{metrics.runtime}' is not {right} of {total}"
-    return ""
+def _share(stated: Statistic, part: int, whole: int, who: str, what: str) -> Iterator[str]:
+    if (stated.numerator, stated.denominator) != (part, whole) or not same(stated.estimate, share(part, whole)):
+        yield f"the {what} of '{who}' is not {part} of {whole}"
 
 
-def _decision(row: Sequence[str], number: int, classes: int) -> int | None:
-    start = len(_FIXED) + number * classes
-    cells = row[start : start + classes]
-    if len(cells) != classes:
-        raise ValueError(f"beat {row[0]} has {len(row)} columns")
-    if not any(cells):
-        return None
-    values = [float(cell) for cell in cells]
-    return values.index(max(values))
+def _divergence(stated: Divergence, table: Table) -> Iterator[str]:
+    """Bytes are compared where the table holds bytes; of the decisions always."""
+    one, other = (table.answers.get(runtime) for runtime in stated.runtimes)
+    pair = " and ".join(stated.runtimes)
+    common = sorted(one.decided.keys() & other.decided.keys()) if one and other else []
+    if one is None or other is None or not common:
+        if stated.compared or stated.identical or stated.values:
+            yield f"{pair} have no beat in common in predictions.csv, and are said to have been compared"
+        return
+    changed = sum(one.decided[beat] != other.decided[beat] for beat in common)
+    if (stated.compared, stated.decisions_changed) != (len(common), changed):
+        yield f"{pair}: {changed} of {len(common)} decisions differ in predictions.csv"
+    if one.raw and other.raw:
+        apart = [(one.raw[beat], other.raw[beat]) for beat in common if one.raw[beat] != other.raw[beat]]
+        sizes = Counter(abs(a - b) for left, right in apart for a, b in zip(left, right, strict=True) if a != b)
+        identical, values = len(common) - len(apart), len(common) * len(table.labels)
+        found = (identical, max(sizes, default=0), values, sizes.total(), tuple(sorted(sizes.items())))
+        if found != (
+            stated.identical, stated.max_abs_lsb, stated.values, stated.differing_values, stated.lsb_histogram
+        ):  # fmt: skip
+            yield f"{pair}: {identical} of {len(common)} beats are equal in predictions.csv, with other differences"
 
 
-def _zeros(classes: int) -> list[list[int]]:
-    return [[0] * classes for _ in range(classes)]
+def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
+    """Accuracy of each record over the judged beats."""
+    sides = [table.answers[name].decided for name in ("float", "tflite", validation.judged_runtime)]
+    beats_of: dict[str, list[int]] = {}
+    for beat in sides[2]:
+        beats_of.setdefault(table.records[beat], []).append(beat)
+    if [item.record for item in validation.records] != sorted(beats_of):
+        yield "the records of the validation are not those of predictions.csv"
+        return
+    for item in validation.records:
+        beats = beats_of[item.record]
+        right = [share(sum(side[beat] == table.reference[beat] for beat in beats), len(beats)) for side in sides]
+        stated = (item.float_accuracy, item.host_accuracy, item.device_accuracy)
+        if item.beats != len(beats) or item.patient != table.patients[beats[0]] or not _all_same(stated, right):
+            yield f"the figures of record '{item.record}' do not follow from predictions.csv"
 
 
-def _frozen(counts: list[list[int]]) -> Confusion:
-    return tuple(tuple(row) for row in counts)
+def _all_same(stated: Sequence[float], found: Sequence[float]) -> bool:
+    return all(same(one, other) for one, other in zip(stated, found, strict=True))
+
+
+def _changed(validation: ValidationResult, table: Table) -> Iterator[str]:
+    """Decisions that float and the judged runtime take differently, and those of them that are listed."""
+    one, other = (table.answers[name].decided for name in ("float", validation.judged_runtime))
+    changed = {beat for beat, decision in other.items() if one[beat] != decision}
+    if validation.changed_total != len(changed):
+        yield f"{len(changed)} decisions changed in predictions.csv, not {validation.changed_total}"
+    yield from _share(
+        validation.agreement_float_int8, len(other) - len(changed), len(other), validation.judged_runtime, "agreement"
+    )
+    for item in validation.changed:
+        classes = (item.reference, item.float_class, item.int8_class)
+        beat = item.index
+        if beat not in changed or (item.record, classes) != (
+            table.records[beat],
+            tuple(table.labels[place] for place in (table.reference[beat], one[beat], other[beat])),
+        ):
+            yield f"the changed decision of beat {beat} is another in predictions.csv"

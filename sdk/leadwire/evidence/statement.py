@@ -46,11 +46,12 @@ def make_statement(evidence: Evidence, digests: Mapping[str, str]) -> dict[str, 
 
 
 def tests(evidence: Evidence) -> list[tuple[str, bool]]:
-    """What was judged, by name: each budget checkpoint, whether the last one proves it, and each endpoint."""
+    """What was judged, by name: each budget checkpoint, whether the last one proves it, each endpoint, and the
+    validation as a whole (host and device, records and the minimum of data beside the endpoints)."""
     budgets = [(f"budget/{item.basis}", not any(line.over for line in item.lines)) for item in evidence.budgets]
     budgets.append(("budget/proven", bool(evidence.budgets) and evidence.budgets[-1].fits))
     endpoints = [(f"endpoint/{item.endpoint}", item.verdict == "pass") for item in evidence.validation.endpoints]
-    return [*budgets, *endpoints, ("link/no-sample-lost", evidence.validation.lost_samples == 0)]
+    return [*budgets, *endpoints, ("validation", evidence.validation.verdict == "pass")]
 
 
 def sign_statement(statement: dict[str, Any], key: Ed25519PrivateKey) -> bytes:

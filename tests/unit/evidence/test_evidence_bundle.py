@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from evidence_example import LABELS, example_evidence, with_endpoint
+from evidence_example import LABELS, example_evidence
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.archive import pack, unpack
 from leadwire.evidence.bundle import CONTENT, Bundle, verify_bundle, write_bundle
 from leadwire.evidence.keys import generate_key
-from leadwire.evidence.recompute import confusions
+from leadwire.evidence.predictions import read_predictions
 from leadwire.evidence.record import Attachments, Evidence
 
 REPORT = b"<!DOCTYPE html><title>a page</title>\n"
@@ -238,56 +238,43 @@ def test_bad_names_keys_and_files_are_named(made: tuple[Evidence, Attachments, B
 
 
 def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path) -> None:
-    """Every third beat went over the link: its cells alone are filled, and its confusion still follows."""
-    import numpy as np
-
-    from evidence_example import metrics
-
-    evidence, attachments, _, folder = made
-    part = np.arange(0, len(attachments.beats), 3)
-    *others, device = attachments.predictions
-    assert device.raw is not None
-    sent = dataclasses.replace(device, outputs=device.outputs[part], raw=device.raw[part], indices=part)
-    reference = np.array([beat.reference for beat in attachments.beats])
-    figures = metrics("device", reference[part], device.raw[part].argmax(axis=1))
-    validation = dataclasses.replace(
-        evidence.validation, metrics=(*evidence.validation.metrics[:2], figures), device_beats=len(part)
-    )
-    bundle = write_bundle(
-        dataclasses.replace(evidence, validation=validation),
-        dataclasses.replace(attachments, predictions=(*others, sent)),
-        REPORT, out=tmp_path, key=folder / "key.pem",
-    )  # fmt: skip
-    assert verify_bundle(bundle.path, folder / "key.pem").authenticated
+    """Every third beat went over the link: its cells alone are filled, and its figures still follow."""
+    evidence, attachments = example_evidence(tmp_path, device_beats=range(0, 4400, 3))
+    assert evidence.validation.device_beats == 1467
+    key = made[3] / "key.pem"
+    bundle = write_bundle(evidence, attachments, REPORT, out=tmp_path / "out", key=key)
+    assert verify_bundle(bundle.path, key).authenticated
 
 
 @pytest.mark.requirement("LW-REP-002")
-@pytest.mark.parametrize("verdict", ["fail", "inconclusive"])
+@pytest.mark.parametrize(("verdict", "noise", "margin"), [("inconclusive", 0.03, 0.002), ("fail", 0.1, 0.001)])
 def test_a_bundle_of_bad_news_verifies_and_says_so(
-    made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path, verdict: str
+    made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path, verdict: str, noise: float, margin: float
 ) -> None:
     """in-toto's test-result knows no 'inconclusive': FAILED, because it never passes."""
-    evidence, attachments, _, folder = made
-    changed = dataclasses.replace(evidence.validation.endpoints[0], verdict=verdict, reason="because")
-    bad_news = with_endpoint(evidence, changed)
-    bundle = write_bundle(bad_news, attachments, REPORT, out=tmp_path, key=folder / "key.pem")
-    verified = verify_bundle(bundle.path, folder / "key.pem")
-    assert (verified.verdict, verified.reasons) == (verdict, ("accuracy: because",))
+    bad_news, attachments = example_evidence(tmp_path, noise=noise, accuracy_margin=margin)
+    key = made[3] / "key.pem"
+    bundle = write_bundle(bad_news, attachments, REPORT, out=tmp_path / "out", key=key)
+    verified = verify_bundle(bundle.path, key)
+    assert verified.verdict == verdict
+    assert verified.reasons[0].startswith("accuracy: ")
     files = unpack(bundle.path.read_bytes(), source=bundle.path)
     predicate = json.loads(base64.b64decode(json.loads(files["statement.dsse.json"])["payload"]))["predicate"]
     assert predicate["result"] == "FAILED"
-    assert predicate["failedTests"] == ["endpoint/accuracy"]
+    assert predicate["failedTests"] == ["endpoint/accuracy", "validation"]
 
 
 @pytest.mark.requirement("LW-EVD-004")
 def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
-    """By hand: three beats, two classes, a tie, an empty cell; the second matrix is over the device's beats."""
+    """By hand: three beats, two classes, a tie, an empty cell; bytes are told from decimals."""
     table = b"index,record,patient,reference,float:N,float:V,device:N,device:V\n"
     table += b"0,100,p1,N,0.5,0.5,7,7\n1,100,p1,V,0.25,0.75,,\n2,101,p2,V,1e-3,-2.0,-128,127\n"
-    assert confusions(table, ("N", "V"), source="x") == {
-        "float": (((1, 0), (1, 1)), ((1, 0), (1, 0))),
-        "device": (((1, 0), (0, 1)), ((1, 0), (0, 1))),
-    }
+    read = read_predictions(table, ("N", "V"), source="x")
+    assert (read.records, read.patients, read.reference) == (("100", "100", "101"), ("p1", "p1", "p2"), (0, 1, 1))
+    assert read.answers["float"].decided == {0: 0, 1: 1, 2: 0}
+    assert read.answers["float"].raw == {}
+    assert read.answers["device"].decided == {0: 0, 2: 1}
+    assert read.answers["device"].raw == {0: (7, 7), 2: (-128, 127)}
 
 
 @pytest.mark.parametrize(
@@ -301,12 +288,16 @@ def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
         b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1\n",
         b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,two\n",
         b'index,record,patient,reference,float:N,float:V\n0,"1,p,N,1,2\n',
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,nan\n",
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,\n",
+        b"index,record,patient,reference,float:N,float:V\n1,1,p,N,1,2\n",
+        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,2,3\n",
         b"index,record,patient,reference,float:N,float:V\n" + b"x" * 200_000,
     ],
 )
 def test_tables_that_are_no_predictions(table: bytes) -> None:
     with pytest.raises(EvidenceError, match=r"predictions\.csv cannot be read"):
-        confusions(table, ("N", "V"), source="x")
+        read_predictions(table, ("N", "V"), source="x")
 
 
 def test_pack_refuses_names_outside_the_grammar() -> None:

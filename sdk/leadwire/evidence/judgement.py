@@ -1,0 +1,255 @@
+"""Endpoints and verdicts judged a second time, from predictions.csv and protocol.toml.
+
+Counts by the standard library, intervals by `leadwire.stats`; none of the code that made the validation is used.
+docs/manual/statistics.md says what follows from what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from leadwire.artifacts import Divergence, EndpointResult, Interval, ValidationResult, Verdict
+from leadwire.protocols import Endpoint, Protocol
+from leadwire.stats import (
+    Bootstrap,
+    PairedTable,
+    bootstrap_interval,
+    mcnemar,
+    newcombe_paired,
+    paired_ratio_delta,
+    ratio_loss,
+    tango,
+)
+
+from .predictions import Table
+from .recompute import false_figures, same, share
+
+_SAME_ARITHMETIC = {"tflm", "host_c", "device"}
+_Row = tuple[int, int, int, int]
+"""What one beat adds to a figure: numerator and denominator of float, then of INT8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Expected:
+    """What an endpoint's result must be."""
+
+    float_value: float
+    int8_value: float
+    loss: float
+    by_patient: Interval | None
+    by_beat: tuple[Interval, ...]
+    judged: Interval | None
+    mid_p: float | None
+    verdict: Verdict
+
+
+def disagreements(validation: ValidationResult, protocol: Protocol, table: Table) -> tuple[str, ...]:
+    """Figures and verdicts that predictions.csv and protocol.toml do not bear out, one sentence each."""
+    if (validation.protocol_name, validation.labels) != (protocol.name, protocol.labels):
+        return (f"the validation is not of protocol '{protocol.name}' and its labels",)
+    for runtime in ("float", "tflite", "device"):
+        answered = len(table.answers[runtime].decided) if runtime in table.answers else 0
+        if answered != len(table.reference) and (runtime != "device" or not answered):
+            return (f"predictions.csv holds {answered} of {len(table.reference)} beats of '{runtime}'",)
+    runtime = _judged_runtime(validation, protocol, table)
+    if validation.judged_runtime != runtime:
+        return (f"the judged runtime is '{validation.judged_runtime}' where the protocol takes '{runtime}'",)
+    found = [*false_figures(validation, protocol, table), *_false_pairs(validation, protocol, table)]
+    if [item.endpoint for item in validation.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
+        return (*found, "the endpoints are not those of protocol.toml")
+    expected = [_expected(endpoint, protocol, table, runtime) for endpoint in protocol.endpoints]
+    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, expected, strict=True):
+        found += _endpoint(item, endpoint, right)
+    verdict = _overall(validation, protocol, table, {right.verdict for right in expected})
+    if validation.verdict != verdict:
+        found.append(f"the verdict is '{validation.verdict}' where the figures say '{verdict}'")
+    if (verdict == "pass") == bool(validation.reasons):
+        found.append(f"the verdict '{verdict}' has {len(validation.reasons)} reason(s) against it")
+    return tuple(dict.fromkeys(found))
+
+
+# ---------------------------------------------------------------------------------------------- host and device
+
+
+def _pair(validation: ValidationResult, one: str, other: str) -> Divergence | None:
+    return next((item for item in validation.identities if item.runtimes == (one, other)), None)
+
+
+def _false_pairs(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
+    """Comparisons that are missing, or shown as another pair's."""
+    stated = [item.runtimes for item in validation.identities]
+    present = sorted(_SAME_ARITHMETIC & table.answers.keys())
+    for place, one in enumerate(present):
+        for other in present[place + 1 :]:
+            if stated.count((one, other)) + stated.count((other, one)) != 1:
+                yield f"{one} and {other} are not compared once"
+    for item, host in ((validation.host_device, protocol.host_device.witness), (validation.tflite_device, "tflite")):
+        if item.runtimes != (host, "device"):
+            yield f"the comparison of {host} and device is one of {' and '.join(item.runtimes)}"
+
+
+def _judged_runtime(validation: ValidationResult, protocol: Protocol, table: Table) -> str:
+    """The device, or the generated C where the protocol lets it speak for beats that the device was not sent."""
+    rule, sent = protocol.host_device, len(table.answers["device"].decided)
+    proof = _pair(validation, "host_c", "device")
+    if "host_c" not in table.answers or proof is None or not rule.extend_with_host_c:
+        return "device"
+    extends = len(table.answers["host_c"].decided) > sent
+    return "host_c" if extends and proof.identical == sent >= rule.minimum_device_beats else "device"
+
+
+def _overall(validation: ValidationResult, protocol: Protocol, table: Table, endpoints: set[Verdict]) -> Verdict:
+    """One failure fails; else one doubt leaves it inconclusive."""
+    rule, limit = protocol.host_device, protocol.record_limit
+    broken = any(
+        item.max_abs_lsb > rule.max_abs_lsb
+        or 1e6 * item.differing_values > rule.max_differing_ppm * item.values
+        or item.decisions_changed > rule.max_decisions_changed
+        for item in validation.identities
+        if _SAME_ARITHMETIC.issuperset(item.runtimes)
+    )
+    ruined = limit is not None and any(
+        item.beats >= limit.minimum_beats
+        and item.float_accuracy - item.device_accuracy > limit.max_accuracy_loss + 1e-9
+        for item in validation.records
+    )
+    if broken or ruined or validation.lost_samples or "fail" in endpoints:
+        return "fail"
+    sent = len(table.answers["device"].decided)
+    unseen = validation.host_device.compared < sent or sent < min(rule.minimum_device_beats, len(table.reference))
+    return "inconclusive" if unseen or "inconclusive" in endpoints else "pass"
+
+
+# ---------------------------------------------------------------------------------------------- endpoints
+
+
+def _endpoint(item: EndpointResult, endpoint: Endpoint, right: _Expected) -> Iterator[str]:
+    """What of an endpoint does not follow."""
+    name = endpoint.name
+    values = (
+        ("float value", item.float_value, right.float_value),
+        ("INT8 value", item.int8_value, right.int8_value),
+        ("loss", item.loss.estimate, right.loss),
+        ("margin", item.margin, endpoint.margin),
+    )
+    for what, stated, found in values:
+        if not same(stated, found):
+            yield f"the {what} of endpoint '{name}' is {found:.6g}, not {stated:.6g}"
+    intervals = (
+        ("patient interval", item.loss.interval, right.by_patient),
+        ("judged interval", item.judged, right.judged),
+        *(
+            (f"beat-level interval {place + 1}", *pair)
+            for place, pair in enumerate(zip(item.beat_level, right.by_beat, strict=False))
+        ),
+    )
+    for what, interval, recomputed in intervals:
+        if not _same_interval(interval, recomputed):
+            yield f"the {what} of endpoint '{name}' does not follow from predictions.csv"
+    if len(item.beat_level) != len(right.by_beat):
+        yield f"endpoint '{name}' has not {len(right.by_beat)} beat-level interval(s)"
+    if (item.mcnemar_mid_p is None) != (right.mid_p is None) or not same(item.mcnemar_mid_p or 0, right.mid_p or 0):
+        yield f"McNemar's mid-p of endpoint '{name}' does not follow from predictions.csv"
+    if item.verdict != right.verdict:
+        yield f"the verdict of endpoint '{name}' is '{item.verdict}' where its figures say '{right.verdict}'"
+
+
+def _same_interval(one: Interval | None, other: Interval | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
+
+
+def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str) -> _Expected:
+    float_decided, int8_decided = table.answers["float"].decided, table.answers[runtime].decided
+    rule, classes = protocol.statistics, range(len(protocol.labels))
+    parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
+    sums = {patient: [0, 0, 0, 0] for patient in sorted({table.patients[beat] for beat in int8_decided})}
+    rows: list[_Row] = []
+    for beat, decision in int8_decided.items():
+        reference = table.reference[beat]
+        row = (*parts[reference, float_decided[beat]], *parts[reference, decision])
+        of_patient = sums[table.patients[beat]]
+        of_patient[:] = [total + part for total, part in zip(of_patient, row, strict=True)]
+        if any(row):
+            rows.append(row)
+    totals = [sum(column) for column in zip(*sums.values(), strict=True)]
+    float_value, int8_value = share(totals[0], totals[1]), share(totals[2], totals[3])
+    bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
+    by_patient = bootstrap_interval(
+        np.array(list(sums.values()), dtype=np.float64), ratio_loss, bootstrap, level=rule.level
+    )
+    by_beat, mid_p = _by_beat(endpoint, rows, rule.level)
+    judged = by_patient and Interval(
+        low=min(by_patient.low, by_beat[0].low),
+        high=max(by_patient.high, by_beat[0].high),
+        level=rule.level,
+        method="hull",
+    )
+    loss = float_value - int8_value
+    short = _too_small(endpoint, protocol, table, int8_decided)
+    return _Expected(
+        float_value=float_value,
+        int8_value=int8_value,
+        loss=loss,
+        by_patient=by_patient,
+        by_beat=by_beat,
+        judged=judged,
+        mid_p=mid_p,
+        verdict=_verdict(loss, judged, endpoint.margin, short=short),
+    )
+
+
+def _parts(endpoint: Endpoint, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
+    """What a beat adds to numerator and denominator of the endpoint's figure."""
+    if endpoint.measure == "accuracy":
+        return int(reference == decision), 1
+    index = protocol.labels.index(endpoint.label)
+    excused = protocol.labels[reference] in protocol.class_rule(endpoint.label).not_false_positive
+    hit = int(reference == decision == index)
+    of_class, called = int(reference == index), int(decision == index and not excused)
+    if endpoint.measure == "sensitivity":
+        return hit, of_class
+    return (hit, called) if endpoint.measure == "positive_predictivity" else (2 * hit, of_class + called)
+
+
+def _by_beat(endpoint: Endpoint, rows: list[_Row], level: float) -> tuple[tuple[Interval, ...], float | None]:
+    """The closed forms, and McNemar's mid-p where the same beats count in both runtimes."""
+    if endpoint.measure in ("accuracy", "sensitivity"):
+        hits = [(row[0], row[2]) for row in rows]
+        pairs = PairedTable(
+            both=hits.count((1, 1)),
+            first_only=hits.count((1, 0)),
+            second_only=hits.count((0, 1)),
+            neither=hits.count((0, 0)),
+        )
+        mid_p = mcnemar(pairs.first_only, pairs.second_only).mid_p
+        return (tango(pairs, level), newcombe_paired(pairs, level)), mid_p
+    # A call that only one of the two makes: of a beat of the class, and of another beat.
+    hit, miss = ((1, 1), (0, 0)) if endpoint.measure == "positive_predictivity" else ((2, 2), (0, 1))
+    unseen = np.array([[*hit, *miss], [*miss, *hit], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
+    beats = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return (paired_ratio_delta(beats, level, unseen=unseen),), None
+
+
+def _too_small(endpoint: Endpoint, protocol: Protocol, table: Table, judged: dict[int, int]) -> bool:
+    """Whether the data lack what the protocol demands before a pass means anything."""
+    if len({table.patients[beat] for beat in judged}) < protocol.minimum_patients:
+        return True
+    if not endpoint.label:
+        return False
+    rule, index = protocol.class_rule(endpoint.label), protocol.labels.index(endpoint.label)
+    owners = [table.patients[beat] for beat in judged if table.reference[beat] == index]
+    return len(owners) < rule.minimum_beats or len(set(owners)) < rule.minimum_patients
+
+
+def _verdict(loss: float, judged: Interval | None, margin: float, *, short: bool) -> Verdict:
+    if not isfinite(loss) or judged is None:
+        return "inconclusive"
+    if judged.low > margin:
+        return "fail"
+    return "pass" if judged.high < margin and not short else "inconclusive"
