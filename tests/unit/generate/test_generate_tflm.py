@@ -1,4 +1,4 @@
-"""Backend tflm: what it writes, what it refuses, and that hostile names stay text. TFLite Micro itself is not needed."""
+"""Backend tflm: what it writes, what it refuses, and that hostile names stay text. TFLite Micro is not needed."""
 
 from __future__ import annotations
 
