@@ -13,6 +13,7 @@ import pytest
 
 from leadwire.board import load_board
 from leadwire.generate import generate_project
+from leadwire.generate.project import BackendOptions
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops.registry import supported_ops_markdown
 from leadwire.planner import plan_memory
@@ -75,6 +76,29 @@ def test_sources(name: str, tmp_path: Path) -> None:
         self_test_output=b"\x80\x7f",
     )
     compare(GOLDEN / name, (tmp_path / "model" / name).read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.h", "model.c", "engine.h", "engine.cc", "model_data.h", "model_data.cc", "op_resolver.h",
+        "op_resolver.cc", "self_test.c",
+    ],
+)  # fmt: skip
+def test_tflm_sources(name: str, tmp_path: Path) -> None:
+    model = parse_tflite(tiny_model(), "tiny", ("normal", "ectopic"))
+    generate_project(
+        model,
+        plan_memory(model),
+        load_board("virtual-stm32f405"),
+        tmp_path,
+        backend="tflm",
+        self_test_input=bytes(range(6)),
+        self_test_output=b"\x80\x7f",
+        source=tiny_model(),
+        options=BackendOptions(section=".model_data", alignment=64),
+    )
+    compare(GOLDEN.with_name("tflm_tiny") / name, (tmp_path / "model" / name).read_bytes())
 
 
 def test_supported_operators_page() -> None:
