@@ -42,7 +42,9 @@ BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot
 BackendNames = Annotated[
     str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
 ]
-Toolchain = Annotated[str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")]
+Toolchain = Annotated[
+    str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
+]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
 ]
