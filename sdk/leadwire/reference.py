@@ -195,7 +195,7 @@ def tflm_arena_bytes(path: Path) -> int | None:
     if not has_tflm():
         return None
     found = subprocess.run(
-        [sys.executable, "-c", _RECORD_ARENA, str(path)],
+        [sys.executable, "-P", "-c", _RECORD_ARENA, str(path)],
         capture_output=True, text=True, check=False, timeout=_RECORD_TIMEOUT_S,
     )  # fmt: skip
     recorded = re.search(r"Arena allocation total (\d+) bytes", found.stderr)
