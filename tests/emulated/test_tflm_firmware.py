@@ -223,7 +223,8 @@ def test_zig_says_that_it_cannot(project: Project, tmp_path: Path) -> None:
         build_image(project("ecg_cnn_int8"), load_board(MPS2), toolchain="zig", out=tmp_path / "image")
 
 
-def test_one_main_for_both_backends(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimized", ["-O0", "-O3"])
+def test_one_main_for_both_backends(optimized: str, project: Project, tmp_path: Path) -> None:
     """The same application on this computer, against both; each with all warnings that its language knows."""
     try:
         tflm = find_tflm()
@@ -240,7 +241,7 @@ def test_one_main_for_both_backends(project: Project, tmp_path: Path) -> None:
             extra = [part for folder in tflm.include for part in ("-isystem", str(folder))] if is_cxx else []
             defines = list(tflm.defines) if backend == "tflm" else []
             objects.append(str(tmp_path / f"{backend}-{index}.o"))
-            flags = [*compiler, "-Wall", "-Wextra", "-Werror", "-O1", *defines, "-Imodel", "-Iruntime", *extra]
+            flags = [*compiler, "-Wall", "-Wextra", "-Werror", optimized, *defines, "-Imodel", "-Iruntime", *extra]
             subprocess.run([*flags, "-c", source, "-o", objects[-1]], cwd=made.root, check=True)
         libraries = [str(tflm.library), "-lm"] if backend == "tflm" else []
         subprocess.run(["g++", *objects, *libraries, "-o", str(tmp_path / backend)], check=True)
