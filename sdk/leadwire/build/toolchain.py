@@ -68,10 +68,8 @@ class Toolchain(ABC):
 
     @property
     def cxx_libraries(self) -> tuple[str, ...]:
-        raise BuildError(
-            f"{self.version} brings no C++ library for firmware",
-            hint="use --toolchain arm-none-eabi-gcc for the backend tflm",
-        )
+        """What a C++ library is linked with."""
+        return ()
 
     def compile_flags(self, core: Core) -> tuple[str, ...]:
         return (*self.target(core), *CODE, *FIRMWARE, *self.stack_flags, *WARNINGS)
@@ -131,7 +129,11 @@ class ArmGcc(Toolchain):
 
 
 def fitting(name: ToolchainName, backend: Backend) -> ToolchainName:
-    """What 'auto' stands for: zig comes with leadwire, but has no C++ library for the firmware of an interpreter."""
+    """What 'auto' stands for. BuildError for an interpreter's firmware by zig, which has no C++ library for it."""
+    if backend == "tflm" and name == "zig":
+        raise BuildError(
+            "zig brings no C++ library for the firmware of the backend tflm", hint="use --toolchain arm-none-eabi-gcc"
+        )
     if name != "auto":
         return name
     return "arm-none-eabi-gcc" if backend == "tflm" else "zig"

@@ -132,10 +132,10 @@ TfLiteStatus run_operator(TfLiteContext *context, TfLiteNode *node)
 /* The resolver with run_operator() in place of each kernel. */
 class Watched : public tflite::MicroOpResolver {
   public:
-    explicit Watched(const tflite::MicroOpResolver &resolver) : resolver_(resolver)
+    explicit Watched(const lw_tiny_resolver &resolver) : resolver_(resolver)
     {
         for (size_t i = 0; i < lw_tiny_kinds; i++) {
-            registrations_[i] = *resolver.FindOp(kinds[i]);
+            registrations_[i] = *resolver.lw_tiny_resolver::FindOp(kinds[i]);
             kernels[i] = registrations_[i].invoke;
             registrations_[i].invoke = run_operator;
         }
@@ -161,20 +161,20 @@ class Watched : public tflite::MicroOpResolver {
   private:
     void operator delete(void *) {} /* what a virtual destructor asks for; nothing is ever deleted */
 
-    const tflite::MicroOpResolver &resolver_;
+    const lw_tiny_resolver &resolver_;
     TFLMRegistration registrations_[lw_tiny_kinds];
 };
 
 Place<Watched> watched_place;
 
-const tflite::MicroOpResolver &watched(const tflite::MicroOpResolver &resolver)
+const tflite::MicroOpResolver &watched(const lw_tiny_resolver &resolver)
 {
     return *new (watched_place.bytes) Watched(resolver);
 }
 
 #else
 
-const tflite::MicroOpResolver &watched(const tflite::MicroOpResolver &resolver)
+const tflite::MicroOpResolver &watched(const lw_tiny_resolver &resolver)
 {
     return resolver;
 }
