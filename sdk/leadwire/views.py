@@ -453,10 +453,10 @@ def _board_outcome(one: BoardOutcome) -> None:
     if one.bundle is not None:
         _grid(
             [
-                ("report", str(one.bundle.report)),
+                ("signed by", one.bundle.signer),
                 ("evidence", str(one.bundle.document)),
                 ("bundle", str(one.bundle.path)),
-                ("signed by", one.bundle.signer),
+                ("report", str(one.bundle.report)),
             ]
         )
 
