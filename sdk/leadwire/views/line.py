@@ -1,17 +1,13 @@
-"""What the command line shows: one function per kind of result, and the watcher that shows progress on stderr."""
+"""What the verbs of the line show: one function per kind of result."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
+
+from .console import VERDICT_STYLE, grid, out, size, table_of
 
 if TYPE_CHECKING:
     from leadwire.artifacts import (
@@ -25,99 +21,14 @@ if TYPE_CHECKING:
         QuantizedModel,
         ValidationResult,
     )
-    from leadwire.board import Board
-    from leadwire.doctor import Diagnosis
-    from leadwire.evidence.bundle import VerifiedBundle
     from leadwire.package import FirmwarePackage
     from leadwire.pipeline import BoardOutcome, Outcome
     from leadwire.pipeline.alone import Analysis
 
-WIDTH = 140
-"""Columns where the output is not a terminal."""
-
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
-
-VERDICT_STYLE = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
-
-
-class ConsoleWatcher:
-    """Progress on stderr: one line per stage, a bar for long work. A context manager."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
-        self._tasks: dict[str, Any] = {}
-        self._began: float | None = None
-
-    def __enter__(self) -> ConsoleWatcher:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end_stage()
-        self._progress.stop()
-
-    def _end_stage(self) -> None:
-        if self._began is not None:
-            err.print(Text(f"  {time.monotonic() - self._began:.1f} s", style="dim"))
-        self._began = None
-
-    def stage(self, name: str, skipped: bool) -> None:
-        self._end_stage()
-        self._began = None if skipped else time.monotonic()
-        note = " (unchanged, skipped)" if skipped else ""
-        err.print(Text(f"• {name}{note}", style="dim" if skipped else ""))
-
-    def note(self, text: str) -> None:
-        err.print(Text(f"  {text}", style="dim"))
-
-    def progress(self, label: str, done: int, total: int) -> None:
-        if label not in self._tasks:
-            self._tasks[label] = self._progress.add_task(label, total=total)
-        self._progress.update(self._tasks[label], completed=done, total=total)
-        if done >= total:
-            self._progress.remove_task(self._tasks.pop(label))
-
-
-def size(value: float) -> str:
-    """'12 345 B', thousands apart."""
-    return f"{value:,.0f} B".replace(",", " ")
-
-
-def _grid(rows: Iterable[tuple[str, str]]) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, Text(value))
-    out.print(table)
-
-
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
-    """A table whose first `left` columns are text and the rest figures."""
-    out.print(Text(title, style="bold"))
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position < left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out.print(table)
-
 
 def quantized(result: QuantizedModel) -> None:
     calibration = result.calibration
-    _grid(
+    grid(
         [
             ("model", str(result.path)),
             ("sha-256", result.digest),
@@ -127,7 +38,7 @@ def quantized(result: QuantizedModel) -> None:
             ("patients", f"{len(calibration.patients)}, none of them tested"),
         ]
     )
-    _table(
+    table_of(
         "quantization error per operator",
         ["op", "kind", "tensor", "SQNR dB", "saturated"],
         [
@@ -140,7 +51,7 @@ def quantized(result: QuantizedModel) -> None:
 
 def budget(report: BudgetReport) -> None:
     fits = "fits" if report.fits else "does NOT fit"
-    _table(
+    table_of(
         f"budget, {report.basis}: {fits} {report.board_id}",
         ["resource", "used", "limit", "basis"],
         [
@@ -158,7 +69,7 @@ def budget(report: BudgetReport) -> None:
 
 
 def analysis(result: Analysis) -> None:
-    _grid(
+    grid(
         [
             ("model", f"{result.model}  sha-256 {result.model_digest}"),
             ("board", f"{result.board}, backend {result.backend}"),
@@ -172,7 +83,7 @@ def analysis(result: Analysis) -> None:
             ("stack", "not linked" if result.stack_bytes is None else f"at most {size(result.stack_bytes)}"),
         ]
     )
-    _table(
+    table_of(
         "operators",
         ["op", "kind", "tensor", "output", "MACs", "live B"],
         [
@@ -186,7 +97,7 @@ def analysis(result: Analysis) -> None:
 
 
 def project(result: FirmwareProject) -> None:
-    _grid(
+    grid(
         [
             ("sources", str(result.root)),
             ("files", str(len(result.sources))),
@@ -200,7 +111,7 @@ def project(result: FirmwareProject) -> None:
 
 def package(result: FirmwarePackage) -> None:
     evidence = result.evidence
-    _grid(
+    grid(
         [
             ("package", str(result.path)),
             ("for", f"{result.ecosystem}, backend {result.backend}"),
@@ -217,7 +128,7 @@ def package(result: FirmwarePackage) -> None:
 
 
 def image(result: FirmwareImage) -> None:
-    _grid(
+    grid(
         [
             ("image", str(result.elf)),
             ("sha-256", result.digest),
@@ -238,7 +149,7 @@ def image(result: FirmwareImage) -> None:
 
 
 def device(result: DeviceInfo) -> None:
-    _grid(
+    grid(
         [
             ("board", f"{result.board_id}  unique id {result.unique_id or 'none'}"),
             ("firmware", result.firmware_version),
@@ -256,7 +167,7 @@ def benchmark(result: BenchmarkResult) -> None:
     told = {True: "the same for all inputs", False: "differs between inputs", None: "cannot be told here"}
     constant = told[result.constant_instructions]
     latency = result.latency_us
-    _grid(
+    grid(
         [
             ("board", f"{result.board_id}, backend {result.backend}, figures {result.basis}"),
             (
@@ -280,7 +191,7 @@ def benchmark(result: BenchmarkResult) -> None:
             ("inputs", f"{result.inputs} after {result.warmup} of warm-up"),
         ]
     )
-    _table(
+    table_of(
         "operators",
         ["op", "kind", "tensor", "MACs", "cycles", "instructions", "share"],
         [
@@ -305,7 +216,7 @@ def comparison(result: BackendComparison) -> None:
     def row(name: str, of: Callable[[BenchmarkResult], str]) -> tuple[str, ...]:
         return (name, *(of(one) for one in result.results))
 
-    _table(
+    table_of(
         f"{result.board_id}, figures {result.results[0].basis}",
         ["", *(one.backend for one in result.results)],
         [
@@ -335,7 +246,7 @@ def comparison(result: BackendComparison) -> None:
 
 
 def _arena(figures: ArenaFigures) -> None:
-    _table(
+    table_of(
         f"TFLite Micro's arena, {figures.kernels} kernels",
         ["", "predicted", "found"],
         [
@@ -356,7 +267,7 @@ def _size(value: int | None) -> str:
 
 def validation(result: ValidationResult) -> None:
     out.print(Text(f"verdict: {result.verdict}", style=VERDICT_STYLE[result.verdict]))
-    _grid(
+    grid(
         [
             (
                 "dataset",
@@ -369,7 +280,7 @@ def validation(result: ValidationResult) -> None:
             ),
         ]
     )
-    _table(
+    table_of(
         "accuracy, sensitivity and positive predictivity, %",
         [
             "runtime",
@@ -387,7 +298,7 @@ def validation(result: ValidationResult) -> None:
             for m in result.metrics
         ],
     )
-    _table(
+    table_of(
         "loss of the INT8 model on the device against the float model",
         ["endpoint", "verdict", "float", "INT8", "loss", "judged interval", "margin"],
         [
@@ -420,7 +331,7 @@ def _board_outcome(one: BoardOutcome) -> None:
     last = one.validation or one.benchmark or one.device or one.image or one.project or one.quantized
     if one.validation is not None and one.image is not None and one.benchmark is not None:
         benchmark_ = one.benchmark
-        _grid(
+        grid(
             [
                 ("firmware", f"sha-256 {one.image.digest}"),
                 (
@@ -451,77 +362,11 @@ def _board_outcome(one: BoardOutcome) -> None:
     if one.budgets:
         budget(one.budgets[-1])
     if one.bundle is not None:
-        _grid(
+        grid(
             [
                 ("signed by", one.bundle.signer),
                 ("evidence", str(one.bundle.document)),
                 ("bundle", str(one.bundle.path)),
                 ("report", str(one.bundle.report)),
             ]
-        )
-
-
-def verified(result: VerifiedBundle) -> None:
-    out.print(Text("every byte verifies", style="bold green"))
-    _grid(
-        [
-            ("bundle", str(result.path)),
-            ("sha-256", result.digest),
-            ("evidence of", f"{result.name} on {result.board_id}"),
-            ("verdict", result.verdict),
-            *(("", reason) for reason in result.reasons),
-            ("stamps", ", ".join(result.stamps) or "none"),
-            ("signature", result.trust),
-            ("files", ", ".join(name for name, _ in result.files)),
-        ]
-    )
-
-
-def boards(result: list[Board]) -> None:
-    _table(
-        "boards",
-        ["id", "board", "core", "clock", "flash", "ram", "figures"],
-        [
-            (
-                b.id,
-                b.name,
-                b.core,
-                f"{b.clock_hz / 1e6:g} MHz",
-                size(b.total_bytes("flash")),
-                size(b.total_bytes("ram")),
-                b.basis,
-            )
-            for b in result
-        ],
-        left=3,
-    )
-    if len(result) == 1:
-        board = result[0]
-        _grid(
-            [
-                ("vendor, part", f"{board.vendor} {board.mcu}"),
-                ("port, flash tool", f"{board.port}, {board.flash_tool}"),
-                *(
-                    (
-                        region.name,
-                        f"{region.kind} 0x{region.origin:08x} {size(region.size_bytes)}, "
-                        f"{region.wait_states} wait states",
-                    )
-                    for region in board.memory
-                ),
-                (
-                    "budget",
-                    f"flash {size(board.budget.flash_bytes)}, ram {size(board.budget.ram_bytes)}, latency "
-                    + ("not limited" if board.budget.latency_us is None else f"{board.budget.latency_us:g} us"),
-                ),
-                ("source", board.source),
-            ]
-        )
-
-
-def diagnosis(result: Diagnosis) -> None:
-    for check in result.checks:
-        mark = Text("ok  " if check.ok else "none", style="green" if check.ok else "yellow")
-        out.print(
-            mark, Text(f" {check.name}: {check.found}"), Text(f"  {check.remedy}" if not check.ok else "", style="dim")
         )

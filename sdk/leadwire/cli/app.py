@@ -1,0 +1,136 @@
+"""The Typer application, the options that several verbs share, and how results and errors are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from leadwire import __version__
+from leadwire.errors import BadInputError, BudgetError, LeadwireError, ValidationError
+
+if TYPE_CHECKING:
+    from leadwire.pipeline import Outcome
+    from leadwire.pipeline.alone import Built, Options
+    from leadwire.views.console import ConsoleWatcher
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="leadwire",
+    help="From a trained ECG network to a measured, validated and signed result on a microcontroller.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Exit codes: 0 ok, 2 bad input, 3 unsupported model, 4 over budget, 5 build, 6 device, "
+    "7 validation failed or inconclusive, 8 evidence invalid.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendNames = Annotated[
+    str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
+]
+Toolchain = Annotated[
+    str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
+]
+Port = Annotated[
+    str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
+]
+Work = Annotated[
+    Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output folder instead of the project file's.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run every stage again, also those whose inputs did not change.")]
+ModelFile = Annotated[Path, typer.Argument(help="A full-INT8 .tflite file.")]
+ProjectFile = Annotated[Path, typer.Argument(help="The project file, leadwire.toml.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"leadwire {__version__}")
+        raise typer.Exit
+    context.obj = None
+
+
+def options_of(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
+    from leadwire.pipeline.alone import choose
+
+    return choose(board, backend, toolchain, port, work)
+
+
+def only_of_models(context: typer.Context, *names: str) -> None:
+    """A project file says these itself: an option that would be ignored is refused."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise BadInputError(f"{options} cannot be given with a project file", hint="set it in the project file")
+
+
+def run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> Outcome:
+    """Run a project up to a stage and show what it gave."""
+    from leadwire import pipeline
+    from leadwire.project import load_project
+    from leadwire.views import line as views
+
+    loaded = load_project(project, output=output)
+    with watcher() as progress:
+        outcome = pipeline.run_project(loaded, until=stage, watcher=progress, fresh=fresh)
+    show(outcome, as_json, views.outcome)
+    return outcome
+
+
+def within_budget(built: Built) -> None:
+    """Exit 4 where the model is over the board's budget."""
+    from leadwire.pipeline.alone import require_budget
+
+    try:
+        require_budget(built)
+    except BudgetError as error:
+        end(error)
+
+
+def judge(outcome: Outcome) -> None:
+    """Exit 7 where a validation did not pass; the first board that did not decides."""
+    for one in outcome.boards:
+        if one.validation is not None and one.validation.verdict != "pass":
+            hint = "read the accuracy section of the report" if one.bundle else ""
+            end(ValidationError(one.validation.verdict, one.validation.reasons, hint=hint))
+
+
+def watcher() -> ConsoleWatcher:
+    from leadwire.views.console import ConsoleWatcher
+
+    return ConsoleWatcher()
+
+
+def show(result: T, as_json: bool, view: Callable[[T], None]) -> None:
+    """Print a result, as JSON or through its view. NaN and infinity become null."""
+    if not as_json:
+        view(result)
+        return
+    from pydantic import TypeAdapter
+
+    print(TypeAdapter(Any).dump_json(result, indent=2).decode())
+
+
+def print_line(fields: dict[str, str], as_json: bool) -> None:
+    print(json.dumps(fields) if as_json else "\n".join(f"{key}: {value}" for key, value in fields.items()), flush=True)
+
+
+def end(error: LeadwireError) -> NoReturn:
+    """The result is on stdout already; say on stderr why it does not do, and exit."""
+    hint = f"\ntry: {error.hint}" if error.hint else ""
+    print(f"error: {error.message}{hint}  [exit {error.exit_code}]", file=sys.stderr)
+    sys.exit(error.exit_code)

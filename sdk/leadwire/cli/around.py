@@ -1,0 +1,79 @@
+"""The verbs around the line: verify, boards, emulate, init, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import BoardId, Json, app, print_line, show
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The evidence bundle (.leadwire-evidence.zip).")],
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The signer's public key (PEM), got from the signer.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every byte of an evidence bundle against its signed statement."""
+    from leadwire.evidence.bundle import verify_bundle
+    from leadwire.views import around as views
+
+    show(verify_bundle(bundle, key), as_json, views.verified)
+
+
+@app.command()
+def boards(
+    board: Annotated[str, typer.Argument(help="One board's id, for its details.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the boards, or show one."""
+    from leadwire.board import list_boards, load_board
+    from leadwire.views import around as views
+
+    found = [load_board(board)] if board else [load_board(name) for name in list_boards()]
+    show(found, as_json, views.boards)
+
+
+@app.command()
+def emulate(
+    elf: Annotated[Path, typer.Argument(help="A firmware image (ELF) for the board.")],
+    board: BoardId = "virtual-stm32f405",
+    as_json: Json = False,
+) -> None:
+    """Run an image on the emulated board until Ctrl-C; its serial port is printed and opens like any other."""
+    from leadwire.board import load_board
+    from leadwire.emulator import run_until_interrupted
+
+    run_until_interrupted(elf, load_board(board), lambda port: print_line({"port": port, "board": board}, as_json))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write leadwire.toml.")] = Path(),
+    model: Annotated[str, typer.Option("--model", help="The model's file name.")] = "model.keras",
+    dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file.")] = "mitdb",
+    as_json: Json = False,
+) -> None:
+    """Write a commented leadwire.toml."""
+    from leadwire.project import write_template
+
+    path = write_template(folder, model=model, dataset=dataset)
+    print_line({"written": str(path)}, as_json)
+
+
+@app.command()
+def doctor(
+    source: Annotated[
+        Path | None, typer.Argument(help="leadwire.toml or a .tflite file: are its operators in TFLite Micro?")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this installation has: toolchains, emulators, witnesses, TFLite Micro, data, serial ports."""
+    from leadwire.doctor import diagnose
+    from leadwire.views import around as views
+
+    show(diagnose(source), as_json, views.diagnosis)

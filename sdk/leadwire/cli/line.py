@@ -1,0 +1,273 @@
+"""The verbs of the line, in its order, from `run`, which is all of it, to `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadwire.errors import BadInputError
+
+from .app import (
+    BackendName,
+    BackendNames,
+    BoardId,
+    Fresh,
+    Json,
+    ModelFile,
+    Output,
+    Port,
+    ProjectFile,
+    Toolchain,
+    Work,
+    app,
+    judge,
+    only_of_models,
+    options_of,
+    run_until,
+    show,
+    watcher,
+    within_budget,
+)
+
+
+@app.command()
+def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
+    judge(run_until("report", project, output, fresh, as_json))
+
+
+@app.command()
+def quantize(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a .keras, .h5, SavedModel or float .tflite model.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file that calibration is drawn from.")] = "",
+    split: Annotated[str, typer.Option("--split", help="The dataset's split to calibrate on.")] = "train",
+    out: Annotated[Path | None, typer.Option("--out", help="The .tflite file to write.")] = None,
+    count: Annotated[int, typer.Option("--count", help="Calibration inputs.", min=1, max=1_000_000)] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.", min=0)] = 1,
+    stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
+    per_tensor_dense: Annotated[
+        bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")
+    ] = False,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Quantize a Keras model to full-integer INT8 TFLite, calibrated by a stated policy."""
+    if source.suffix == ".toml":
+        only_of_models(context, "dataset", "split", "out", "count", "seed", "stratify", "per_tensor_dense")
+        run_until("quantize", source, output, fresh, as_json)
+        return
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    if not dataset:
+        raise BadInputError("quantize needs inputs to calibrate with", hint="add --dataset ID, or give a leadwire.toml")
+    result = alone.quantize_file(
+        source,
+        dataset,
+        out or source.with_suffix(".int8.tflite"),
+        split=split,
+        count=count,
+        seed=seed,
+        stratify=stratify,
+        per_tensor_dense=per_tensor_dense,
+    )
+    show(result, as_json, views.quantized)
+
+
+@app.command()
+def analyze(
+    model: ModelFile,
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "auto",
+    work: Work = None,
+    as_json: Json = False,
+) -> None:
+    """MACs, arena, flash and RAM of a model on a board, operator by operator, before anything is flashed."""
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    options = options_of(board, backend, toolchain, "", work)
+    with alone.work_folder(options) as folder, watcher() as progress:
+        built = alone.build_model(model, options, folder, progress)
+    show(alone.analyze_model(built), as_json, views.analysis)
+    within_budget(built)
+
+
+@app.command()
+def generate(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
+    if source.suffix == ".toml":
+        only_of_models(context, "board", "backend", "out")
+        run_until("generate", source, output, fresh, as_json)
+        return
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    result = alone.generate_model(
+        source, options_of(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}")
+    )
+    show(result, as_json, views.project)
+
+
+@app.command()
+def package(
+    source: Annotated[Path, typer.Argument(help="A full-INT8 .tflite file, or leadwire.toml.")],
+    ecosystem: Annotated[str, typer.Option("--for", help="cmake, zephyr, esp-idf, arduino, platformio or cmsis-pack.")],
+    backend: Annotated[str, typer.Option("--backend", help="aot or tflm; default: the project's, else aot.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder that the package is written into.")] = None,
+    archive: Annotated[bool, typer.Option("--archive", help="One file instead of a folder.")] = False,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", help="Evidence bundle about this model, to be named in the package.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Public key (PEM) of the bundle's trusted signer.")] = None,
+    name: Annotated[str, typer.Option("--name", help="What the model is called; default: project or file name.")] = "",
+    package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
+    vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
+    url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Write the model as a package that a firmware project of an ecosystem takes as it is."""
+    from leadwire.package import Publisher
+    from leadwire.pipeline.packages import PackageOptions, package_model
+    from leadwire.views import line as views
+
+    options = PackageOptions(
+        ecosystem=ecosystem,
+        backend=backend,
+        name=name,
+        publisher=Publisher(version=package_version, vendor=vendor, url=url),
+        archive=archive,
+        evidence=evidence,
+        key=key,
+        output=output,
+    )
+    with watcher() as progress:
+        result = package_model(source, options, out, progress)
+    show(result, as_json, views.package)
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "auto",
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Compile and link the firmware; the same inputs give the same ELF on every machine."""
+    if source.suffix == ".toml":
+        only_of_models(context, "board", "backend", "toolchain", "work")
+        run_until("build", source, output, fresh, as_json)
+        return
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    folder = work or Path(f"{source.stem}-{Path(board).stem}")
+    with watcher() as progress:
+        built = alone.build_model(source, options_of(board, backend, toolchain), folder, progress)
+    if built.image is not None:
+        show(built.image, as_json, views.image)
+    within_budget(built)
+
+
+@app.command()
+def flash(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "auto",
+    port: Port = "",
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Put the image on the board, start it, and check by asking it that it is the image that was built."""
+    if source.suffix == ".toml":
+        only_of_models(context, "board", "backend", "toolchain", "port", "work")
+        run_until("flash", source, output, fresh, as_json)
+        return
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    with watcher() as progress:
+        result = alone.flash_model(source, options_of(board, backend, toolchain, port, work), progress)
+    show(result, as_json, views.device)
+
+
+@app.command()
+def bench(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
+    board: BoardId = "virtual-stm32f405",
+    backend: BackendNames = "aot",
+    toolchain: Toolchain = "auto",
+    port: Port = "",
+    pattern: Annotated[
+        bool,
+        typer.Option(
+            "--pattern", help="Only the fixed input whose byte i is (i*37+11) & 0xff; default: and random ones."
+        ),
+    ] = False,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1, max=100_000)] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0, max=10_000)] = 2,
+    work: Work = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Build, flash and run a model alone: instructions, cycles, latency, operator shares, memory.
+
+    With several backends each is run on the same inputs, and what differs stands side by side.
+    """
+    if source.suffix == ".toml":
+        only_of_models(context, "board", "backend", "toolchain", "port", "pattern", "inputs", "warmup", "work")
+        run_until("bench", source, output, fresh, as_json)
+        return
+    from leadwire.pipeline import alone
+    from leadwire.views import line as views
+
+    if "," in backend:
+        from leadwire.pipeline.backends import choose_several, compare_model
+
+        several = choose_several(board, backend, toolchain, port, work)
+        with watcher() as progress:
+            comparison = compare_model(source, several, progress, pattern=pattern, inputs=inputs, warmup=warmup)
+        show(comparison, as_json, views.comparison)
+        return
+    options = options_of(board, backend, toolchain, port, work)
+    with watcher() as progress:
+        result = alone.bench_model(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
+    show(result, as_json, views.benchmark)
+
+
+@app.command()
+def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
+    judge(run_until("validate", project, output, fresh, as_json))
+
+
+@app.command()
+def report(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Write report.html, evidence.json and the signed bundle (stages already done are not run again)."""
+    run_until("report", project, output, fresh, as_json)
