@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -88,6 +88,8 @@ class Board:
     crystal_hz: int = 0
     link: LinkSettings = LinkSettings()
     emulation: Emulation | None = None
+    flash: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Arguments of flash tools, by tool: `[flash.openocd] config = "..."`."""
     source: str = ""
 
     @property
