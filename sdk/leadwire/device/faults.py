@@ -90,7 +90,7 @@ def choose_faults(text: str) -> Faults:
     """A profile by name, or 'name=value' pairs with commas between, which change the profile before them:
     'corrupt', 'drop=1e-3,pace_baud=115200', 'storm,unplug=0'. BadInputError names what there is."""
     chosen = Faults()
-    kinds = {one.name: type(one.default) for one in fields(Faults)}
+    kinds = {one.name: int if isinstance(one.default, int) else float for one in fields(Faults)}
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, equals, value = part.partition("=")
         if not equals and name in PROFILES:
