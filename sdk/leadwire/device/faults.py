@@ -105,7 +105,7 @@ def choose_faults(text: str) -> Faults:
             number = kinds[name](value)
         except ValueError:
             raise BadInputError(f"fault '{name}': '{value}' is not a number") from None
-        chosen = replace(chosen, **{name: number})
+        chosen = replace(chosen, **{name: number})  # type: ignore[arg-type]
     return chosen
 
 
