@@ -60,7 +60,7 @@ def _without_paths(evidence: Evidence) -> Evidence:
 
 
 def _plain(value: Any, at: str, not_finite: list[dict[str, str]]) -> Any:
-    """Dataclasses, tuples and tables as JSON values; numpy numbers become Python's."""
+    """Dataclasses, tuples and mappings of names as JSON values; numpy numbers become Python's."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: _plain(getattr(value, field.name), f"{at}/{field.name}", not_finite) for field in fields}
