@@ -1,4 +1,4 @@
-"""Each port on its emulator: watchdog, cause of the last reset and what a fault ends in, behind a main() of the tests."""
+"""Each port on its emulator: watchdog, cause of the last reset, what a fault ends in; behind a main() of the tests."""
 
 from __future__ import annotations
 
