@@ -74,7 +74,9 @@ def build_bootloader(name: str, board: Board, out: Path) -> Path:
     with TemporaryDirectory(prefix="leadwire-") as scratch:
         work = Path(scratch)
         script = work / "linker.ld"
-        template = jinja2.Template((port / "linker.ld.j2").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
+        template = jinja2.Template(
+            (port / "linker.ld.j2").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined
+        )
         script.write_text(template.render(board=replace(board, memory=(flash, ram))), encoding="utf-8")
         objects = []
         for number, source in enumerate(sources):

@@ -86,7 +86,7 @@ def test_a_program_is_given_image_and_port(image, board, probe, tmp_path):
     probe(f"import sys; open({str(record)!r}, 'w').write(' '.join(sys.argv[1:]))")
     target = Target(board=board, port="/dev/ttyTEST")
     job = tool.Job(image=image, target=target, folder=tmp_path)
-    assert tool.start(tool.load(target), job).port == "/dev/ttyTEST"
+    assert tool.write(tool.load(target), job).port == "/dev/ttyTEST"
     assert record.read_text() == f"{image.elf} /dev/ttyTEST"
 
 
