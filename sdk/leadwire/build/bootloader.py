@@ -48,8 +48,8 @@ BOOTLOADERS = tuple(_PLACES)
 
 
 def build_bootloader(name: str, board: Board, out: Path) -> Path:
-    """`out`/<name>.elf, made with Zig. BadInputError for a board or name that there is none for, BuildError where it does
-    not compile."""
+    """`out`/<name>.elf, made with Zig. BadInputError for a board or name that there is none for, BuildError where it
+    does not compile."""
     folder = _FOLDER / board.port
     if name not in BOOTLOADERS or not board.port or not folder.is_dir():
         known = sorted(path.name for path in _FOLDER.iterdir() if path.is_dir() and (path / "startup.c").exists())
