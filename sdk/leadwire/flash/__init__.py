@@ -145,13 +145,17 @@ def _restart(target: Target) -> None:
 
 
 def _check_contents(module: ModuleType, job: Job) -> str:
-    """Digest of what the flash holds where the image lies, '' where the tool cannot read it back."""
+    """Digest of what the flash holds where the image lies, '' where the tool cannot read it back. DeviceError where it
+    is not the image."""
     from . import tool
 
+    contents = job.contents
+    if hasattr(module, "check"):
+        module.check(job)
+        return contents.digest()
     held = tool.read_back(module, job)
     if held is None:
         return ""
-    contents = job.contents
     wanted, found = contents.digest(), contents.digest(held)
     if wanted == found:
         return found

@@ -16,6 +16,8 @@ and may have, `argv` with the first of each line and `write` with the second:
         `dump`; None where this chip does not tell
     read_argv(job, dump)                                or  read_back(job) -> bytes
         what the flash holds where `job.contents` lies, read after writing
+    check(job)
+        instead of reading back: DeviceError unless the board says that its flash holds the image
     run_argv(job)                                       or  run(job)
         starts the image, where writing does not; called last
 
