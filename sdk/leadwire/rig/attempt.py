@@ -17,6 +17,7 @@ from leadwire.bench import run_benchmark
 from leadwire.budget import check_benchmark
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BusyBoardError, DeviceError, WrongDeviceError
 from leadwire.flash import flash_image
 from leadwire.model.tflite import read_tflite
@@ -56,7 +57,7 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
             stage("identify")
             before = check(board, place, ask(place.port, board.board.link.baud))
         stage("flash")
-        with flash_image(job.image, board.board, port=place.port if place else "") as running:
+        with flash_image(job.image, target_of(board, place)) as running:
             place = place or Place(port=running.port)
             _confirm(job, running, place)
             stage("bench")
@@ -67,10 +68,26 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
         locks.release(held)
     return Measured(
         before=before,
+        flashed=running.flashed,
         after=after,
         benchmark=measured,
         budget=check_benchmark(measured, board.board, job.image),
         compared=compare(outputs, samples(job.expected, measured.device.output_bytes)),
+    )
+
+
+def target_of(board: RigBoard, place: Place | None) -> Target:
+    """The board for `flash_image`, which checks its unique id by the flash tool before writing. An adapter known by the
+    rig file's USB serial number or location vouches for a board that cannot tell; a mere port path does not."""
+    entry, adapter = board.entry, place.adapter if place else None
+    vouched = adapter is not None and bool(entry.usb_serial or entry.usb_location)
+    return Target(
+        board=board.board,
+        port=place.port if place else "",
+        probe_serial=entry.probe_serial,
+        usb_location=adapter.location.partition(":")[0] if adapter is not None and vouched else "",
+        unique_id=entry.unique_id.lower(),
+        arguments=entry.flash,
     )
 
 

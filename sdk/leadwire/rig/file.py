@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -74,7 +74,7 @@ class Entry:
 
     `port`, or `usb_serial` and `usb_location` of the port's adapter, say where the board is; the latter two are checked
     where a port is given as well. An emulated board without any of them is started by the rig, and `unique_id` is then
-    what it answers. `flash_tool` replaces the board file's, `baud` its link's.
+    what it answers. `flash_tool` and `baud` replace the board file's, `flash` single keys of that tool's table.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -86,6 +86,7 @@ class Entry:
     unique_id: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}){0,32}$")] = ""
     baud: Annotated[int, Field(gt=0, le=20_000_000)] | None = None
     flash_tool: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | Literal[""] = ""
+    flash: Mapping[str, str] = field(default_factory=dict)
     power_cycle: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: Retry = field(default_factory=Retry)

@@ -55,12 +55,12 @@ def locate(board: RigBoard) -> Place:
         adapter = next((one for one in plugged if canonical_port(one.device) == canonical_port(entry.port)), None)
         if not Path(entry.port).exists() and not entry.port.startswith("COM"):
             raise PortError(entry.port, f"is not there; rig board '{entry.name}' is not plugged in or not powered")
-        for what, wanted, found in (
-            ("usb_serial", entry.usb_serial, adapter.serial if adapter else ""),
-            ("usb_location", entry.usb_location, adapter.location if adapter else ""),
-        ):
-            if wanted and wanted != found:
-                raise WrongBoardError(entry.name, entry.port, what, found, wanted)
+        if entry.usb_serial and (adapter is None or adapter.serial != entry.usb_serial):
+            found = adapter.serial if adapter else ""
+            raise WrongBoardError(entry.name, entry.port, "usb_serial", found, entry.usb_serial)
+        if entry.usb_location and (adapter is None or not _is_at(adapter, entry.usb_location)):
+            found = adapter.location if adapter else ""
+            raise WrongBoardError(entry.name, entry.port, "usb_location", found, entry.usb_location)
         return Place(port=entry.port, adapter=adapter)
     return _by_adapter(board, plugged)
 
@@ -68,7 +68,7 @@ def locate(board: RigBoard) -> Place:
 def _by_adapter(board: RigBoard, plugged: tuple[UsbPort, ...]) -> Place:
     entry = board.entry
     by_serial = [one for one in plugged if not entry.usb_serial or one.serial == entry.usb_serial]
-    found = [one for one in by_serial if not entry.usb_location or one.location == entry.usb_location]
+    found = [one for one in by_serial if not entry.usb_location or _is_at(one, entry.usb_location)]
     wanted = " at ".join(part for part in (entry.usb_serial, entry.usb_location) if part)
     if len(found) == 1:
         return Place(port=found[0].device, adapter=found[0])
@@ -79,7 +79,7 @@ def _by_adapter(board: RigBoard, plugged: tuple[UsbPort, ...]) -> Place:
             hint=f"give usb_location of one of them ({', '.join(one.location for one in found)})",
         )
     if entry.usb_serial and entry.usb_location:
-        there = next((one for one in plugged if one.location == entry.usb_location), None)
+        there = next((one for one in plugged if _is_at(one, entry.usb_location)), None)
         if there is not None:
             raise WrongBoardError(entry.name, there.device, "usb_serial", there.serial, entry.usb_serial)
         if by_serial:
@@ -89,6 +89,11 @@ def _by_adapter(board: RigBoard, plugged: tuple[UsbPort, ...]) -> Place:
     raise PortError(
         f"USB {wanted}", f"rig board '{entry.name}' is not plugged in", hint=f"USB serial ports here: {present}"
     )
+
+
+def _is_at(adapter: UsbPort, location: str) -> bool:
+    """'1-1.4' is the device plugged in there, '1-1.4:1.2' one of its interfaces."""
+    return location in (adapter.location, adapter.location.partition(":")[0])
 
 
 def ask(port: str, baud: int) -> DeviceInfo | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from leadwire.artifacts import BenchmarkResult, BudgetReport, FirmwareImage, MemoryPlan
+from leadwire.device.running import Flashed
 
 from .file import RigBoard
 from .identity import Identity
@@ -48,9 +49,11 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a whole attempt gives. `before` is who answered before writing, `after` who answered after the run."""
+    """What a whole attempt gives. `before` is who answered before writing, `flashed` how the image came
+    there, `after` who answered after the run."""
 
     before: Identity
+    flashed: Flashed | None
     after: Identity
     benchmark: BenchmarkResult
     budget: BudgetReport

@@ -13,6 +13,7 @@ from leadwire.artifacts import FirmwareImage, MemoryPlan
 from leadwire.board import Board
 from leadwire.build import build_image
 from leadwire.device.host_library import HostLibrary
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError
 from leadwire.generate import generate_project
 from leadwire.model.graph import Model
@@ -59,7 +60,7 @@ def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher
     images = {}
     for id_, board in kinds.items():
         watcher.note(f"building for {id_}")
-        options = Options(board=board, backend="aot", toolchain="auto")
+        options = Options(target=Target(board=board), backend="aot", toolchain="auto")
         images[id_] = require_budget(build_model(path, options, rig.output / "firmware" / id_, watcher))
     model = read_model(path)
     inputs = bench_inputs(model, pattern=False, count=rig.run.inputs)
