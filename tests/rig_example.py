@@ -9,6 +9,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from single_operator import Op, T, write_tflite
+
+INPUT_BYTES = 16
+
+
+def write_model(path: Path) -> Path:
+    """FULLY_CONNECTED and SOFTMAX on 16 values: quick to build and to run."""
+    weights = np.random.default_rng(4).integers(-100, 100, (4, INPUT_BYTES), dtype=np.int8)
+    tensors = [
+        T(shape=(1, INPUT_BYTES), scale=0.5, zero_point=-3),
+        T(shape=(4, INPUT_BYTES), array=weights, scale=0.001),
+        T(shape=(4,), array=np.array([10, -10, 400, -400], np.int32), scale=0.0005),
+        T(shape=(1, 4), scale=0.05, zero_point=4),
+        T(shape=(1, 4), scale=1 / 256, zero_point=-128),
+    ]
+    operators = [
+        Op(kind="FULLY_CONNECTED", inputs=(0, 1, 2), outputs=(3,), options="FullyConnectedOptions"),
+        Op(kind="SOFTMAX", inputs=(3,), outputs=(4,), options="SoftmaxOptions", fields={"beta": 1.0}),
+    ]
+    path.write_bytes(write_tflite(tensors, operators, [0], [4]))
+    return path
+
 
 class Quiet:
     """A watcher that nobody reads."""
@@ -27,9 +51,7 @@ def rig_text(*boards: str, top: str = "") -> str:
 
 def emulated(count: int) -> tuple[str, ...]:
     """So many boards for the built-in emulator, each with an id of its own."""
-    return tuple(
-        f'name = "emu-{i}"\nboard = "virtual-stm32f405"\nunique_id = "{i + 1:024x}"' for i in range(count)
-    )
+    return tuple(f'name = "emu-{i}"\nboard = "virtual-stm32f405"\nunique_id = "{i + 1:024x}"' for i in range(count))
 
 
 def processes_of(mark: str, variable: str, program: str) -> list[int]:

@@ -249,7 +249,7 @@ def _board_mistakes(entry: Entry, board: Board) -> Iterator[str]:
 
 def _resolved(command: tuple[str, ...], base: Path) -> tuple[str, ...]:
     """A program named with a folder is taken from the rig file's."""
-    if not command or Path(command[0]).parent == Path():
+    if not command or "/" not in command[0]:
         return command
     return (str(base / command[0]), *command[1:])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from fake_device import FakeDevice
+
 from leadwire.device.port import UsbPort
 from leadwire.errors import ConfigError, PortError, WrongBoardError
 from leadwire.rig import enroll, identity, locks
