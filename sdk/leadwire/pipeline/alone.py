@@ -34,10 +34,9 @@ from leadwire.flash import flash_image
 from leadwire.generate import backends
 from leadwire.model.graph import Model
 from leadwire.ops import registry
-from leadwire.planner import plan_memory
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host, overflows, read_model, too_large
+from .sources import generate_sources, is_host, overflows, plan_model, read_model, too_large
 from .watcher import Watcher
 
 Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
@@ -137,7 +136,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_memory(model)
+    plan = plan_model(model, options.board)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend)
 
@@ -146,7 +145,7 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_memory(model)
+    plan = plan_model(model, options.board)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)

@@ -74,12 +74,8 @@ def _by_usb_id(place: Place) -> tuple[str, ...]:
     if adapter is None:
         return ()
     wanted = (adapter.vendor_id, adapter.product_id)
-    found = []
-    for id_ in list_boards():
-        ids = getattr(load_board(id_), "usb", ())
-        if any((one.vid, one.pid) == wanted for one in ids):
-            found.append(id_)
-    return tuple(found)
+    boards = (load_board(id_) for id_ in list_boards())
+    return tuple(board.id for board in boards if any((usb.vid, usb.pid) == wanted for usb in board.usb))
 
 
 def _name(board_id: str, identity: Identity) -> str:
