@@ -31,13 +31,12 @@ class Chip:
     """What sets one emulated chip apart from others.
 
     `flash` is a file that keeps what the flash holds, even when the emulator is killed; None: blank but for a program.
-    `boot0` is the pin of that name: high starts from system memory. `unique_id` is the chip's number in hex, '' the
-    usual one. `power_cut_after`: the emulator dies in the middle of this program or erase operation, from 1.
+    `boot0` is the pin of that name: high starts from system memory. `power_cut_after`: the emulator dies in the middle
+    of this program or erase operation, from 1.
     """
 
     flash: Path | None = None
     boot0: bool = False
-    unique_id: str = ""
     power_cut_after: int = 0
 
     @property
@@ -46,7 +45,6 @@ class Chip:
         return (
             *(("--flash", str(self.flash)) if self.flash else ()),
             *(("--boot0",) if self.boot0 else ()),
-            *(("--unique-id", self.unique_id) if self.unique_id else ()),
             *(("--power-cut-after", str(self.power_cut_after)) if self.power_cut_after else ()),
         )
 
@@ -60,12 +58,14 @@ class EmulatedBoard:
     def __init__(self, elf: Path, board: Board, chip: Chip | None = None) -> None:
         """Start `elf` on `board`. BadInputError for an image it cannot load or a board that is not its own, DeviceError
         when it does not start."""
-        check_engine(board)
+        emulation = check_engine(board).emulation
+        identity = ["--unique-id", emulation.unique_id] if emulation is not None and emulation.unique_id else []
         self.fault = ""
         self._received = b""
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)),
+                *identity,
                 *(chip.arguments if chip else ()),
             ],
             stdin=subprocess.PIPE,

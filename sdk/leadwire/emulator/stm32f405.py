@@ -156,7 +156,7 @@ def system_memory(unique_id: bytes = UNIQUE_ID) -> bytearray:
     """The bytes at SYSTEM_ORIGIN, without a boot loader."""
     memory = bytearray(b"\xff" * SYSTEM_BYTES)
     start = UNIQUE_ID_ADDRESS - SYSTEM_ORIGIN
-    memory[start : start + len(unique_id)] = unique_id
+    memory[start : start + len(UNIQUE_ID)] = unique_id.ljust(len(UNIQUE_ID), b"\0")[: len(UNIQUE_ID)]
     start = FLASH_SIZE_ADDRESS - SYSTEM_ORIGIN
     memory[start : start + 2] = (FLASH_BYTES >> 10).to_bytes(2, "little")
     return memory

@@ -50,6 +50,7 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
         module = tool.load(target)
         job = tool.Job(image=image, target=target, folder=Path(folder))
         real = not hasattr(module, "start")
+        contents_digest = job.contents.digest() if real else ""  # an image for other memory ends here
         known_by = _check_identity(module, job) if real else ""
         started = tool.write(module, job)
         on_error.callback(started.stop)
@@ -68,7 +69,7 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
             tool=target.flash_tool,
             known_by=known_by,
             unique_id=unique_id,
-            contents_digest=job.contents.digest() if real else "",
+            contents_digest=contents_digest,
             read_back_digest=held,
         ),
     )
