@@ -6,6 +6,7 @@
     │   ├── ConfigError              a TOML file: all its mistakes at once
     │   ├── ModelFileError           a model file that is truncated, corrupted or of another kind
     │   ├── DatasetError             a recording, label or array that cannot be used
+    │   ├── NoPortError              a board that leadwire builds no bare-metal firmware for
     │   └── LeakError                a patient is on both sides of a split
     ├── UnsupportedModelError    3   a valid model that cannot run as full INT8 on the device
     ├── BudgetError              4   does not fit the board
@@ -79,6 +80,17 @@ class ModelFileError(BadInputError):
 class DatasetError(BadInputError):
     def __init__(self, dataset: str, reason: str, *, hint: str = "") -> None:
         super().__init__(f"dataset '{dataset}': {reason}", hint=hint)
+
+
+class NoPortError(BadInputError):
+    """`ecosystems` are (ecosystem of `leadwire package`, the board's name there)."""
+
+    def __init__(self, board_id: str, ecosystems: Sequence[tuple[str, str]]) -> None:
+        ways = [f"'leadwire package MODEL --for {name}' (board {there})" for name, there in ecosystems]
+        super().__init__(
+            f"board '{board_id}' has no bare-metal port: leadwire builds no image for it",
+            hint=f"take the model into its own ecosystem: {', or '.join(ways)}" if ways else "",
+        )
 
 
 class LeakError(BadInputError):
