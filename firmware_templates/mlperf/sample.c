@@ -4,9 +4,6 @@
  * exact in a double (9 bits by 24, 24 bits by 24), so that each step rounds once either way. */
 #include "sample.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "model.h"
 #include "text.h"
 
@@ -36,10 +33,12 @@ uint32_t lw_sample_bytes(void)
 
 static float float_at(const uint8_t *bytes)
 {
-    uint32_t bits = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    union {
+        uint32_t bits;
+        float value;
+    } cell;
+    cell.bits = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    return cell.value;
 }
 
 /* To the nearest whole number, ties away from zero; beyond +-512, which any zero point leaves outside int8, to there. */
@@ -81,8 +80,11 @@ void lw_sample_write(const uint8_t *sample)
     (void)sample;
     const int8_t *value = converted;
     for (uint32_t i = 0; i < LW_MODEL.input_count; i++) {
-        memcpy(LW_MODEL.inputs[i].data, value, LW_MODEL.inputs[i].bytes);
-        value += LW_MODEL.inputs[i].bytes;
+        const lw_tensor *tensor = &LW_MODEL.inputs[i];
+        for (uint32_t k = 0; k < tensor->bytes; k++) {
+            tensor->data[k] = value[k];
+        }
+        value += tensor->bytes;
     }
 }
 
@@ -98,8 +100,7 @@ void lw_sample_write(const uint8_t *sample)
     for (uint32_t i = 0; i < LW_MODEL.input_count; i++) {
         const lw_tensor *tensor = &LW_MODEL.inputs[i];
         for (uint32_t k = 0; k < tensor->bytes; k++) {
-            uint8_t byte = LW_MLPERF_INPUT == LW_SAMPLE_UINT8 ? (uint8_t)(sample[k] ^ 0x80u) : sample[k];
-            memcpy(&tensor->data[k], &byte, 1);
+            tensor->data[k] = (int8_t)(LW_MLPERF_INPUT == LW_SAMPLE_UINT8 ? sample[k] ^ 0x80u : sample[k]);
         }
         sample += tensor->bytes;
     }

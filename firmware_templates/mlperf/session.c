@@ -1,8 +1,6 @@
 /* session.c: see session.h. */
 #include "session.h"
 
-#include <string.h>
-
 #include "model.h"
 #include "port.h"
 #include "sample.h"
@@ -91,7 +89,14 @@ static void timestamp(lw_session *session)
 
 static bool is(const char *word, const char *name)
 {
-    return word != NULL && strcmp(word, name) == 0;
+    if (word == NULL) {
+        return false;
+    }
+    while (*word != '\0' && *word == *name) {
+        word++;
+        name++;
+    }
+    return *word == *name;
 }
 
 /* The next word of the command, with a zero put behind it; NULL at the end. */
@@ -162,7 +167,11 @@ static void db_load(lw_session *session, const char *size)
 /* The bytes before an invalid digit are kept, what comes after the last expected one is ignored. */
 static void db_bytes(lw_session *session, const char *digits)
 {
-    if (strlen(digits) % 2u != 0u) {
+    size_t count = 0;
+    while (digits[count] != '\0') {
+        count++;
+    }
+    if (count % 2u != 0u) {
         line("e-[Insufficent number of hex digits]");
         return;
     }

@@ -6,7 +6,6 @@
 #include "text.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "port.h"
 
@@ -20,8 +19,11 @@
 
 static size_t put_word(char *text, const char *word)
 {
-    size_t length = strlen(word);
-    memcpy(text, word, length + 1u);
+    size_t length = 0;
+    for (; word[length] != '\0'; length++) {
+        text[length] = word[length];
+    }
+    text[length] = '\0';
     return length;
 }
 
@@ -75,11 +77,13 @@ static size_t put_whole(char *text, uint64_t mantissa, uint32_t exponent)
 
 size_t lw_decimal(double value, char text[LW_DECIMAL_BYTES])
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    uint64_t mantissa = bits & MANTISSA_MASK;
-    uint32_t exponent = (uint32_t)(bits >> MANTISSA_BITS) & EXPONENT_MASK;
-    size_t length = (bits >> 63) != 0u ? put_word(text, "-") : 0u;
+    union {
+        double value;
+        uint64_t bits;
+    } cell = {.value = value};
+    uint64_t mantissa = cell.bits & MANTISSA_MASK;
+    uint32_t exponent = (uint32_t)(cell.bits >> MANTISSA_BITS) & EXPONENT_MASK;
+    size_t length = (cell.bits >> 63) != 0u ? put_word(text, "-") : 0u;
     if (exponent == EXPONENT_MASK) {
         return mantissa == 0u ? length + put_word(text + length, "inf") : put_word(text, "nan");
     }
@@ -120,7 +124,11 @@ void lw_say_bytes(const char *bytes, size_t length)
 
 void lw_say(const char *text)
 {
-    lw_say_bytes(text, strlen(text));
+    size_t length = 0;
+    while (text[length] != '\0') {
+        length++;
+    }
+    lw_say_bytes(text, length);
 }
 
 void lw_say_unsigned(uint64_t value)

@@ -21,6 +21,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+Personality = Literal["bench", "mlperf", "mlperf-energy"]
+"""What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
 
 
 def sha256_hex(data: bytes) -> str:
@@ -171,6 +173,7 @@ class FirmwareProject:
     defines: tuple[tuple[str, str], ...]
     digest: str
     operators: tuple[str, ...] = ()
+    personality: Personality = "bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +219,7 @@ class FirmwareImage:
     model_flash_bytes: int
     model_ram_bytes: int
     stack: StackBound
+    personality: Personality = "bench"
 
     @property
     def flash_bytes(self) -> int:

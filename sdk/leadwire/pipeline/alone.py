@@ -19,6 +19,7 @@ from leadwire.artifacts import (
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
+    Personality,
     QuantizedModel,
 )
 from leadwire.bench import pattern_input, run_benchmark
@@ -50,6 +51,7 @@ class Options:
     toolchain: Toolchain
     port: str = ""
     work: Path | None = None
+    personality: Personality = "bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,9 @@ class Analysis:
     operators: tuple[OperatorLine, ...]
 
 
-def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
+def choose(
+    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, personality: str = "bench"
+) -> Options:
     """Options from text; BadInputError names what there is to choose from."""
     known = get_args(Backend)
     if backend not in known or backend not in backends():
@@ -110,12 +114,20 @@ def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path 
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if personality not in get_args(Personality):
+        raise BadInputError(
+            f"there is no personality '{personality}'", hint=f"personalities: {', '.join(get_args(Personality))}"
+        )
+    loaded = load_board(board)
+    if personality != "bench" and is_host(loaded):
+        raise BadInputError(f"board '{loaded.id}' has no firmware and so no personality", hint="choose another board")
     return Options(
-        board=load_board(board),
+        board=loaded,
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         port=port,
         work=work,
+        personality=personality,  # type: ignore[arg-type]
     )
 
 
@@ -135,7 +147,7 @@ def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     model = read_model(path)
     plan = plan_memory(model)
     require_fit(check_plan(plan, model, options.board), model)
-    return generate_sources(path, model, plan, options.board, out, options.backend)
+    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality)
 
 
 def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
@@ -145,7 +157,9 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     plan = plan_memory(model)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
-    project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)
+    project = generate_sources(
+        path, model, plan, options.board, folder / "source", options.backend, options.personality
+    )
     watcher.stage("build", False)
     try:
         image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
