@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -172,9 +173,11 @@ def load_board(board: str | Path) -> Board:
     elif Path(board).suffix == ".toml":
         path = Path(board)
     else:
+        alike = get_close_matches(str(board), list_boards(), n=3, cutoff=0.4)
         raise BadInputError(
             f"board '{board}' is not known",
-            hint=f"use one of {', '.join(list_boards())}, or the path of a board file that ends in .toml",
+            hint=(f"did you mean {', '.join(alike)}? " if alike else "")
+            + "'leadwire boards' lists them; the path of a board file ends in .toml",
         )
     table = _with_family(read_toml(path, "board file"), path)
     loaded = parse_table(Board, table, path)

@@ -67,11 +67,18 @@ def _root(
 
 
 def options_of(
-    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, personality: str = "bench"
+    board: str,
+    backend: str,
+    toolchain: str,
+    port: str = "",
+    work: Path | None = None,
+    personality: str = "bench",
+    **place: str,
 ) -> Options:
+    """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, personality)
+    return choose(board, backend, toolchain, port, work, personality, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

@@ -59,3 +59,18 @@ def list_ports() -> tuple[str, ...]:
     from serial.tools.list_ports import comports
 
     return tuple(f"{port.device} ({port.description})" for port in sorted(comports()))
+
+
+def ports_at(location: str) -> tuple[str, ...]:
+    """The serial ports whose adapter is plugged in there ('1-1.4'), of all its interfaces; PortError for none."""
+    from serial.tools.list_ports import comports
+
+    plugged = {str(port.device): str(port.location) for port in comports() if port.location}
+    found = tuple(sorted(name for name, place in plugged.items() if place.split(":")[0] == location))
+    if not found:
+        raise PortError(
+            f"USB {location}",
+            "no serial port is plugged in there",
+            hint=f"USB locations with serial ports: {', '.join(sorted(plugged.values())) or 'none'}",
+        )
+    return found

@@ -36,6 +36,7 @@ from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -79,6 +80,7 @@ class Line:
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
+        self.target = Target(board=self.board, port=self.settings.target.port)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -233,7 +235,7 @@ class Line:
         def device() -> RunningBoard:
             if not started:
                 self.watcher.note(f"flashing {self.board.id}")
-                board = flash_image(image, self.board, port=self.settings.target.port)
+                board = flash_image(image, self.target)
                 started.append(running.enter_context(board))
             return started[0]
 
@@ -289,8 +291,7 @@ class Line:
         def produce() -> BackendComparison:
             return measure_backends(
                 images,
-                self.board,
-                self.settings.target.port,
+                self.target,
                 quantized.path,
                 model,
                 plan,

@@ -236,7 +236,7 @@ def stream(seed: int) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("flags", [(), FLOAT32, ENERGY, ("-DLW_MLPERF_BUFFER_BYTES=6u",)])
+@pytest.mark.parametrize("flags", [(), FLOAT32, ENERGY, ("-DLW_MLPERF_BUFFER_BYTES=24u",)])
 def test_no_stream_makes_the_parser_misbehave(tmp_path: Path, flags: tuple[str, ...]) -> None:
     """Under AddressSanitizer and UndefinedBehaviorSanitizer."""
     program = compile_c(tmp_path / "device", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", *flags)
