@@ -54,7 +54,9 @@ class TinyBenchmark:
 
 
 BENCHMARKS = (
-    TinyBenchmark(id="kws01", inputs=(1, 49, 10, 1), outputs=(1, 12), floor=0.90, iterations=70, warmup=10, samples=1000),
+    TinyBenchmark(
+        id="kws01", inputs=(1, 49, 10, 1), outputs=(1, 12), floor=0.90, iterations=70, warmup=10, samples=1000
+    ),
     TinyBenchmark(id="vww01", inputs=(1, 96, 96, 3), outputs=(1, 2), sample="uint8", floor=0.80, samples=1000),
     TinyBenchmark(id="ic01", inputs=(1, 32, 32, 3), outputs=(1, 10), sample="uint8", floor=0.85, samples=200),
     TinyBenchmark(

@@ -188,7 +188,9 @@ def build(
 
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with watcher() as progress:
-        built = alone.build_model(source, options_of(board, backend, toolchain, personality=personality), folder, progress)
+        built = alone.build_model(
+            source, options_of(board, backend, toolchain, personality=personality), folder, progress
+        )
     if built.image is not None:
         show(built.image, as_json, views.image)
     within_budget(built)

@@ -1,4 +1,4 @@
-"""Every command and error of the protocol, as the text of docs/manual/mlperf-tiny.md has it, from the C of the device."""
+"""Every command and error of the protocol (docs/manual/mlperf-tiny.md), from the C of the device."""
 
 from __future__ import annotations
 
