@@ -172,9 +172,11 @@ def _check_contents(module: ModuleType, job: Job) -> str:
 def _check_firmware(image: FirmwareImage, target: Target, started: Started) -> str:
     """The unique id that the running firmware gives."""
     from leadwire.device.client import DeviceClient
+    from leadwire.device.mlperf_client import MlperfClient, link_baud
 
+    talk = DeviceClient if image.personality == "bench" else MlperfClient
     try:
-        with DeviceClient(started.port, target.board.link.baud) as client:
+        with talk(started.port, link_baud(image, target.board.link.baud)) as client:
             found = client.expect(image).unique_id
     except DeviceError:
         started.check()
