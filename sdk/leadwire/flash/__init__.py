@@ -8,6 +8,7 @@ can, and the firmware is asked for board, model, build and unique id.
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +26,14 @@ from leadwire.errors import (
     DeviceSilentError,
     FileMissingError,
     FrameError,
+    PortError,
     WrongDeviceError,
 )
 
 if TYPE_CHECKING:
     from .tool import Job, Started
 
+_REAPPEAR_SECONDS = 15.0
 _ASK_SECONDS = 1.0
 """How long the firmware that runs before flashing is given to say who it is: there may be none."""
 
@@ -56,6 +59,8 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
         on_error.callback(started.stop)
         held = _check_contents(module, job) if real else ""
         tool.run(module, job)
+        if getattr(module, "REAPPEARS", False):
+            _await_port(target)
         unique_id = _check_firmware(image, target, started) if started.talks else ""
         on_error.pop_all()
     return RunningBoard(
@@ -167,6 +172,20 @@ def _check_contents(module: ModuleType, job: Job) -> str:
         f"the first at {contents.address + places[0] if places else contents.address:#010x}",
         hint="flash again; if it stays, the flash is worn or protected",
     )
+
+
+def _await_port(target: Target) -> None:
+    """Wait for the serial port of a board that has left the USB; a port that stays away shows when it is opened."""
+    from leadwire.device.port import Port
+
+    deadline = time.monotonic() + _REAPPEAR_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(_ASK_SECONDS)
+        try:
+            Port(target.port, target.board.link.baud, write_timeout_s=_ASK_SECONDS).close()
+        except PortError:
+            continue
+        return
 
 
 def _check_firmware(image: FirmwareImage, target: Target, started: Started) -> str:
