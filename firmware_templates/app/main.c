@@ -9,7 +9,7 @@ int main(void)
     uint8_t received[64];
     lw_stack_paint();
     lw_port_init();
-    lw_bench_boot(&server.bench);
+    lw_smp_boot(&server);
     for (;;) {
         size_t count = lw_port_read(received, sizeof received);
         if (count == 0u) {

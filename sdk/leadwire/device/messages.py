@@ -79,6 +79,7 @@ class DescribeResponse(_Group, message.ReadResponse):
     ops: Annotated[int, Strict(), Field(ge=1, le=0xFFFF)]
     counter: Text
     boot: U32
+    cell: Annotated[int, Strict(), Field(ge=0, le=255)] = 0
 
 
 class Describe(_Request, message.ReadRequest):
@@ -172,6 +173,24 @@ class StatusResponse(_Group, message.ReadResponse):
 class Status(_Request, message.ReadRequest):
     _COMMAND_ID = 6
     _Response = StatusResponse
+
+
+class StreamResponse(_Group, message.WriteResponse):
+    _COMMAND_ID = 7
+    id: U32
+    cell: Annotated[int, Strict(), Field(ge=32, le=255)]
+    answer: Annotated[int, Strict(), Field(ge=32, le=255)]
+    window: Annotated[int, Strict(), Field(ge=32, le=1 << 20)]
+    kept: Annotated[int, Strict(), Field(ge=1, le=0xFFFF)]
+    runs: U32
+    io_crc: U32
+
+
+class OpenStream(_Request, message.WriteRequest):
+    _COMMAND_ID = 7
+    _Response = StreamResponse
+    id: U32
+    cell: int
 
 
 class MalformedAnswerError(ValueError):
