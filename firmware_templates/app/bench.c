@@ -124,7 +124,7 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     uint8_t unique_id[UNIQUE_ID_BYTES];
     size_t unique_id_bytes = lw_port_unique_id(unique_id, sizeof unique_id);
     const lw_arena_use *arena = LW_MODEL.arena_use;
-    lw_cbor_map(answer, 16);
+    lw_cbor_map(answer, 17);
     lw_cbor_text(answer, "firmware");
     lw_cbor_text(answer, LW_MODEL.generator);
     lw_cbor_text(answer, "build");
@@ -148,6 +148,7 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     lw_cbor_text(answer, lw_port_cycles_name());
     put_number(answer, "boot", (uint32_t)bench->boot);
     put_number(answer, "cell", bench->cell_bytes);
+    put_number(answer, "reset", (uint32_t)lw_port_reset_cause());
     return LW_RC_OK;
 }
 
@@ -171,9 +172,11 @@ static void answer_next(const lw_bench *bench, lw_cbor_writer *answer)
 
 static lw_rc run(lw_bench *bench)
 {
+    lw_port_marker(true);
     uint32_t start = lw_port_cycles();
     lw_status status = LW_MODEL.infer();
     bench->result.cycles = lw_port_cycles() - start;
+    lw_port_marker(false);
     if (status != LW_OK) {
         return model_error(status);
     }

@@ -103,9 +103,17 @@ class MemoryPlan:
     scratch: tuple[Placement, ...]
     in_place: tuple[tuple[int, int], ...]
     """(operator, input tensor) pairs whose output takes the input's place."""
+    kernels: tuple[str, ...] = ()
+    """The variant of each operator that the plan is for; empty: all portable."""
 
     def offset(self, tensor: int) -> int:
         return next(p.offset_bytes for p in self.placements if p.tensor == tensor)
+
+    def scratch_offset(self, operator: int) -> int:
+        return next(p.offset_bytes for p in self.scratch if p.first_operator == operator)
+
+    def kernel(self, operator: int) -> str:
+        return self.kernels[operator] if self.kernels else "portable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

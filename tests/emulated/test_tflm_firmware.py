@@ -24,6 +24,7 @@ from leadwire.build.cores import CORES
 from leadwire.build.elf import read_elf
 from leadwire.build.tflm import LIBRARY, VARIABLE, find_tflm
 from leadwire.device.client import DeviceClient
+from leadwire.device.target import Target
 from leadwire.errors import BuildError, DeviceRefusedError
 from leadwire.flash import flash_image
 from leadwire.generate.descriptor import lines
@@ -107,7 +108,7 @@ def edited(project: FirmwareProject, name: str, old: str, new: str) -> FirmwareP
 def boot_failure(project: FirmwareProject, out: Path) -> str:
     board = load_board(project.board_id)
     image = build_image(project, board, out=out)
-    with pytest.raises(DeviceRefusedError) as caught, flash_image(image, board):
+    with pytest.raises(DeviceRefusedError) as caught, flash_image(image, Target(board=board)):
         pass
     return caught.value.message
 
@@ -123,7 +124,7 @@ def test_reference_models(name: str, project: Project, reference_models: Path, t
     board, model = load_board(MPS2), model_of(reference_models, name)
     plan = plan_memory(model)
     image = build_image(project(name), board, out=tmp_path / "image")
-    with flash_image(image, board) as running:
+    with flash_image(image, Target(board=board)) as running:
         result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)
     assert result.output_crc32 == OUTPUTS[name]
     predicted = predict_arena(model, kernels="cmsis-nn" if kernels() == "CMSIS-NN" else "reference")
@@ -139,7 +140,7 @@ def test_reference_models(name: str, project: Project, reference_models: Path, t
 def test_every_operator_on_the_built_in_board(project: Project, reference_models: Path, tmp_path: Path) -> None:
     board, model = load_board("virtual-stm32f405"), model_of(reference_models, "ecg_cnn_int8")
     image = build_image(project("ecg_cnn_int8", board.id), board, out=tmp_path / "image")
-    with flash_image(image, board) as running, DeviceClient(running.port, board.link.baud) as client:
+    with flash_image(image, Target(board=board)) as running, DeviceClient(running.port, board.link.baud) as client:
         client.expect(image)
         data = pattern_input(model.input_bytes)
         tensors = [client.tensor(index, data) for index in range(len(model.operators))]

@@ -25,6 +25,7 @@ from .link import Link
 from .messages import (
     RC_INVALID,
     RC_STATUS,
+    RESET_CAUSES,
     Describe,
     Infer,
     InferResponse,
@@ -100,6 +101,7 @@ class DeviceClient:
         self._info: DeviceInfo | None = None
         self._boot_status = 0
         self._cell_bytes = 0
+        self._reset_cause = 0
 
     def __enter__(self) -> DeviceClient:
         self._open_link = Link(
@@ -161,6 +163,7 @@ class DeviceClient:
         answer = self._link.request("describe", Describe(sequence=self._link.next_sequence()), attempts=attempts)
         self._boot_status = answer.boot
         self._cell_bytes = answer.cell
+        self._reset_cause = answer.reset
         self._info = DeviceInfo(
             firmware_version=answer.firmware,
             build_id=answer.build.hex(),
@@ -271,6 +274,11 @@ class DeviceClient:
     def has_streams(self) -> bool:
         """Whether the device takes samples without a request for each, as it said last."""
         return self._cell_bytes > 0
+
+    @property
+    def reset_cause(self) -> str:
+        """Why the device last started, as it said last: 'watchdog', 'software', ..., 'unknown'."""
+        return RESET_CAUSES.get(self._reset_cause, f"cause {self._reset_cause}")
 
     def open_stream(self) -> Opened:
         """Makes the device ready for `stream`; any other request ends it."""

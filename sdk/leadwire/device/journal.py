@@ -35,13 +35,14 @@ _LARGEST_BYTES = 1 << 24
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """Samples `first` to `first` + `samples` - 1, run without a reset between. The device's account was `runs_before`
-    and `io_crc_before`, and is `io_crc` after them."""
+    and `io_crc_before`, and is `io_crc` after them. `cause`: why the device had last started."""
 
     first: int
     samples: int
     runs_before: int
     io_crc_before: int
     io_crc: int
+    cause: str = "unknown"
 
     @property
     def last_run(self) -> int:
@@ -75,7 +76,8 @@ class Journal:
         return kept
 
     def begin(self, epoch: Epoch) -> None:
-        self._append(_EPOCH, _EPOCH_FIELDS.pack(epoch.first, epoch.runs_before, epoch.io_crc_before))
+        numbers = _EPOCH_FIELDS.pack(epoch.first, epoch.runs_before, epoch.io_crc_before)
+        self._append(_EPOCH, numbers + epoch.cause.encode())
 
     def add(self, result: Result) -> None:
         numbers = _RESULT_FIELDS.pack(result.index, result.cycles, result.stack, result.io_crc)
@@ -133,11 +135,14 @@ def _read(
         if not length:
             if (kind, content) != (_HEAD, head):
                 return [], 0
-        elif kind == _EPOCH and len(content) == _EPOCH_FIELDS.size:
-            first, runs_before, io_crc = _EPOCH_FIELDS.unpack(content)
+        elif kind == _EPOCH and len(content) >= _EPOCH_FIELDS.size:
+            first, runs_before, io_crc = _EPOCH_FIELDS.unpack_from(content)
+            cause = content[_EPOCH_FIELDS.size :].decode("ascii", errors="replace")
             if first != answered:
                 break
-            epoch = Epoch(first=first, samples=0, runs_before=runs_before, io_crc_before=io_crc, io_crc=io_crc)
+            epoch = Epoch(
+                first=first, samples=0, runs_before=runs_before, io_crc_before=io_crc, io_crc=io_crc, cause=cause
+            )
             found.append((epoch, []))
         elif kind == _RESULT and found and len(content) == _RESULT_FIELDS.size + output_bytes:
             index, cycles, stack, said = _RESULT_FIELDS.unpack_from(content)

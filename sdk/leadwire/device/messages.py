@@ -40,6 +40,9 @@ _STATUS_NAMES = {
     RC_STATUS + 9: "not supported by this build",
 }
 
+RESET_CAUSES = {0: "unknown", 1: "software", 2: "watchdog", 3: "pin", 4: "fault"}
+"""lw_reset_cause of port.h."""
+
 U32 = Annotated[int, Strict(), Field(ge=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, Strict(), Field(max_length=255)]
 Bytes = Annotated[bytes, Strict()]
@@ -80,6 +83,7 @@ class DescribeResponse(_Group, message.ReadResponse):
     counter: Text
     boot: U32
     cell: Annotated[int, Strict(), Field(ge=0, le=255)] = 0
+    reset: U32 = 0
 
 
 class Describe(_Request, message.ReadRequest):

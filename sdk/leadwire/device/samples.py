@@ -175,8 +175,9 @@ class _Run:
         self._begin_epoch(opened.runs, opened.io_crc)
 
     def _begin_epoch(self, runs: int, io_crc: int) -> None:
+        first, cause = len(self.outputs), self._client.reset_cause
         self.epochs.append(
-            Epoch(first=len(self.outputs), samples=0, runs_before=runs, io_crc_before=io_crc, io_crc=io_crc)
+            Epoch(first=first, samples=0, runs_before=runs, io_crc_before=io_crc, io_crc=io_crc, cause=cause)
         )
         if self._journal is not None:
             self._journal.begin(self.epochs[-1])

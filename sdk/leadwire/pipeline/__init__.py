@@ -25,12 +25,11 @@ from leadwire.board import load_board
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
-from leadwire.planner import plan_memory
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board, is_host, read_model
+from .sources import host_board, is_host, plan_model, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -92,7 +91,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     line.check_classes(model)
-    plan = plan_memory(model)
+    plan = plan_model(model, board)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
     if last == STAGES.index("budget"):

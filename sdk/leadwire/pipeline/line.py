@@ -36,6 +36,7 @@ from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -79,6 +80,7 @@ class Line:
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
+        self.target = Target(board=self.board, port=self.settings.target.port)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -231,7 +233,7 @@ class Line:
         def device() -> RunningBoard:
             if not started:
                 self.watcher.note(f"flashing {self.board.id}")
-                board = flash_image(image, self.board, port=self.settings.target.port)
+                board = flash_image(image, self.target)
                 started.append(running.enter_context(board))
             return started[0]
 
@@ -254,7 +256,7 @@ class Line:
                 device(),
                 model,
                 plan,
-                inputs=self._bench_inputs(model),
+                inputs=self.bench_inputs(model),
                 warmup=self.settings.bench.warmup,
                 progress=self._progress("bench"),
             )
@@ -262,7 +264,7 @@ class Line:
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
 
-    def _bench_inputs(self, model: Model) -> tuple[bytes, ...]:
+    def bench_inputs(self, model: Model) -> tuple[bytes, ...]:
         rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
         beats = evenly(len(rows), self.settings.bench.inputs - 1)
         return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
@@ -287,12 +289,11 @@ class Line:
         def produce() -> BackendComparison:
             return measure_backends(
                 images,
-                self.board,
-                self.settings.target.port,
+                self.target,
                 quantized.path,
                 model,
                 plan,
-                self._bench_inputs(model),
+                self.bench_inputs(model),
                 self.settings.bench.warmup,
                 self.watcher,
                 known=benchmark,

@@ -13,13 +13,16 @@ from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
 from leadwire.build import build_image
+from leadwire.build.cores import CORES
 from leadwire.device.host_library import HostLibrary
 from leadwire.errors import BudgetError, BuildError
 from leadwire.generate import generate_project
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
+from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import int8_interface
+from leadwire.planner import plan_memory
 
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
@@ -49,6 +52,12 @@ def too_large(model: Model, plan: MemoryPlan, board_id: str) -> BudgetError:
 
 def is_host(board: Board) -> bool:
     return board.emulation is not None and board.emulation.engine == "host"
+
+
+def plan_model(model: Model, board: Board) -> MemoryPlan:
+    """The memory of `model` with the kernels that suit the board's core."""
+    extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
+    return plan_memory(model, kernels=choose_kernels(model, extensions))
 
 
 def host_board() -> Board:

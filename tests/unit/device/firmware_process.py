@@ -26,8 +26,13 @@ BUILD = bytes(range(16))
 PARTS = ("main", "bench", "cbor", "cell", "correct", "crc", "frame", "smp", "stack", "stream")
 MODEL_H = '#include <stddef.h>\n#include "leadwire.h"\nextern const lw_model LW_MODEL;\n'
 PORT_C = """
+#define _DEFAULT_SOURCE
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "port.h"
 static uint32_t ticks, stack[256];
@@ -47,7 +52,7 @@ void lw_port_write(const uint8_t *bytes, size_t length)
 void lw_port_idle(void)
 {
     struct pollfd input = {0, POLLIN, 0};
-    poll(&input, 1, -1);
+    poll(&input, 1, 100);
 }
 uint32_t lw_port_cycles(void) { return ticks += 7; }
 uint32_t lw_port_cycles_hz(void) { return 1000000; }
@@ -55,7 +60,40 @@ const char *lw_port_cycles_name(void) { return "sevens"; }
 size_t lw_port_unique_id(uint8_t *bytes, size_t capacity) { bytes[0] = 0xab; return capacity ? 1 : 0; }
 uint32_t *lw_port_stack_bottom(void) { return stack; }
 uint32_t *lw_port_stack_top(void) { return stack + 256; }
-void lw_port_reset(void) { execl("/proc/self/exe", "bench", (char *)0); }
+void lw_port_marker(bool on) { (void)on; }
+static void restart(const char *cause) { execl("/proc/self/exe", "bench", cause, (char *)0); }
+void lw_port_reset(void) { restart("1"); }
+lw_reset_cause lw_port_reset_cause(void)
+{
+    char line[64] = {0}; /* the program's name, its end, and the cause in the first argument */
+    int file = open("/proc/self/cmdline", O_RDONLY);
+    ssize_t count = read(file, line, sizeof line - 1);
+    close(file);
+    size_t at = strlen(line) + 1;
+    return (ssize_t)at < count ? (lw_reset_cause)(line[at] - '0') : LW_RESET_UNKNOWN;
+}
+static void bark(int number)
+{
+    (void)number;
+    restart("2");
+}
+static uint32_t patience_ms;
+bool lw_port_watchdog_start(uint32_t timeout_ms)
+{
+    struct sigaction action = {.sa_handler = bark, .sa_flags = SA_NODEFER};
+    patience_ms = timeout_ms < 400 ? timeout_ms : 400; /* tests do not wait longer */
+    sigaction(SIGALRM, &action, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    lw_port_watchdog_feed();
+    return true;
+}
+void lw_port_watchdog_feed(void)
+{
+    struct itimerval timer = {{0, 0}, {0, (suseconds_t)patience_ms * 1000}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
 """
 
 SMALL_INPUT_BYTES, SMALL_OUTPUT_BYTES = 187, 5
