@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from leadwire.artifacts import FirmwareProject
+from leadwire.artifacts import Backend, FirmwareProject
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import load_board
 from leadwire.build import build_image
@@ -28,8 +28,7 @@ from leadwire.errors import BuildError, DeviceRefusedError
 from leadwire.flash import flash_image
 from leadwire.generate.descriptor import lines
 from leadwire.model.graph import Model
-from leadwire.pipeline.sources import generate_sources, read_model
-from leadwire.planner import plan_memory
+from leadwire.pipeline.sources import generate_sources, plan_arena, read_model
 from leadwire.tflm_arena import predict_arena
 
 MPS2 = "qemu-mps2-an386"
@@ -81,12 +80,11 @@ Project = Callable[..., FirmwareProject]
 def project(tmp_path: Path, reference_models: Path) -> Project:
     """`project("ecg_cnn_int8", board, backend)`: its sources, with a golden self-test."""
 
-    def write(name: str, board: str = MPS2, backend: str = "tflm") -> FirmwareProject:
+    def write(name: str, board: str = MPS2, backend: Backend = "tflm") -> FirmwareProject:
         path = reference_models / f"{name}.tflite"
         model = read_model(path)
         return generate_sources(
-            path, model, plan_memory(model), load_board(board), tmp_path / f"{name}-{backend}",
-            "tflm" if backend == "tflm" else "aot",
+            path, model, plan_arena(model, backend), load_board(board), tmp_path / f"{name}-{backend}", backend,
         )  # fmt: skip
 
     return write
@@ -121,7 +119,7 @@ def kernels() -> str:
 def test_reference_models(name: str, project: Project, reference_models: Path, tmp_path: Path) -> None:
     """The witness's output; the arena as computed, to the byte."""
     board, model = load_board(MPS2), model_of(reference_models, name)
-    plan = plan_memory(model)
+    plan = plan_arena(model, "tflm")
     image = build_image(project(name), board, out=tmp_path / "image")
     with flash_image(image, board) as running:
         result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)

@@ -43,13 +43,14 @@ def compare_model(
     """Build, flash and run a model once for each backend, and put the figures side by side."""
     with work_folder(options[0]) as folder:
         images: dict[Backend, FirmwareImage] = {}
+        plans: dict[Backend, MemoryPlan] = {}
         for one in options:
             watcher.note(f"backend {one.backend}")
             built = build_model(path, one, folder / one.backend, watcher)
-            images[one.backend] = require_image(built)
+            images[one.backend], plans[one.backend] = require_image(built), built.plan
         samples = bench_inputs(built.model, pattern=pattern, count=inputs)
         return measure_backends(
-            images, options[0].board, options[0].port, path, built.model, built.plan, samples, warmup, watcher
+            images, options[0].board, options[0].port, path, built.model, plans, samples, warmup, watcher
         )
 
 
@@ -59,7 +60,7 @@ def measure_backends(
     port: str,
     path: Path,
     model: Model,
-    plan: MemoryPlan,
+    plans: Mapping[Backend, MemoryPlan],
     inputs: Sequence[bytes],
     warmup: int,
     watcher: Watcher,
@@ -74,6 +75,7 @@ def measure_backends(
     runs: list[BackendRun] = []
     for image in tuple(images.values())[::-1]:
         watcher.stage(f"bench {image.backend}", False)
+        plan = plans[image.backend]
         runs.insert(0, bench_backend(image, board, port, model, plan, inputs, warmup, watcher))
     if known is not None:
         if known.io_digest != runs[0].result.io_digest:

@@ -55,7 +55,7 @@ from leadwire.workspace import Workspace, file_digest
 
 from .backends import measure_backends
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
-from .sources import generate_sources, is_host, overflows, too_large
+from .sources import generate_sources, glue_options, is_host, overflows, plan_arena, too_large
 from .watcher import Watcher
 
 TOOLS = (
@@ -168,8 +168,13 @@ class Line:
         }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
+    def plan(self, model: Model, backend: Backend | None = None) -> MemoryPlan:
+        """The arena of a backend's code, by default of the project's."""
+        backend = backend or self.settings.target.backend
+        return plan_arena(model, backend, self.settings.tflm.arena_bytes if backend == "tflm" else None)
+
     def generate(
-        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board, other: Backend | None = None
+        self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
     ) -> FirmwareProject:
         """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter.
 
@@ -177,18 +182,21 @@ class Line:
         """
         backend = other or (self.settings.target.backend if board == self.board else "aot")
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        plan, tflm = self.plan(model, backend), self.settings.tflm
+        glue = glue_options(tflm.section, tflm.alignment) if backend == "tflm" else None
         key = {
             "model": model.digest,
             "labels": model.labels,
             "plan": asdict(plan),
             "board": asdict(board),
             "backend": backend,
+            "glue": None if glue is None else asdict(glue),
         }
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, glue),
             lambda made: [made.root / name for name in made.sources],
         )
 
@@ -271,7 +279,6 @@ class Line:
         self,
         quantized: QuantizedModel,
         model: Model,
-        plan: MemoryPlan,
         image: FirmwareImage,
         benchmark: BenchmarkResult,
     ) -> BackendComparison | None:
@@ -280,9 +287,11 @@ class Line:
         if not others:
             return None
         images = {image.backend: image}
+        plans = {image.backend: self.plan(model)}
         for other in others:
-            sources = self.generate(quantized, model, plan, self.board, other)
-            images[other] = self.build(sources, self.board, model, plan, other)
+            plans[other] = self.plan(model, other)
+            sources = self.generate(quantized, model, self.board, other)
+            images[other] = self.build(sources, self.board, model, plans[other], other)
 
         def produce() -> BackendComparison:
             return measure_backends(
@@ -291,7 +300,7 @@ class Line:
                 self.settings.target.port,
                 quantized.path,
                 model,
-                plan,
+                plans,
                 self._bench_inputs(model),
                 self.settings.bench.warmup,
                 self.watcher,

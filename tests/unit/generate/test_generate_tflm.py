@@ -16,13 +16,14 @@ from leadwire.board import load_board
 from leadwire.errors import BadInputError, ModelFileError, UnsupportedModelError
 from leadwire.generate import backends, generate_project
 from leadwire.generate.project import BackendOptions
-from leadwire.generate.tflm import ADD_FUNCTIONS, MARGIN_BYTES, arena_sizes, registrations_of
+from leadwire.generate.tflm import ADD_FUNCTIONS, registrations_of
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
-from leadwire.tflm_arena import predict_arena
+from leadwire.tflm_arena import arena_sizes, plan_tflm, predict_arena
+from leadwire.tflm_arena.sizes import MARGIN_BYTES
 from single_operator import WARNINGS, Op, T, write_tflite
 
 HOSTILE = ['int "a" */ é', "while", "\\", "?", "{{ 7 }}", "a b", "\n"]
@@ -67,10 +68,10 @@ def model(data: bytes | None = None, name: str = "m", labels: tuple[str, ...] = 
 
 
 def generated(
-    folder: Path, given: Model, source: bytes | None, options: BackendOptions | None = None
+    folder: Path, given: Model, source: bytes | None, options: BackendOptions | None = None, arena: int | None = None
 ) -> FirmwareProject:
     return generate_project(
-        given, plan_memory(given), load_board("virtual-stm32f405"), folder, backend="tflm", source=source,
+        given, plan_tflm(given, arena), load_board("virtual-stm32f405"), folder, backend="tflm", source=source,
         options=options,
     )  # fmt: skip
 
@@ -114,12 +115,12 @@ def test_the_arena_is_the_computed_one_and_a_margin(tmp_path: Path) -> None:
 
 
 def test_an_arena_one_byte_too_small_is_refused_with_the_number(tmp_path: Path) -> None:
-    sizes = arena_sizes(model(), BackendOptions())
+    sizes = arena_sizes(model())
     least = min(sizes.reference_needed, sizes.cmsis_nn_needed)
-    exact = generated(tmp_path / "exact", model(), file(), BackendOptions(arena_bytes=least))
+    exact = generated(tmp_path / "exact", model(), file(), arena=least)
     assert exact.plan_arena_bytes == least
     with pytest.raises(BadInputError, match=rf"{least - 1} B is too small for 'm': {sizes.reference_needed} B"):
-        generated(tmp_path / "less", model(), file(), BackendOptions(arena_bytes=least - 1))
+        generated(tmp_path / "less", model(), file(), arena=least - 1)
     assert not (tmp_path / "less").exists()
 
 
