@@ -23,6 +23,7 @@ from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.build.elf import read_elf
 from leadwire.build.tflm import LIBRARY, VARIABLE, find_tflm
+from leadwire.build.toolchain import ToolchainName
 from leadwire.device.client import DeviceClient
 from leadwire.errors import BuildError, DeviceRefusedError
 from leadwire.flash import flash_image
@@ -102,9 +103,9 @@ def edited(project: FirmwareProject, name: str, old: str, new: str) -> FirmwareP
     return project
 
 
-def boot_failure(project: FirmwareProject, out: Path) -> str:
+def boot_failure(project: FirmwareProject, out: Path, toolchain: ToolchainName = "auto") -> str:
     board = load_board(project.board_id)
-    image = build_image(project, board, out=out)
+    image = build_image(project, board, toolchain=toolchain, out=out)
     with pytest.raises(DeviceRefusedError) as caught, flash_image(image, board):
         pass
     return caught.value.message
@@ -216,9 +217,34 @@ def test_a_library_without_the_kernel(project: Project, tmp_path: Path) -> None:
         build_image(project("ecg_cnn_int8"), load_board(MPS2), out=tmp_path / "image", tflm=folder)
 
 
-def test_zig_says_that_it_cannot(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match=r"zig brings no C\+\+ library"):
-        build_image(project("ecg_cnn_int8"), load_board(MPS2), toolchain="zig", out=tmp_path / "image")
+@pytest.mark.parametrize("name", ["ecg_cnn_int8", "ad_fcae_int8"])
+def test_zig_builds_the_same_answer_and_arena(
+    name: str, project: Project, reference_models: Path, tmp_path: Path
+) -> None:
+    """The glue by clang, the library by the Arm GCC, and a few functions of ours for the C library."""
+    board, model = load_board("virtual-stm32f405"), model_of(reference_models, name)
+    given = project(name, board.id)
+    images = [build_image(given, board, toolchain="zig", out=tmp_path / folder) for folder in ("a", "b")]
+    assert images[0].digest == images[1].digest
+    assert images[0].toolchain.startswith("zig ")
+    assert read_elf(images[0].elf).section(".init_array") is None
+    with flash_image(images[0], board) as running:
+        result = run_benchmark(
+            running, model, plan_arena(model, "tflm"), inputs=[pattern_input(model.input_bytes)], warmup=0
+        )
+    assert result.output_crc32 == OUTPUTS[name]
+    predicted = predict_arena(model, kernels="cmsis-nn" if kernels() == "CMSIS-NN" else "reference")
+    assert result.device.arena_used_bytes == predicted.total_bytes
+    assert result.stack_high_water_bytes <= images[0].stack.bytes
+
+
+@pytest.mark.qemu
+def test_zigs_firmware_leaves_init_too(project: Project, tmp_path: Path) -> None:
+    given = project("ecg_cnn_int8")
+    header = given.root / "model" / "engine.h"
+    header.write_text(re.sub(r"(#define LW_ARENA_NEEDED_BYTES) \d+", r"\1 1", header.read_text()))
+    small = replace(given, defines=(*given.defines, ("LW_ARENA_BYTES", "1024")))
+    assert "1024 B given, at least" in boot_failure(small, tmp_path / "image", "zig")
 
 
 @pytest.mark.parametrize("optimized", ["-O0", "-O3"])

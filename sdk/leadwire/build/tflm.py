@@ -23,7 +23,8 @@ LIBRARY = "libtensorflow-microlite.a"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
 _FLATBUFFERS = Path("flatbuffers/flatbuffers.h")
 _DEPTH = 6
-_REGISTER = re.compile(r"_ZN6tflite\d+Register_([A-Z0-9_]+)Ev")
+_REGISTER = re.compile(r"_ZN6tflite(?:5micro)?\d+Register_([A-Z0-9_]+)Ev")
+"""In tflite, and since October 2026 in tflite::micro."""
 _VERSION = re.compile(r"^\s*version\s*[:=]\s*[\"']?([0-9A-Za-z.+~_-]{1,64})", re.MULTILINE)
 _WHOLE_VERSION = re.compile(r"\A\s*([0-9A-Za-z.+~_-]{1,64})\s*\Z")
 _OF_ONE_TYPE = re.compile(r"_INT\d+$")
