@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leadwire.artifacts import Backend, FirmwareProject
@@ -31,6 +32,7 @@ from leadwire.generate.descriptor import lines
 from leadwire.model.graph import Model
 from leadwire.pipeline.sources import generate_sources, plan_arena, read_model
 from leadwire.tflm_arena import predict_arena
+from single_operator import Op, T, write_tflite
 
 MPS2 = "qemu-mps2-an386"
 OUTPUTS = {
@@ -215,6 +217,23 @@ def test_a_library_without_the_kernel(project: Project, tmp_path: Path) -> None:
     subprocess.run(["arm-none-eabi-ar", "d", library, *softmax, *softmax], check=True)
     with pytest.raises(BuildError, match="no kernel for SOFTMAX"):
         build_image(project("ecg_cnn_int8"), load_board(MPS2), out=tmp_path / "image", tflm=folder)
+
+
+def test_headers_from_before_the_scales_of_dense_layers(project: Project, tmp_path: Path) -> None:
+    """Its kernel would read the first scale and compute wrongly without a word: the glue does not compile."""
+    folder = tmp_path / "tflm"
+    shutil.copytree(os.environ[VARIABLE], folder)
+    (header,) = [path for path in folder.rglob("fully_connected.h") if path.parts[-3:-1] == ("micro", "kernels")]
+    header.write_text(header.read_text().replace("is_per_channel", "is_another"))
+    path = tmp_path / "dense.tflite"
+    weights = T(shape=(4, 8), array=np.ones((4, 8), np.int8), scale=(0.1, 0.2, 0.3, 0.4))
+    op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
+    path.write_bytes(write_tflite([T(shape=(1, 8)), weights, T(shape=(1, 4))], [op], [0], [2]))
+    given = read_model(path)
+    sources = generate_sources(path, given, plan_arena(given, "tflm"), load_board(MPS2), tmp_path / "source", "tflm")
+    assert build_image(sources, load_board(MPS2), out=tmp_path / "image").elf.is_file()
+    with pytest.raises(BuildError, match="reads one scale of FULLY_CONNECTED"):
+        build_image(sources, load_board(MPS2), out=tmp_path / "image", tflm=folder)
 
 
 @pytest.mark.parametrize("name", ["ecg_cnn_int8", "ad_fcae_int8"])

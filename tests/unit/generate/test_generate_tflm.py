@@ -212,6 +212,33 @@ def test_headers_are_good_in_c_and_cxx(tmp_path: Path) -> None:
         subprocess.run([compiler, *flags, "-DLW_WITH_OPERATOR_TABLE", source], cwd=project.root, check=True)
 
 
+def dense_file(*scales: float) -> bytes:
+    tensors = [
+        T(shape=(1, 2)), T(shape=(2, 2), array=np.array([[1, 2], [3, 4]], np.int8), scale=scales), T(shape=(1, 2)),
+    ]  # fmt: skip
+    op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
+    return write_tflite(tensors, [op], [0], [2])
+
+
+@pytest.mark.parametrize(("field", "refused"), [("bool is_per_channel;", False), ("int output_shift;", True)])
+def test_a_tflm_that_reads_one_scale_of_a_dense_layer_does_not_compile(
+    field: str, refused: bool, tmp_path: Path
+) -> None:
+    """The check alone, on the fields of a structure of the test; with real headers see tests/emulated."""
+    assert "is_per_channel" not in text(
+        generated(tmp_path / "a", model(dense_file(0.5)), dense_file(0.5)), "op_resolver.cc"
+    )
+    data = dense_file(0.5, 0.25)
+    source = text(generated(tmp_path / "b", model(data), data), "op_resolver.cc")
+    check = source[source.index("template") : source.index("bool lw_")]
+    (tmp_path / "check.cc").write_text(f"namespace tflite {{ struct OpDataFullyConnected {{ {field} }}; }}\n{check}")
+    done = subprocess.run(
+        ["g++", "-std=c++17", "-fsyntax-only", "check.cc"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode != 0) == refused
+    assert ("reads one scale of FULLY_CONNECTED" in done.stderr) == refused
+
+
 def test_an_operator_without_registration_is_named() -> None:
     given = model()
     strange = dataclasses.replace(given.operators[1], kind="CUSTOM")
