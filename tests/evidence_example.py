@@ -281,6 +281,7 @@ def example_board() -> Board:
         ),
         budget=Budget(flash_bytes=131072, ram_bytes=32768, latency_us=20000.0),
         emulation=Emulation(engine="unicorn"),
+        flash={"openocd": {"config": "board/st_nucleo_f4.cfg"}},
         source="ST RM0090, DS8626",
     )
 

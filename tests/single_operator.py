@@ -23,6 +23,8 @@ from leadwire.board import load_board
 from leadwire.generate import generate_project
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from leadwire.ops.choice import choose_kernels
 
 EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "10"))
 """Hypothesis examples per operator; a nightly run sets more."""
@@ -164,8 +166,8 @@ def write_tflite(
     return bytes(builder.Output())
 
 
-def spread_plan(model: Model) -> MemoryPlan:
-    """Every activation in a place of its own, `GAP` bytes apart; a no-copy output where its input lies."""
+def spread_plan(model: Model, kernels: tuple[str, ...] = ()) -> MemoryPlan:
+    """Every activation and scratch in a place of its own, `GAP` bytes apart; a no-copy output where its input lies."""
     offsets: dict[int, int] = {}
     top = 0
     shared = {op.outputs[0]: op.inputs[0] for op in model.operators if op.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")}
@@ -177,6 +179,14 @@ def spread_plan(model: Model) -> MemoryPlan:
     for output, given in shared.items():
         offsets[output] = offsets[given]
     last = len(model.operators) - 1
+    scratch = []
+    for op, name in zip(model.operators, kernels, strict=bool(kernels)):
+        size = registry.spec(op.kind).using(name).scratch_bytes(model, op)
+        if size:
+            scratch.append(
+                Placement(tensor=-1, offset_bytes=top, size_bytes=size, first_operator=op.index, last_operator=op.index)
+            )
+            top += (size + GAP + 7) // 8 * 8
     return MemoryPlan(
         model_digest=model.digest,
         arena_bytes=top,
@@ -193,8 +203,9 @@ def spread_plan(model: Model) -> MemoryPlan:
             )
             for tensor, offset in sorted(offsets.items())
         ),
-        scratch=(),
+        scratch=tuple(scratch),
         in_place=(),
+        kernels=kernels,
     )
 
 
@@ -277,11 +288,19 @@ def assert_same_as_tflm(data: bytes, seed: int = 0) -> Model:
     """Generated C and TensorFlow Lite Micro give the same bytes for `data`, on every sample."""
     model = parse_tflite(data, "single")
     rows = sample_rows(model, seed)
-    ours = run_program(compile_program(model, spread_plan(model)), model, rows)
     theirs = run_witness(data, model, rows)
-    different = np.argwhere(ours != theirs)
-    assert different.size == 0, (
-        f"{len(different)} of {ours.size} bytes differ, first at sample {different[0][0]} byte {different[0][1]}: "
-        f"{ours[tuple(different[0])]} for {theirs[tuple(different[0])]}"
-    )
+    for kernels in every_choice(model):
+        ours = run_program(compile_program(model, spread_plan(model, kernels)), model, rows)
+        different = np.argwhere(ours != theirs)
+        assert different.size == 0, (
+            f"{kernels}: {len(different)} of {ours.size} bytes differ, first at sample {different[0][0]} byte "
+            f"{different[0][1]}: {ours[tuple(different[0])]} for {theirs[tuple(different[0])]}"
+        )
     return model
+
+
+def every_choice(model: Model) -> tuple[tuple[str, ...], ...]:
+    """The different kernels that a core could give this model: portable, without and with flash to spare."""
+    none: tuple[str, ...] = ("portable",) * len(model.operators)
+    small, wide = (choose_kernels(model, ["dsp"], spare_flash_bytes=spare) for spare in (0, 1 << 30))
+    return tuple(dict.fromkeys((none, small, wide)))

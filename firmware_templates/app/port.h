@@ -4,6 +4,7 @@
 #ifndef LW_PORT_H
 #define LW_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@ size_t lw_port_read(uint8_t *bytes, size_t capacity);
 /* Sends all bytes and returns when the last one is on its way. */
 void lw_port_write(const uint8_t *bytes, size_t length);
 
-/* Sleeps until a byte arrives; returns at once when one has arrived since the last lw_port_read(). */
+/* Sleeps until a byte arrives; returns at once when one has arrived since the last lw_port_read(). Where the watchdog
+ * runs it returns after a tenth of a second at most, so that the caller can feed it. */
 void lw_port_idle(void);
 
 /* A free-running counter of 32 bits that wraps, its frequency and its name as `describe` answers them. */
@@ -33,5 +35,24 @@ uint32_t *lw_port_stack_top(void);
 
 /* Restarts the chip; does not return. */
 void lw_port_reset(void);
+
+/* Why the chip last started, the same answer until it starts again. The numbers are those that `describe` answers. */
+typedef enum {
+    LW_RESET_UNKNOWN = 0, /* power-on, or nobody knows */
+    LW_RESET_SOFTWARE = 1, /* lw_port_reset() */
+    LW_RESET_WATCHDOG = 2,
+    LW_RESET_PIN = 3,
+    LW_RESET_FAULT = 4 /* a fault handler restarted it */
+} lw_reset_cause;
+lw_reset_cause lw_port_reset_cause(void);
+
+/* From now on the chip restarts when lw_port_watchdog_feed() is not called for `timeout_ms`, or somewhat longer: never
+ * sooner, but for the longest time that the watchdog can wait. Returns false, and does nothing, where there is none;
+ * once started it cannot be stopped. Feeding one that was not started does nothing. */
+bool lw_port_watchdog_start(uint32_t timeout_ms);
+void lw_port_watchdog_feed(void);
+
+/* Drives the pin that a power meter looks at: high while an inference runs. The port's README names the pin. */
+void lw_port_marker(bool on);
 
 #endif /* LW_PORT_H */

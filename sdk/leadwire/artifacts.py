@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Basis = Literal["planned", "linked", "emulated", "measured", "published"]
+Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
 
@@ -107,9 +107,17 @@ class MemoryPlan:
     in_place: tuple[tuple[int, int], ...]
     """(operator, input tensor) pairs whose output takes the input's place."""
     resident_bytes: int = 0
+    kernels: tuple[str, ...] = ()
+    """The variant of each operator that the plan is for; empty: all portable."""
 
     def offset(self, tensor: int) -> int:
         return next(p.offset_bytes for p in self.placements if p.tensor == tensor)
+
+    def scratch_offset(self, operator: int) -> int:
+        return next(p.offset_bytes for p in self.scratch if p.first_operator == operator)
+
+    def kernel(self, operator: int) -> str:
+        return self.kernels[operator] if self.kernels else "portable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,16 @@
 
 One file `boards/<id>.toml` per board; `load_board` parses it strictly and reports all mistakes at once. What several
 boards share is in `boards/families/<name>.toml` and taken over with `inherits = "<name>"`: the board's own keys win,
-tables are merged key by key, lists are replaced whole.
+tables are merged key by key at every depth, lists are replaced whole. The manual's boards.md says what each key means.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -19,21 +20,40 @@ from leadwire import resources
 from leadwire.errors import BadInputError, ConfigError
 from leadwire.strict import parse_table, read_toml
 
-CORES = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "rv32imc", "host")
+CORES = (
+    "cortex-m0", "cortex-m0+", "cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m23", "cortex-m33",
+    "cortex-m33f", "cortex-m55", "cortex-m85", "rv32imc", "rv32imac", "xtensa-lx6", "xtensa-lx7", "host",
+)  # fmt: skip
+"""Instruction sets that boards have. Which of them a bare-metal image can be built for, `leadwire.build.cores` says."""
+FLASH_TOOLS = (
+    "bossac", "dfu_util", "esptool", "host", "jlink", "mcuboot", "nrfutil", "openocd", "picotool", "probe_rs", "pyocd",
+    "qemu", "stm32flash", "stm32loader", "uf2", "unicorn",
+)  # fmt: skip
+"""Names of flash tools that a board may use; a further module of `leadwire.flash` is known without being named here."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_UNIQUE_ID = re.compile(r"[0-9a-f]{24}")
 _ADDRESS_SPACE = 1 << 32
-_FLASH_TOOLS = Path(__file__).resolve().parent / "flash"
+_FLASH_FOLDER = Path(__file__).resolve().parent / "flash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryRegion:
-    """`kind` flash (execute in place) or ram. `wait_states` at the board's clock, 0 with a perfect cache."""
+    """`kind` flash (execute in place) or ram. `wait_states` at the board's clock, None where they are not published or
+    no single number (a serial flash behind a cache).
+
+    `coupled`: the core reaches it without passing the bus matrix, for data (DTCM, CCM of the STM32F4), instructions
+    (ITCM) or both (CCM of the STM32F3 and G4). `dma` false: no DMA controller of general use reaches it. `external`: a
+    chip of its own behind a serial or parallel memory interface.
+    """
 
     name: str
     kind: Literal["flash", "ram"]
     origin: int
     size_bytes: int
-    wait_states: int = 0
+    wait_states: int | None = None
+    coupled: Literal["no", "data", "instructions", "both"] = "no"
+    dma: bool = True
+    external: bool = False
 
     @property
     def end(self) -> int:
@@ -61,17 +81,49 @@ class Emulation:
 
     `ns_per_instruction`: virtual nanoseconds that one executed instruction takes (QEMU's -icount shift=0: 1), so that
     a timer of the emulated machine counts instructions; None where the emulator counts them itself or nothing does.
+    `unique_id`: what a chip of the built-in emulator answers as its unique id, 24 hex digits; empty: the same for all.
     """
 
     engine: Literal["unicorn", "qemu", "host"]
     machine: str = ""
     ns_per_instruction: float | None = None
+    unique_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbId:
+    """What the board shows on USB: `what` is the debug probe, USB-to-serial chip, ROM bootloader or the MCU itself."""
+
+    vid: int
+    pid: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerFigure:
+    """A published supply figure of the MCU, typical at 25 degrees C unless `note` says otherwise.
+
+    Exactly one of `current_ua`, `ua_per_mhz` and `power_uw` is given. `clock_hz` and `supply_mv` are the conditions
+    that it was published for, None where the source does not say.
+    """
+
+    mode: Literal["run", "sleep", "stop", "standby", "off"]
+    current_ua: float | None = None
+    ua_per_mhz: float | None = None
+    power_uw: float | None = None
+    supply_mv: float | None = None
+    clock_hz: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """`port` names a folder of firmware_templates/ports, `flash_tool` a module of leadwire.flash.
+    """`port` names a folder of firmware_templates/ports, '' where a bare-metal image cannot be built; `flash_tool` is
+    the module of leadwire.flash that is used unless another is asked for.
 
+    `flash` holds the arguments of each tool that can program the board, by the tool's name: the default tool needs no
+    entry. `ecosystems` names the board in the words of ecosystems of `leadwire package`: 'zephyr' may map to
+    'nrf52840dk/nrf52840'.
     `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator.
     """
 
@@ -81,14 +133,23 @@ class Board:
     mcu: str
     core: str
     clock_hz: int
-    port: str
     flash_tool: str
     memory: tuple[MemoryRegion, ...]
     budget: Budget
+    port: str = ""
+    flash: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ecosystems: Mapping[str, str] = field(default_factory=dict)
+    usb: tuple[UsbId, ...] = ()
+    power: tuple[PowerFigure, ...] = ()
     crystal_hz: int = 0
     link: LinkSettings = LinkSettings()
     emulation: Emulation | None = None
     source: str = ""
+
+    @property
+    def flash_tools(self) -> tuple[str, ...]:
+        """Every tool that can program the board, the default first."""
+        return (self.flash_tool, *(name for name in self.flash if name != self.flash_tool))
 
     @property
     def basis(self) -> Literal["emulated", "measured"]:
@@ -115,15 +176,28 @@ def load_board(board: str | Path) -> Board:
     elif Path(board).suffix == ".toml":
         path = Path(board)
     else:
+        alike = get_close_matches(str(board), list_boards(), n=3, cutoff=0.4)
         raise BadInputError(
             f"board '{board}' is not known",
-            hint=f"use one of {', '.join(list_boards())}, or the path of a board file that ends in .toml",
+            hint=(f"did you mean {', '.join(alike)}? " if alike else "")
+            + "'leadwire boards' lists them; the path of a board file ends in .toml",
         )
     table = _with_family(read_toml(path, "board file"), path)
     loaded = parse_table(Board, table, path)
     if mistakes := list(_mistakes(loaded)):
         raise ConfigError(path, mistakes)
     return loaded
+
+
+def with_unique_id(board: Board, unique_id: str) -> Board:
+    """An emulated board whose chip answers `unique_id`; BadInputError where it has no such thing."""
+    emulation = board.emulation
+    if emulation is None or emulation.engine != "unicorn" or not _UNIQUE_ID.fullmatch(unique_id.lower()):
+        raise BadInputError(
+            f"unique id '{unique_id}' cannot be given to board '{board.id}'",
+            hint="24 hex digits, and a board of the built-in emulator ('virtual-stm32f405')",
+        )
+    return replace(board, emulation=replace(emulation, unique_id=unique_id.lower()))
 
 
 def _with_family(table: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -136,10 +210,14 @@ def _with_family(table: dict[str, Any], path: Path) -> dict[str, Any]:
     found = next((file for folder in folders if (file := folder / f"{family}.toml").is_file()), None)
     if found is None:
         raise ConfigError(path, [f"inherits: there is no family '{family}'"])
-    merged = read_toml(found, "board family file")
-    for key, value in table.items():
-        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = {**merged[key], **value} if both_tables else value
+    return _merged(read_toml(found, "board family file"), table)
+
+
+def _merged(family: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(family)
+    for key, value in own.items():
+        other = merged.get(key)
+        merged[key] = _merged(other, value) if isinstance(value, dict) and isinstance(other, dict) else value
     return merged
 
 
@@ -152,10 +230,16 @@ def _mistakes(board: Board) -> Iterator[str]:
     if board.clock_hz <= 0:
         yield f"clock_hz: larger than 0, found {board.clock_hz}"
     on_host = board.emulation is not None and board.emulation.engine == "host"
-    if not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2"):
+    if (
+        board.port
+        and not on_host
+        and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2")
+    ):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
-    if not _NAME.fullmatch(board.flash_tool) or not (_FLASH_TOOLS / f"{board.flash_tool}.py").is_file():
-        yield f"flash_tool: there is no module leadwire.flash.{board.flash_tool}"
+    if not board.port and not board.ecosystems:
+        yield "port: without one, 'ecosystems' says what else builds firmware for the board"
+    yield from _flash_mistakes(board)
+    yield from _usb_and_power_mistakes(board)
     if board.link.baud <= 0:
         yield f"link.baud: larger than 0, found {board.link.baud}"
     if board.emulation is not None:
@@ -168,12 +252,44 @@ def _is_one_of(name: str, folder: Path, file: str) -> bool:
     return _NAME.fullmatch(name) is not None and (folder / name / file).is_file()
 
 
+def _flash_mistakes(board: Board) -> Iterator[str]:
+    for key, name in (("flash_tool", board.flash_tool), *((f"flash.{name}", name) for name in board.flash)):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not (
+            name in FLASH_TOOLS or (_FLASH_FOLDER / f"{name}.py").is_file()
+        ):
+            yield f"{key}: there is no module leadwire.flash.{name}"
+    for name, arguments in board.flash.items():
+        for key, value in arguments.items():
+            if not value.isprintable() or not value:
+                yield f"flash.{name}.{key}: printable text of at least one character, found {value!r}"
+    for name, value in board.ecosystems.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:@/_.+-]*", value):
+            yield f"ecosystems.{name}: a board's name, without spaces, found {value!r}"
+
+
+def _usb_and_power_mistakes(board: Board) -> Iterator[str]:
+    for index, usb in enumerate(board.usb):
+        for key, value in (("vid", usb.vid), ("pid", usb.pid)):
+            if not 0 < value <= 0xFFFF:
+                yield f"usb[{index}].{key}: from 1 to 0xffff, found {value:#x}"
+    for index, power in enumerate(board.power):
+        figures = (power.current_ua, power.ua_per_mhz, power.power_uw)
+        given = [figure for figure in figures if figure is not None]
+        if len(given) != 1:
+            yield f"power[{index}]: exactly one of current_ua, ua_per_mhz and power_uw, found {len(given)}"
+        for figure in (*given, *(value for value in (power.supply_mv, power.clock_hz) if value is not None)):
+            if not (math.isfinite(figure) and figure > 0):
+                yield f"power[{index}]: figures are larger than 0, found {figure:g}"
+
+
 def _emulation_mistakes(emulation: Emulation) -> Iterator[str]:
     if emulation.engine == "qemu" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", emulation.machine):
         yield f"emulation.machine: a machine name of qemu-system-arm, found {emulation.machine!r}"
     nanoseconds = emulation.ns_per_instruction
     if nanoseconds is not None and not (math.isfinite(nanoseconds) and nanoseconds > 0):
         yield f"emulation.ns_per_instruction: larger than 0, found {nanoseconds:g}"
+    if emulation.unique_id and not (emulation.engine == "unicorn" and _UNIQUE_ID.fullmatch(emulation.unique_id)):
+        yield f"emulation.unique_id: 24 hex digits, with engine 'unicorn' only, found {emulation.unique_id!r}"
 
 
 def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
@@ -188,7 +304,7 @@ def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
             yield f"{where}: size_bytes larger than 0, found {region.size_bytes}"
         if not 0 <= region.origin < _ADDRESS_SPACE or region.end > _ADDRESS_SPACE:
             yield f"{where}: lies outside the 32-bit address space"
-        if region.wait_states < 0:
+        if region.wait_states is not None and region.wait_states < 0:
             yield f"{where}: wait_states not negative, found {region.wait_states}"
     for one, other in combinations(regions, 2):
         if one.name == other.name:

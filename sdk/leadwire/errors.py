@@ -6,6 +6,7 @@
     │   ├── ConfigError              a TOML file: all its mistakes at once
     │   ├── ModelFileError           a model file that is truncated, corrupted or of another kind
     │   ├── DatasetError             a recording, label or array that cannot be used
+    │   ├── NoPortError              a board that leadwire builds no bare-metal firmware for
     │   └── LeakError                a patient is on both sides of a split
     ├── UnsupportedModelError    3   a valid model that cannot run as full INT8 on the device
     ├── BudgetError              4   does not fit the board
@@ -15,7 +16,9 @@
     │   ├── DeviceSilentError        no answer within the time allowed, retries included
     │   ├── FrameError               answers arrive but are corrupted
     │   ├── DeviceRefusedError       the device answered with an error of its own
-    │   └── WrongDeviceError         another board, firmware or model than the one expected
+    │   ├── WrongDeviceError         another board, firmware or model than the one expected
+    │   ├── WrongBoardError          a board whose identity is not the rig file's; nothing was written to it
+    │   └── BusyBoardError           another rig run holds the board
     ├── ValidationError          7   only raised by the CLI: a failed or inconclusive verdict
     └── EvidenceError            8   a bundle that does not verify
 
@@ -79,6 +82,17 @@ class ModelFileError(BadInputError):
 class DatasetError(BadInputError):
     def __init__(self, dataset: str, reason: str, *, hint: str = "") -> None:
         super().__init__(f"dataset '{dataset}': {reason}", hint=hint)
+
+
+class NoPortError(BadInputError):
+    """`ecosystems` are (ecosystem of `leadwire package`, the board's name there)."""
+
+    def __init__(self, board_id: str, ecosystems: Sequence[tuple[str, str]]) -> None:
+        ways = [f"'leadwire package MODEL --for {name}' (board {there})" for name, there in ecosystems]
+        super().__init__(
+            f"board '{board_id}' has no bare-metal port: leadwire builds no image for it",
+            hint=f"take the model into its own ecosystem: {', or '.join(ways)}" if ways else "",
+        )
 
 
 class LeakError(BadInputError):
@@ -157,6 +171,27 @@ class WrongDeviceError(DeviceError):
         super().__init__(
             f"'{port}' carries another {what}: found {found}, expected {expected}",
             hint="flash the image of this project with 'leadwire flash', or select the right port",
+        )
+
+
+class WrongBoardError(DeviceError):
+    """The identity lock: raised before anything is erased."""
+
+    def __init__(self, name: str, port: str, what: str, found: str, expected: str) -> None:
+        where = f" on '{port}'" if port else ""
+        super().__init__(
+            f"rig board '{name}'{where} is another board: {what} found {found or 'none'}, expected {expected}; "
+            "nothing was written",
+            hint=f"plug in the board that the rig file means, or look at this one with 'leadwire rig enroll "
+            f"--name {name}' and correct its entry",
+        )
+
+
+class BusyBoardError(DeviceError):
+    def __init__(self, name: str, what: str, holder: str, seconds: float) -> None:
+        super().__init__(
+            f"rig board '{name}' is in use: {what} is held by {holder}, waited {seconds:g} s",
+            hint="let the other run end, or end it; a lock is gone as soon as its process is",
         )
 
 

@@ -19,7 +19,7 @@ from leadwire.artifacts import MemoryPlan, Placement
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
 from leadwire.ops import registry
-from leadwire.ops.spec import OperatorSpec
+from leadwire.ops.spec import PORTABLE, OperatorSpec
 
 _SEARCH_STEPS: Final = 400_000
 
@@ -38,15 +38,21 @@ _Block = tuple[_Segment, ...]
 
 
 def plan_memory(
-    model: Model, *, alignment_bytes: int = 4, spec: Callable[[str], OperatorSpec] = registry.spec
+    model: Model,
+    *,
+    alignment_bytes: int = 4,
+    kernels: tuple[str, ...] = (),
+    spec: Callable[[str], OperatorSpec] = registry.spec,
 ) -> MemoryPlan:
     """Place every activation and scratch buffer of `model`; offsets are multiples of `alignment_bytes`.
 
     Graph inputs are alive from the start to their last use, graph outputs to the end. Constants are not in the arena.
-    `spec` finds an operator's memory behaviour, by default leadwire's own operators. UnsupportedModelError where a
-    no-copy operator reads a constant or changes the size.
+    `kernels` names the variant of each operator, none: all portable. `spec` finds an operator's memory behaviour, by
+    default leadwire's own operators. UnsupportedModelError where a no-copy operator reads a constant or changes the
+    size.
     """
-    specs = tuple(spec(operator.kind) for operator in model.operators)
+    names = kernels or (PORTABLE,) * len(model.operators)
+    specs = tuple(spec(operator.kind).using(name) for operator, name in zip(model.operators, names, strict=True))
     ranges = _live_ranges(model)
     owner, in_place = _share(model, specs, ranges)
     blocks: dict[int, list[_Segment]] = {}
@@ -75,6 +81,7 @@ def plan_memory(
         placements=tuple(sorted((p for p in placed if p.tensor >= 0), key=lambda p: p.tensor)),
         scratch=tuple(p for p in placed if p.tensor < 0),
         in_place=tuple(in_place),
+        kernels=kernels,
     )
 
 

@@ -18,6 +18,7 @@ from leadwire.bench import pattern_input
 from leadwire.board import load_board
 from leadwire.device.client import DeviceClient
 from leadwire.device.framing import encode
+from leadwire.device.target import Target
 from leadwire.emulator import EmulatedBoard
 from leadwire.emulator.elf import load_program
 from leadwire.emulator.machine import Machine
@@ -65,8 +66,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tool.Started]:
     seen: list[tool.Started] = []
     start = tool.start
 
-    def record(image, board, port):
-        seen.append(start(image, board, port))
+    def record(module, job):
+        seen.append(start(module, job))
         return seen[-1]
 
     monkeypatch.setattr(tool, "start", record)
@@ -83,7 +84,7 @@ def test_both_emulators_compute_and_count_the_same(build):
     found = {}
     for board_id in ("virtual-stm32f405", "qemu-stm32f405"):
         board = load_board(board_id)
-        with flash_image(build(board_id), board) as running, DeviceClient(running.port) as client:
+        with flash_image(build(board_id), Target(board=board)) as running, DeviceClient(running.port) as client:
             result = client.infer(1, pattern_input(INPUT_BYTES))
             assert zlib.crc32(result.output) == CRC32
             if running.counter_reads is not None:
@@ -97,7 +98,7 @@ def test_both_emulators_compute_and_count_the_same(build):
 
 def test_counting_off_gives_the_same_bytes(build):
     board = load_board("virtual-stm32f405")
-    with flash_image(build(board.id), board) as running, DeviceClient(running.port) as client:
+    with flash_image(build(board.id), Target(board=board)) as running, DeviceClient(running.port) as client:
         assert running.count_instructions is not None and running.counter_reads is not None
         running.count_instructions(False)
         running.counter_reads()
@@ -114,13 +115,13 @@ def test_another_build_or_model_is_refused_and_the_board_stopped(build, started,
     image = build(board.id)
     other = dataclasses.replace(image, **{field: "0" * len(getattr(image, field))})
     with pytest.raises(WrongDeviceError):
-        flash_image(other, board)
+        flash_image(other, Target(board=board))
     assert is_gone(started[0])
 
 
 def test_leaving_stops_the_board(build, started):
     board = load_board("virtual-stm32f405")
-    with flash_image(build(board.id), board) as running:
+    with flash_image(build(board.id), Target(board=board)) as running:
         assert Path(running.port).exists()
     assert is_gone(started[0])
 
@@ -140,7 +141,7 @@ def test_firmware_that_crashes_at_start_is_reported_by_flash(build, firmware, st
     elf = firmware("faults", "READ_UNMAPPED")
     image = dataclasses.replace(build(board.id), elf=elf, digest=hashlib.sha256(elf.read_bytes()).hexdigest())
     with pytest.raises(DeviceError, match="read of 4 B at 0x60000000") as raised:
-        flash_image(image, board)
+        flash_image(image, Target(board=board))
     assert not isinstance(raised.value, PortError)
     assert is_gone(started[0])
 

@@ -26,11 +26,12 @@ from leadwire.build.elf import read_elf
 from leadwire.build.tflm import LIBRARY, VARIABLE, find_tflm
 from leadwire.build.toolchain import ToolchainName
 from leadwire.device.client import DeviceClient
+from leadwire.device.target import Target
 from leadwire.errors import BuildError, DeviceRefusedError
 from leadwire.flash import flash_image
 from leadwire.generate.descriptor import lines
 from leadwire.model.graph import Model
-from leadwire.pipeline.sources import generate_sources, plan_arena, read_model
+from leadwire.pipeline.sources import generate_sources, plan_model, read_model
 from leadwire.tflm_arena import predict_arena
 from single_operator import Op, T, write_tflite
 
@@ -86,9 +87,8 @@ def project(tmp_path: Path, reference_models: Path) -> Project:
     def write(name: str, board: str = MPS2, backend: Backend = "tflm") -> FirmwareProject:
         path = reference_models / f"{name}.tflite"
         model = read_model(path)
-        return generate_sources(
-            path, model, plan_arena(model, backend), load_board(board), tmp_path / f"{name}-{backend}", backend,
-        )  # fmt: skip
+        target, folder = load_board(board), tmp_path / f"{name}-{backend}"
+        return generate_sources(path, model, plan_model(model, target, backend), target, folder, backend)
 
     return write
 
@@ -108,7 +108,7 @@ def edited(project: FirmwareProject, name: str, old: str, new: str) -> FirmwareP
 def boot_failure(project: FirmwareProject, out: Path, toolchain: ToolchainName = "auto") -> str:
     board = load_board(project.board_id)
     image = build_image(project, board, toolchain=toolchain, out=out)
-    with pytest.raises(DeviceRefusedError) as caught, flash_image(image, board):
+    with pytest.raises(DeviceRefusedError) as caught, flash_image(image, Target(board=board)):
         pass
     return caught.value.message
 
@@ -122,9 +122,9 @@ def kernels() -> str:
 def test_reference_models(name: str, project: Project, reference_models: Path, tmp_path: Path) -> None:
     """The witness's output; the arena as computed, to the byte."""
     board, model = load_board(MPS2), model_of(reference_models, name)
-    plan = plan_arena(model, "tflm")
+    plan = plan_model(model, board, "tflm")
     image = build_image(project(name), board, out=tmp_path / "image")
-    with flash_image(image, board) as running:
+    with flash_image(image, Target(board=board)) as running:
         result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)
     assert result.output_crc32 == OUTPUTS[name]
     predicted = predict_arena(model, kernels="cmsis-nn" if kernels() == "CMSIS-NN" else "reference")
@@ -140,7 +140,7 @@ def test_reference_models(name: str, project: Project, reference_models: Path, t
 def test_every_operator_on_the_built_in_board(project: Project, reference_models: Path, tmp_path: Path) -> None:
     board, model = load_board("virtual-stm32f405"), model_of(reference_models, "ecg_cnn_int8")
     image = build_image(project("ecg_cnn_int8", board.id), board, out=tmp_path / "image")
-    with flash_image(image, board) as running, DeviceClient(running.port, board.link.baud) as client:
+    with flash_image(image, Target(board=board)) as running, DeviceClient(running.port, board.link.baud) as client:
         client.expect(image)
         data = pattern_input(model.input_bytes)
         tensors = [client.tensor(index, data) for index in range(len(model.operators))]
@@ -230,7 +230,9 @@ def test_headers_from_before_the_scales_of_dense_layers(project: Project, tmp_pa
     op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
     path.write_bytes(write_tflite([T(shape=(1, 8)), weights, T(shape=(1, 4))], [op], [0], [2]))
     given = read_model(path)
-    sources = generate_sources(path, given, plan_arena(given, "tflm"), load_board(MPS2), tmp_path / "source", "tflm")
+    sources = generate_sources(
+        path, given, plan_model(given, load_board(MPS2), "tflm"), load_board(MPS2), tmp_path / "source", "tflm"
+    )
     assert build_image(sources, load_board(MPS2), out=tmp_path / "image").elf.is_file()
     with pytest.raises(BuildError, match="reads one scale of FULLY_CONNECTED"):
         build_image(sources, load_board(MPS2), out=tmp_path / "image", tflm=folder)
@@ -247,9 +249,9 @@ def test_zig_builds_the_same_answer_and_arena(
     assert images[0].digest == images[1].digest
     assert images[0].toolchain.startswith("zig ")
     assert read_elf(images[0].elf).section(".init_array") is None
-    with flash_image(images[0], board) as running:
+    with flash_image(images[0], Target(board=board)) as running:
         result = run_benchmark(
-            running, model, plan_arena(model, "tflm"), inputs=[pattern_input(model.input_bytes)], warmup=0
+            running, model, plan_model(model, board, "tflm"), inputs=[pattern_input(model.input_bytes)], warmup=0
         )
     assert result.output_crc32 == OUTPUTS[name]
     predicted = predict_arena(model, kernels="cmsis-nn" if kernels() == "CMSIS-NN" else "reference")

@@ -2,13 +2,19 @@
 #include "port.h"
 
 #include "registers.h"
+#include "restart.h"
 #include "ring.h"
 
 #ifndef LW_LINK_BAUD
 #define LW_LINK_BAUD 115200
 #endif
 
+#define IDLE_HZ 10u
+#define MARKER_PIN 0u /* GPIO0[0], EXP[0] */
+
 static lw_ring received;
+static lw_reset_cause reset_cause;
+static bool guarded; /* the watchdog runs */
 
 void lw_uart0_rx_handler(void);
 
@@ -22,6 +28,9 @@ void lw_uart0_rx_handler(void)
 
 void lw_port_init(void)
 {
+    reset_cause = lw_restart_cause();
+    lw_port_marker(false);
+    GPIO0_OUTENSET = 1u << MARKER_PIN;
     TIMER0_RELOAD = 0xffffffffu;
     TIMER0_VALUE = 0xffffffffu;
     TIMER0_CTRL = TIMER_CTRL_ENABLE;
@@ -44,12 +53,20 @@ void lw_port_write(const uint8_t *bytes, size_t length)
     }
 }
 
-/* With interrupts masked a byte that comes between the look and WFI still wakes the core (DDI 0403E B1.5.19). */
+/* With interrupts masked a byte that comes between the look and WFI still wakes the core (DDI 0403E B1.5.19), and so does
+ * the system timer, whose interrupt is then taken back. It only runs here: nothing interrupts an inference. */
 void lw_port_idle(void)
 {
     __asm volatile("cpsid i" ::: "memory");
     if (received.head == received.tail) {
+        if (guarded) {
+            SYSTICK_RELOAD = PCLK_HZ / IDLE_HZ - 1u;
+            SYSTICK_CURRENT = 0;
+            SYSTICK_CONTROL = SYSTICK_CORE_CLOCK | SYSTICK_INTERRUPT | SYSTICK_ENABLE;
+        }
         __asm volatile("dsb\n\twfi" ::: "memory");
+        SYSTICK_CONTROL = 0;
+        SCB_ICSR = SCB_ICSR_PENDSTCLR;
     }
     __asm volatile("cpsie i\n\tisb" ::: "memory");
 }
@@ -74,4 +91,30 @@ size_t lw_port_unique_id(uint8_t *bytes, size_t capacity)
     (void)bytes;
     (void)capacity;
     return 0;
+}
+
+lw_reset_cause lw_port_reset_cause(void)
+{
+    return reset_cause;
+}
+
+bool lw_port_watchdog_start(uint32_t timeout_ms)
+{
+    uint64_t ticks = (uint64_t)timeout_ms * (PCLK_HZ / 1000u) + 1u;
+    WATCHDOG_LOAD = ticks < 0xffffffffu ? (uint32_t)ticks : 0xffffffffu;
+    WATCHDOG_CONTROL = WATCHDOG_CONTROL_INTEN | WATCHDOG_CONTROL_RESEN;
+    guarded = true;
+    return true;
+}
+
+void lw_port_watchdog_feed(void)
+{
+    if (guarded) {
+        WATCHDOG_INTCLR = 1; /* begins again from LOAD */
+    }
+}
+
+void lw_port_marker(bool on)
+{
+    GPIO0_DATAOUT = on ? 1u << MARKER_PIN : 0u;
 }

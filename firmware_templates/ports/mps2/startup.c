@@ -3,6 +3,7 @@
 
 #include "port.h"
 #include "registers.h"
+#include "restart.h"
 
 extern uint32_t lw_stack_bottom[], lw_stack_top[], lw_data_load[], lw_data_start[], lw_data_end[], lw_bss_start[],
     lw_bss_end[];
@@ -11,6 +12,7 @@ int main(void);
 void lw_reset_handler(void);
 void lw_fault_handler(void);
 void lw_uart0_rx_handler(void);
+void lw_watchdog_handler(void);
 
 typedef union {
     void (*handler)(void);
@@ -23,7 +25,7 @@ typedef union {
 __attribute__((section(".vectors"), used)) static const vector vectors[16u + IRQ_COUNT] = {
     [0] = {.stack_top = lw_stack_top},
     [1] = {.handler = lw_reset_handler},
-    [2] = FAULT, /* NMI */
+    [2] = {.handler = lw_watchdog_handler}, /* NMI */
     [3] = FAULT, /* HardFault */
     [4] = FAULT, /* MemManage */
     [5] = FAULT, /* BusFault */
@@ -53,12 +55,28 @@ void lw_reset_handler(void)
     lw_fault_handler();
 }
 
-/* A fault stops the board for good: the host reports silence, an emulator or debugger shows the place. */
-void lw_fault_handler(void)
+static __attribute__((noreturn)) void restart(void)
 {
+    __asm volatile("dsb" ::: "memory");
+    SCB_AIRCR = SCB_AIRCR_RESET;
+    __asm volatile("dsb" ::: "memory");
     for (;;) {
         __asm volatile("");
     }
+}
+
+/* The watchdog interrupts when its time is over; left alone, it would restart the chip after the same time again. */
+void lw_watchdog_handler(void)
+{
+    lw_restart_note(LW_RESET_WATCHDOG);
+    restart();
+}
+
+/* A fault restarts the chip, which then says so. */
+void lw_fault_handler(void)
+{
+    lw_restart_note(LW_RESET_FAULT);
+    restart();
 }
 
 uint32_t *lw_port_stack_bottom(void)
@@ -73,10 +91,6 @@ uint32_t *lw_port_stack_top(void)
 
 void lw_port_reset(void)
 {
-    __asm volatile("dsb" ::: "memory");
-    SCB_AIRCR = SCB_AIRCR_RESET;
-    __asm volatile("dsb" ::: "memory");
-    for (;;) {
-        __asm volatile("");
-    }
+    lw_restart_note(LW_RESET_SOFTWARE);
+    restart();
 }

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "registers.h"
+#include "restart.h"
 #include "ring.h"
 
 #ifndef LW_LINK_BAUD
@@ -12,11 +13,16 @@
 #endif
 
 #define QEMU_TIM2_HZ 1000000000u /* without a clock controller TIM2 counts nanoseconds of virtual time */
+#define IDLE_HZ 11u /* 168 MHz / 11 fits the 24 bits of the system timer */
 #define TC_POLLS 100000u
+#define IWDG_POLLS 100000u
+#define MARKER_PIN 8u /* PA8 */
 
 static lw_ring received;
 static lw_clocks clocks;
+static lw_reset_cause reset_cause;
 static bool has_dwt;
+static bool guarded; /* the watchdog runs */
 
 void lw_usart1_handler(void);
 
@@ -54,7 +60,6 @@ static void start_counters(void)
 
 static void start_usart(void)
 {
-    RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA;
     RCC_APB2ENR |= RCC_APB2ENR_USART1;
     (void)RCC_APB2ENR;
     GPIOA_AFRH = (GPIOA_AFRH & ~0x00000ff0u) | 0x00000770u;
@@ -65,9 +70,37 @@ static void start_usart(void)
     NVIC_ISER1 = 1u << (USART1_IRQ - 32u);
 }
 
+static void start_marker(void)
+{
+    RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA;
+    (void)RCC_AHB1ENR;
+    lw_port_marker(false);
+    GPIOA_MODER = (GPIOA_MODER & ~(3u << (2u * MARKER_PIN))) | (1u << (2u * MARKER_PIN));
+}
+
+/* The chip's flags say more than the note, but not that a fault handler restarted it. */
+static lw_reset_cause find_reset_cause(void)
+{
+    lw_reset_cause noted = lw_restart_cause();
+    uint32_t flags = RCC_CSR;
+    RCC_CSR |= RCC_CSR_RMVF;
+    if ((flags & RCC_CSR_WATCHDOGS) != 0u) {
+        return LW_RESET_WATCHDOG;
+    }
+    if ((flags & RCC_CSR_SFTRSTF) != 0u) {
+        return noted == LW_RESET_FAULT ? LW_RESET_FAULT : LW_RESET_SOFTWARE;
+    }
+    if ((flags & RCC_CSR_PORRSTF) != 0u) {
+        return LW_RESET_UNKNOWN;
+    }
+    return (flags & RCC_CSR_PINRSTF) != 0u ? LW_RESET_PIN : noted; /* no flag at all: an emulator without them */
+}
+
 void lw_port_init(void)
 {
+    reset_cause = find_reset_cause();
     clocks = lw_clock_init();
+    start_marker();
     start_counters();
     start_usart();
 }
@@ -88,12 +121,20 @@ void lw_port_write(const uint8_t *bytes, size_t length)
     }
 }
 
-/* With interrupts masked a byte that comes between the look and WFI still wakes the core (DDI 0403E B1.5.19). */
+/* With interrupts masked a byte that comes between the look and WFI still wakes the core (DDI 0403E B1.5.19), and so does
+ * the system timer, whose interrupt is then taken back. It only runs here: nothing interrupts an inference. */
 void lw_port_idle(void)
 {
     __asm volatile("cpsid i" ::: "memory");
     if (received.head == received.tail) {
+        if (guarded) {
+            SYSTICK_RELOAD = clocks.core_hz / IDLE_HZ - 1u;
+            SYSTICK_CURRENT = 0;
+            SYSTICK_CONTROL = SYSTICK_CORE_CLOCK | SYSTICK_INTERRUPT | SYSTICK_ENABLE;
+        }
         __asm volatile("dsb\n\twfi" ::: "memory");
+        SYSTICK_CONTROL = 0;
+        SCB_ICSR = SCB_ICSR_PENDSTCLR;
     }
     __asm volatile("cpsie i\n\tisb" ::: "memory");
 }
@@ -125,4 +166,39 @@ size_t lw_port_unique_id(uint8_t *bytes, size_t capacity)
         bytes[i] = (uint8_t)(LW_REGISTER(UNIQUE_ID_ADDRESS + (i & ~3u)) >> (8u * (i & 3u)));
     }
     return 4u * UNIQUE_ID_WORDS;
+}
+
+lw_reset_cause lw_port_reset_cause(void)
+{
+    return reset_cause;
+}
+
+/* RM0090 section 21.3: starting it starts its oscillator, without which the two registers never take their values. */
+bool lw_port_watchdog_start(uint32_t timeout_ms)
+{
+    if (!clocks.modelled) {
+        return false; /* QEMU has no watchdog here */
+    }
+    uint64_t ticks = ((uint64_t)timeout_ms * LSI_MOST_HZ) / (256u * 1000u) + 1u;
+    IWDG_KR = IWDG_KR_START;
+    IWDG_KR = IWDG_KR_UNLOCK;
+    IWDG_PR = IWDG_PR_256;
+    IWDG_RLR = (uint32_t)(ticks < IWDG_MOST_TICKS ? ticks : IWDG_MOST_TICKS) - 1u;
+    for (uint32_t poll = 0; poll < IWDG_POLLS && IWDG_SR != 0u; poll++) {
+    }
+    guarded = true;
+    lw_port_watchdog_feed();
+    return true;
+}
+
+void lw_port_watchdog_feed(void)
+{
+    if (guarded) {
+        IWDG_KR = IWDG_KR_FEED;
+    }
+}
+
+void lw_port_marker(bool on)
+{
+    GPIOA_BSRR = on ? 1u << MARKER_PIN : 1u << (MARKER_PIN + 16u);
 }

@@ -14,6 +14,7 @@
 #define RCC_AHB1ENR LW_REGISTER(0x40023830u)
 #define RCC_APB1ENR LW_REGISTER(0x40023840u)
 #define RCC_APB2ENR LW_REGISTER(0x40023844u)
+#define RCC_CSR LW_REGISTER(0x40023874u)
 #define RCC_CR_HSION (1u << 0)
 #define RCC_CR_HSIRDY (1u << 1)
 #define RCC_CR_HSEON (1u << 16)
@@ -28,6 +29,12 @@
 #define RCC_APB1ENR_PWR (1u << 28)
 #define RCC_APB2ENR_USART1 (1u << 4)
 
+#define RCC_CSR_RMVF (1u << 24)
+#define RCC_CSR_PINRSTF (1u << 26)
+#define RCC_CSR_PORRSTF (1u << 27)
+#define RCC_CSR_SFTRSTF (1u << 28)
+#define RCC_CSR_WATCHDOGS (3u << 29) /* IWDGRSTF, WWDGRSTF */
+
 /* Power and flash, RM0090 sections 5.4.1 and 3.9.1 */
 #define PWR_CR LW_REGISTER(0x40007000u)
 #define PWR_CR_VOS (1u << 14)
@@ -39,6 +46,7 @@
 /* Port A, RM0090 section 8.4: PA9 is TX and PA10 is RX of USART1 as alternate function 7 (DS8626 table 9) */
 #define GPIOA_MODER LW_REGISTER(0x40020000u)
 #define GPIOA_PUPDR LW_REGISTER(0x4002000cu)
+#define GPIOA_BSRR LW_REGISTER(0x40020018u)
 #define GPIOA_AFRH LW_REGISTER(0x40020024u)
 
 /* USART1, RM0090 section 30.6 */
@@ -54,6 +62,18 @@
 #define USART_CR1_RXNEIE (1u << 5)
 #define USART_CR1_UE (1u << 13)
 
+/* Independent watchdog, RM0090 section 21.4 */
+#define IWDG_KR LW_REGISTER(0x40003000u)
+#define IWDG_PR LW_REGISTER(0x40003004u)
+#define IWDG_RLR LW_REGISTER(0x40003008u)
+#define IWDG_SR LW_REGISTER(0x4000300cu)
+#define IWDG_KR_START 0xccccu
+#define IWDG_KR_UNLOCK 0x5555u
+#define IWDG_KR_FEED 0xaaaau
+#define IWDG_PR_256 6u
+#define IWDG_MOST_TICKS 4096u
+#define LSI_MOST_HZ 47000u /* DS8626 table 35: 17 to 47 kHz */
+
 /* TIM2, a 32-bit timer, RM0090 section 18.4 */
 #define TIM2_CR1 LW_REGISTER(0x40000000u)
 #define TIM2_EGR LW_REGISTER(0x40000014u)
@@ -63,6 +83,14 @@
 
 /* Core: interrupt controller, system control block, debug, data watchpoint and trace, DDI 0403E B3.2, B3.4, C1.6, C1.8 */
 #define NVIC_ISER1 LW_REGISTER(0xe000e104u)
+#define SYSTICK_CONTROL LW_REGISTER(0xe000e010u)
+#define SYSTICK_RELOAD LW_REGISTER(0xe000e014u) /* 24 bits */
+#define SYSTICK_CURRENT LW_REGISTER(0xe000e018u)
+#define SYSTICK_ENABLE (1u << 0)
+#define SYSTICK_INTERRUPT (1u << 1)
+#define SYSTICK_CORE_CLOCK (1u << 2)
+#define SCB_ICSR LW_REGISTER(0xe000ed04u)
+#define SCB_ICSR_PENDSTCLR (1u << 25)
 #define SCB_VTOR LW_REGISTER(0xe000ed08u)
 #define SCB_AIRCR LW_REGISTER(0xe000ed0cu)
 #define SCB_CPACR LW_REGISTER(0xe000ed88u)

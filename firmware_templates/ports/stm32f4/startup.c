@@ -3,6 +3,7 @@
 
 #include "port.h"
 #include "registers.h"
+#include "restart.h"
 
 extern uint32_t lw_stack_bottom[], lw_stack_top[], lw_data_load[], lw_data_start[], lw_data_end[], lw_bss_start[],
     lw_bss_end[];
@@ -53,12 +54,21 @@ void lw_reset_handler(void)
     lw_fault_handler();
 }
 
-/* A fault stops the board for good: the host reports silence, an emulator or debugger shows the place. */
-void lw_fault_handler(void)
+static __attribute__((noreturn)) void restart(void)
 {
+    __asm volatile("dsb" ::: "memory");
+    SCB_AIRCR = SCB_AIRCR_RESET;
+    __asm volatile("dsb" ::: "memory");
     for (;;) {
         __asm volatile("");
     }
+}
+
+/* A fault restarts the chip, which then says so. */
+void lw_fault_handler(void)
+{
+    lw_restart_note(LW_RESET_FAULT);
+    restart();
 }
 
 uint32_t *lw_port_stack_bottom(void)
@@ -73,10 +83,6 @@ uint32_t *lw_port_stack_top(void)
 
 void lw_port_reset(void)
 {
-    __asm volatile("dsb" ::: "memory");
-    SCB_AIRCR = SCB_AIRCR_RESET;
-    __asm volatile("dsb" ::: "memory");
-    for (;;) {
-        __asm volatile("");
-    }
+    lw_restart_note(LW_RESET_SOFTWARE);
+    restart();
 }

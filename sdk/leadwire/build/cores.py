@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from leadwire.ops.spec import Extension
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
@@ -24,6 +26,10 @@ class Core:
     zig_cpu: str
     gcc_flags: tuple[str, ...] | None
     exception_frame_bytes: int
+    extensions: frozenset[Extension] = frozenset()
+
+
+_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f")
 
 
 def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
@@ -35,6 +41,7 @@ def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
         zig_cpu=zig_cpu,
         gcc_flags=(f"-mcpu={name.removesuffix('f')}", "-mthumb", *abi),
         exception_frame_bytes=108 if fpu else 36,
+        extensions=frozenset(["dsp"]) if name in _WITH_DSP else frozenset(),
     )
 
 

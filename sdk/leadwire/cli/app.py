@@ -73,10 +73,13 @@ def _root(
     context.obj = None
 
 
-def options_of(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
+def options_of(
+    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: str
+) -> Options:
+    """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work)
+    return choose(board, backend, toolchain, port, work, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

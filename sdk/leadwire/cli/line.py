@@ -215,22 +215,44 @@ def flash(
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
     port: Port = "",
+    tool: Annotated[str, typer.Option("--tool", help="Another flash tool than the board's own.")] = "",
+    flash_port: Annotated[
+        str, typer.Option("--flash-port", help="Serial port of the boot loader, where it is not --port.")
+    ] = "",
+    probe: Annotated[str, typer.Option("--probe", help="Serial number of the debug probe.")] = "",
+    usb: Annotated[str, typer.Option("--usb", help="USB location of the serial port, as 1-1.4.")] = "",
+    unique_id: Annotated[
+        str, typer.Option("--unique-id", help="The chip's number in hex; another chip is not written.")
+    ] = "",
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
     """Put the image on the board, start it, and check by asking it that it is the image that was built."""
+    place = {"tool": tool, "flash_port": flash_port, "probe": probe, "usb": usb, "unique_id": unique_id}
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "port", "work")
+        only_of_models(context, "board", "backend", "toolchain", "port", "work", *place)
         run_until("flash", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
+    options = options_of(
+        board,
+        backend,
+        toolchain,
+        port,
+        work,
+        tool=tool,
+        flash_port=flash_port,
+        probe_serial=probe,
+        usb_location=usb,
+        unique_id=unique_id,
+    )
     with watcher() as progress:
-        result = alone.flash_model(source, options_of(board, backend, toolchain, port, work), progress)
-    show(result, as_json, views.device)
+        result = alone.flash_model(source, options, progress)
+    show(result, as_json, views.flashed)
 
 
 @app.command()

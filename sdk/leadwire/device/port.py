@@ -6,6 +6,8 @@ refuse, so the callers count the slices against their own deadline.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import serial
 
 from leadwire.errors import PortError
@@ -54,8 +56,53 @@ def _reason(error: Exception) -> str:
     return cause.splitlines()[0] if cause else type(error).__name__
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbPort:
+    """A serial port of a USB adapter or board: '' where it does not tell. `location` as pyserial says it ('1-1.4')."""
+
+    device: str
+    vendor_id: int
+    product_id: int
+    serial: str
+    location: str
+    description: str
+
+
+def usb_ports() -> tuple[UsbPort, ...]:
+    """The serial ports of this machine that are plugged in over USB."""
+    from serial.tools.list_ports import comports
+
+    return tuple(
+        UsbPort(
+            device=port.device,
+            vendor_id=port.vid,
+            product_id=port.pid or 0,
+            serial=port.serial_number or "",
+            location=port.location or "",
+            description=port.description or "",
+        )
+        for port in sorted(comports())
+        if port.vid is not None
+    )
+
+
 def list_ports() -> tuple[str, ...]:
     """Serial ports of this machine, each with what its adapter says of itself: '/dev/ttyACM0 (STM32 STLink)'."""
     from serial.tools.list_ports import comports
 
     return tuple(f"{port.device} ({port.description})" for port in sorted(comports()))
+
+
+def ports_at(location: str) -> tuple[str, ...]:
+    """The serial ports whose adapter is plugged in there ('1-1.4'), of all its interfaces; PortError for none."""
+    from serial.tools.list_ports import comports
+
+    plugged = {str(port.device): str(port.location) for port in comports() if port.location}
+    found = tuple(sorted(name for name, place in plugged.items() if place.split(":")[0] == location))
+    if not found:
+        raise PortError(
+            f"USB {location}",
+            "no serial port is plugged in there",
+            hint=f"USB locations with serial ports: {', '.join(sorted(plugged.values())) or 'none'}",
+        )
+    return found

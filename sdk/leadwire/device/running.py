@@ -18,6 +18,23 @@ class CounterRead:
     instructions: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flashed:
+    """How the image came onto the board, and what says that it is this image on this board.
+
+    `known_by`: what told before writing that it is the expected board: the flash 'tool' or the 'firmware' by the chip's
+    unique id, 'probe' or 'usb' by where it is plugged in, '' where no board was expected. `unique_id` is the firmware's
+    answer after writing. `read_back_digest` equals `contents_digest` (SHA-256 of the bytes in flash), '' where the tool
+    cannot read; both are '' where nothing is written, as with emulators.
+    """
+
+    tool: str
+    known_by: str = ""
+    unique_id: str = ""
+    contents_digest: str = ""
+    read_back_digest: str = ""
+
+
 def _nothing() -> None:
     return None
 
@@ -38,6 +55,8 @@ class RunningBoard:
     counter_reads: Callable[[], Sequence[CounterRead]] | None = None
     count_instructions: Callable[[bool], None] | None = None
     stop: Callable[[], None] = field(default=_nothing)
+    flashed: Flashed | None = None
+    """None where nothing was flashed, as in a board that was found running."""
 
     def __enter__(self) -> RunningBoard:
         return self

@@ -29,6 +29,7 @@ from .core import FirmwareFaultError
 from .elf import load_program
 from .emulated_board import check_engine
 from .machine import Machine
+from .stm32f405 import UNIQUE_ID
 from .terminal import Terminal
 from .usart import SerialLine
 
@@ -43,13 +44,20 @@ _TICKS_PER_CHECK = 25
 class Server:
     """Runs the machine in the calling thread; a second thread listens to the terminal and to standard input."""
 
-    def __init__(self, elf: Path, *, clock_hz: int, usart: int) -> None:
+    def __init__(self, elf: Path, *, clock_hz: int, usart: int, unique_id: bytes) -> None:
         self._terminal = Terminal()
         self._line = SerialLine(self._terminal.write)
         self._news = threading.Event()
         self._commands: deque[bytes] = deque()
         self._stopped = False
-        self._machine = Machine(load_program(elf), clock_hz=clock_hz, line=self._line, wait=self._wait, usart=usart)
+        self._machine = Machine(
+            load_program(elf),
+            clock_hz=clock_hz,
+            line=self._line,
+            wait=self._wait,
+            usart=usart,
+            unique_id=unique_id,
+        )
 
     def run(self) -> int:
         """The exit code."""
@@ -152,10 +160,12 @@ def main() -> int:
     parser.add_argument("--board", default="virtual-stm32f405", help="board id or file; gives the clock")
     parser.add_argument("--clock-hz", type=int, default=0, help="the clock, without asking for a board")
     parser.add_argument("--usart", type=int, choices=(1, 2, 6), default=1, help="which USART the port is wired to")
+    parser.add_argument("--unique-id", type=bytes.fromhex, default=UNIQUE_ID, help="the chip's 12 bytes, in hex")
     arguments = parser.parse_args()
     try:
         clock_hz = arguments.clock_hz if arguments.clock_hz > 0 else board_clock_hz(arguments.board)
-        return Server(arguments.elf, clock_hz=clock_hz, usart=arguments.usart).run()
+        server = Server(arguments.elf, clock_hz=clock_hz, usart=arguments.usart, unique_id=arguments.unique_id)
+        return server.run()
     except LeadwireError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         say({"error": str(error), "hint": error.hint, "exit_code": error.exit_code})

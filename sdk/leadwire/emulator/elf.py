@@ -46,8 +46,9 @@ class Program:
         return f"0x{address:08x}"
 
 
-def load_program(path: Path) -> Program:
-    """Read an ELF file. FileMissingError, or BadInputError for anything that is not a whole Arm executable."""
+def load_program(path: Path, *, machine: str | None = _ARM) -> Program:
+    """Read an ELF file. FileMissingError, or BadInputError for anything that is not a whole executable for `machine`
+    (None: any)."""
     from elftools.common.exceptions import ELFError
     from elftools.construct import ConstructError
 
@@ -56,7 +57,7 @@ def load_program(path: Path) -> Program:
     if path.stat().st_size > _LARGEST_FILE_BYTES:
         raise _bad(path, f"{path.stat().st_size} B are more than any microcontroller image has")
     try:
-        return _parse(path)
+        return _parse(path, machine)
     except (
         ELFError,
         ConstructError,
@@ -73,14 +74,14 @@ def load_program(path: Path) -> Program:
         raise _bad(path, f"not a valid ELF file ({type(error).__name__})") from error
 
 
-def _parse(path: Path) -> Program:
+def _parse(path: Path, machine: str | None) -> Program:
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
     with path.open("rb") as stream:
         elf = ELFFile(stream)
-        if elf["e_machine"] != _ARM or elf.elfclass != 32 or not elf.little_endian:
-            raise _bad(path, "not a 32-bit little-endian Arm file")
+        if machine not in (None, elf["e_machine"]) or elf.elfclass != 32 or not elf.little_endian:
+            raise _bad(path, f"not a 32-bit little-endian {'Arm ' if machine == _ARM else ''}file")
         segments = []
         for header in elf.iter_segments("PT_LOAD"):
             data = bytes(header.data())

@@ -34,11 +34,12 @@ class EmulatedBoard:
     def __init__(self, elf: Path, board: Board) -> None:
         """Start `elf` on `board`. BadInputError for an image it cannot load or a board that is not its own, DeviceError
         when it does not start."""
-        check_engine(board)
+        emulation = check_engine(board).emulation
+        identity = ["--unique-id", emulation.unique_id] if emulation is not None and emulation.unique_id else []
         self.fault = ""
         self._received = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)],
+            [sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz), *identity],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -42,7 +42,14 @@ class Machine:
     """
 
     def __init__(
-        self, program: Program, *, clock_hz: int, line: SerialLine, wait: Callable[[float | None], None], usart: int = 1
+        self,
+        program: Program,
+        *,
+        clock_hz: int,
+        line: SerialLine,
+        wait: Callable[[float | None], None],
+        usart: int = 1,
+        unique_id: bytes = chip.UNIQUE_ID,
     ) -> None:
         self.program = program
         self.sleeping = False
@@ -52,6 +59,7 @@ class Machine:
         self._line = line
         self._waiting = False
         self._wait = wait
+        self._unique_id = unique_id
         self._wired_base = chip.USART_BASES[usart]
         self._want_counting = True
         self._slept = 0
@@ -342,7 +350,7 @@ class Machine:
         core.map_memory((chip.FLASH_ORIGIN, 0), bytes(flash), writable=False)
         core.map_memory((chip.SRAM_ORIGIN,), bytes(sram), writable=True)
         core.map_memory((chip.CCM_ORIGIN,), bytes(ccm), writable=True)
-        core.map_memory((chip.SYSTEM_ORIGIN,), chip.system_memory(), writable=False)
+        core.map_memory((chip.SYSTEM_ORIGIN,), chip.system_memory(self._unique_id), writable=False)
         core.map_registers(
             chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral
         )

@@ -1,7 +1,8 @@
 """QEMU's Cortex-M machines as boards: the second emulator, and so the witness of the built-in one.
 
-`-icount shift=0,sleep=off` makes one executed instruction one nanosecond of virtual time, so that a timer of the
-emulated machine counts instructions (QEMU documentation, "TCG Instruction Counting").
+`-icount shift=0` makes one executed instruction one nanosecond of virtual time, so that a timer of the emulated machine
+counts instructions (QEMU documentation, "TCG Instruction Counting"). With `sleep=on` a sleeping machine's time is the
+host's; with off it would jump to the next timer, and a watchdog would bite a board that waits for its host.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class QemuBoard:
             "-serial",
             serial,
             "-icount",
-            "shift=0,sleep=off",
+            "shift=0,sleep=on",
         ]
         guard = str(Path(__file__).with_name("guard.py"))
         self._process = subprocess.Popen(

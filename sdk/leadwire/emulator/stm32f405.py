@@ -162,11 +162,11 @@ def vendor_peripherals(rcc: Rcc, watchdog: Watchdog) -> dict[int, Registers]:
     return blocks
 
 
-def system_memory() -> bytes:
+def system_memory(unique_id: bytes = UNIQUE_ID) -> bytes:
     """The bytes at SYSTEM_ORIGIN."""
     memory = bytearray(b"\xff" * SYSTEM_BYTES)
     start = UNIQUE_ID_ADDRESS - SYSTEM_ORIGIN
-    memory[start : start + len(UNIQUE_ID)] = UNIQUE_ID
+    memory[start : start + len(UNIQUE_ID)] = unique_id.ljust(len(UNIQUE_ID), b"\0")[: len(UNIQUE_ID)]
     start = FLASH_SIZE_ADDRESS - SYSTEM_ORIGIN
     memory[start : start + 2] = (FLASH_BYTES >> 10).to_bytes(2, "little")
     return bytes(memory)

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import math
 import numbers
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,14 @@ def _without_paths(evidence: Evidence) -> Evidence:
 
 
 def _plain(value: Any, at: str, not_finite: list[dict[str, str]]) -> Any:
-    """Dataclasses and tuples as JSON values; numpy numbers become Python's."""
+    """Dataclasses, tuples and mappings of names as JSON values; numpy numbers become Python's."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: _plain(getattr(value, field.name), f"{at}/{field.name}", not_finite) for field in fields}
     if isinstance(value, (tuple, list)):
         return [_plain(item, f"{at}/{index}", not_finite) for index, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, f"{at}/{name}", not_finite) for name, item in value.items()}
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, np.bool_):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from leadwire.artifacts import FirmwareImage
-from leadwire.board import Board
 from leadwire.errors import BadInputError
 
-from .tool import Started
+from .tool import Job, Started
 
 
-def start(image: FirmwareImage, board: Board, port: str) -> Started:
+def start(job: Job) -> Started:
     """The library is called, not spoken to: BadInputError where a port is given."""
-    if port:
-        raise BadInputError(f"board '{board.id}' has no serial port", hint="leave out --port")
+    if job.target.port:
+        raise BadInputError(f"board '{job.board.id}' has no serial port", hint="leave out --port")
     return Started(port="", talks=False)

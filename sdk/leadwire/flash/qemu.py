@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from leadwire.artifacts import FirmwareImage
-from leadwire.board import Board
 from leadwire.emulator.qemu import QemuBoard
 
-from .tool import Started
+from .tool import Job, Started
 
 
-def start(image: FirmwareImage, board: Board, port: str) -> Started:
-    """With `port`, the machine that runs there already ('leadwire emulate') is taken."""
-    if port:
-        return Started(port=port)
-    machine = QemuBoard(image.elf, board)
+def start(job: Job) -> Started:
+    """With a port, the machine that runs there already ('leadwire emulate') is taken."""
+    if job.target.port:
+        return Started(port=job.target.port)
+    machine = QemuBoard(job.image.elf, job.board)
     return Started(port=machine.port, stop=machine.stop, check=machine.check)

@@ -1,12 +1,24 @@
-"""What a flash tool is. One module per tool in this package, found by its name, which is `flash_tool` of a board.
+"""What a flash tool is. One module of this package per tool, found by its name, which is `flash_tool` of a board.
 
-A module has one of two functions:
+A module has one of three functions:
 
-    def argv(image: FirmwareImage, board: Board, port: str) -> tuple[str, ...]
-        a command that programs a real board and resets it; the board then answers on `port`
-
-    def start(image: FirmwareImage, board: Board, port: str) -> Started
+    def argv(job: Job) -> tuple[str, ...]
+        a command that programs a real board and starts the image; the board then answers on its port
+    def write(job: Job) -> None
+        the same by library calls; DeviceError when it fails
+    def start(job: Job) -> Started
         for a board that comes into being by starting something
+
+and may have, `argv` with the first of each pair and `write` with the second:
+
+    identify_argv(job), unique_id(output)   or  identify(job)
+        the chip's unique id, read before anything is written; None where this chip does not tell
+    read_argv(job, dump)                    or  read_back(job) -> bytes
+        what the flash holds now where `job.contents` lies, into the file `dump`; read after writing
+
+    INSTALL: str               how to get the tool ('apt install stm32flash')
+    ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
+    REQUIRED: tuple[str, ...]  those of them that have no default
 """
 
 from __future__ import annotations
@@ -14,17 +26,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import leadwire.flash
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board
 from leadwire.device.running import CounterRead
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, DeviceError
 
-_LONGEST_RUN_SECONDS = 300.0
+from .contents import Contents, Form
+
+LONGEST_RUN_SECONDS = 300.0
 
 
 def nothing() -> None:
@@ -44,54 +60,144 @@ class Started:
     """False for a board without a link, which nothing can be asked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One image for one board. `folder` is for files that the tool reads or writes; it is removed afterwards."""
+
+    image: FirmwareImage
+    target: Target
+    folder: Path
+
+    @property
+    def board(self) -> Board:
+        return self.target.board
+
+    @property
+    def contents(self) -> Contents:
+        """What the flash must hold. BadInputError where the image is no program for this board."""
+        return Contents.of(self.image.elf, self.board)
+
+    def file(self, form: Form) -> Path:
+        """The image as a file that a flash tool reads."""
+        return self.contents.save(form, self.folder / f"image.{form}") if form != "elf" else self.image.elf.resolve()
+
+    def argument(self, name: str, default: str = "") -> str:
+        """A key of [flash.<tool>], of the target first, then of the board file."""
+        return {**self.board.flash.get(self.target.flash_tool, {}), **self.target.arguments}.get(name, default)
+
+
 def tools() -> tuple[str, ...]:
-    """Names of the flash tools, in order."""
-    return tuple(
-        sorted(module.name for module in pkgutil.iter_modules(leadwire.flash.__path__) if module.name != "tool")
-    )
+    """Names of the flash tools, in order: the modules of this package that program or start a board."""
+    names = (module.name for module in pkgutil.iter_modules(leadwire.flash.__path__) if not module.ispkg)
+    return tuple(sorted(name for name in names if name != "tool"))
 
 
-def start(image: FirmwareImage, board: Board, port: str) -> Started:
-    """Bring `image` onto `board` with its tool. BadInputError for an unknown tool, DeviceError when it fails."""
-    if board.flash_tool not in tools():
+def load(target: Target) -> ModuleType:
+    """The module of the target's tool. BadInputError where there is none, or where the target lacks what it needs."""
+    name = target.flash_tool
+    if name not in tools():
         raise BadInputError(
-            f"board '{board.id}' names the flash tool '{board.flash_tool}', which does not exist",
+            f"board '{target.board.id}' names the flash tool '{name}', which does not exist",
             hint=f"flash tools: {', '.join(tools())}",
         )
-    module = importlib.import_module(f"leadwire.flash.{board.flash_tool}")
-    return _program(module, image, board, port) if hasattr(module, "argv") else module.start(image, board, port)
+    module = importlib.import_module(f"leadwire.flash.{name}")
+    known: Mapping[str, str] = getattr(module, "ARGUMENTS", {})
+    given = {**target.board.flash.get(name, {}), **target.arguments}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise BadInputError(
+            f"flash tool '{name}' of board '{target.board.id}' has no argument '{unknown[0]}'",
+            hint=f"its arguments: {', '.join(known) or 'none'}",
+        )
+    for needed in getattr(module, "REQUIRED", ()):
+        if not given.get(needed):
+            raise BadInputError(
+                f"flash tool '{name}' needs '{needed}' for board '{target.board.id}'",
+                hint=f'[flash.{name}] {needed} = "..." in the board file: {known[needed]}',
+            )
+    if not hasattr(module, "start") and not target.port:
+        raise BadInputError(f"board '{target.board.id}' needs a serial port", hint="give it with --port")
+    return module
 
 
-def _program(module: ModuleType, image: FirmwareImage, board: Board, port: str) -> Started:
-    if not port:
-        raise BadInputError(f"board '{board.id}' needs a serial port", hint="give it with --port")
-    command: tuple[str, ...] = module.argv(image, board, port)
+def identify(module: ModuleType, job: Job) -> str | None:
+    """The chip's unique id in hex, read without writing; None where tool or chip does not tell."""
+    if hasattr(module, "identify_argv"):
+        found: bytes | None = module.unique_id(call(module.identify_argv(job), module, job))
+    else:
+        found = module.identify(job) if hasattr(module, "identify") else None
+    return found.hex() if found else None
+
+
+def read_back(module: ModuleType, job: Job) -> bytes | None:
+    """What the flash holds where the image lies; None where the tool cannot read."""
+    if hasattr(module, "read_argv"):
+        dump = job.folder / "read.bin"
+        call(module.read_argv(job, dump), module, job)
+        try:
+            return dump.read_bytes()
+        except OSError as error:
+            raise DeviceError(
+                f"flash tool '{job.target.flash_tool}' read nothing back: {error.strerror}",
+                hint="check cable, power and debug probe",
+            ) from None
+    held: bytes | None = module.read_back(job) if hasattr(module, "read_back") else None
+    return held
+
+
+def start(module: ModuleType, job: Job) -> Started:
+    """Bring the image onto the board and start it. DeviceError when that fails."""
+    if hasattr(module, "start"):
+        started: Started = module.start(job)
+        return started
+    if hasattr(module, "argv"):
+        call(module.argv(job), module, job)
+    else:
+        module.write(job)
+    return Started(port=job.target.port)
+
+
+def call(command: Sequence[str], module: ModuleType, job: Job) -> str:
+    """What the program printed. DeviceError when it is missing, fails or does not end."""
+    name, hint = command[0], "check cable, power and debug probe"
     try:
         result = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=_LONGEST_RUN_SECONDS,
+            timeout=LONGEST_RUN_SECONDS,
             check=False,
+            cwd=job.folder,
         )
     except FileNotFoundError:
         raise DeviceError(
-            f"flash tool '{command[0]}' is not installed",
-            hint=f"install it, or put it on PATH; board '{board.id}' is flashed with it",
+            f"flash tool '{name}' is not installed",
+            hint=getattr(module, "INSTALL", f"put it on PATH; board '{job.board.id}' is flashed with it"),
         ) from None
     except subprocess.TimeoutExpired:
-        raise DeviceError(
-            f"flash tool '{command[0]}' did not end within {_LONGEST_RUN_SECONDS:g} s",
-            hint="check cable, power and debug probe",
-        ) from None
+        raise DeviceError(f"flash tool '{name}' did not end within {LONGEST_RUN_SECONDS:g} s", hint=hint) from None
     except OSError as error:
-        raise DeviceError(f"flash tool '{command[0]}' cannot be run: {error.strerror}") from error
+        raise DeviceError(f"flash tool '{name}' cannot be run: {error.strerror}") from error
     if result.returncode:
-        tail = "\n".join(f"  {line}" for line in (result.stdout + result.stderr).strip().splitlines()[-20:])
+        tail = "\n".join(f"  {line}" for line in result.stdout.strip().splitlines()[-20:])
         raise DeviceError(
-            f"flash tool '{command[0]}' failed with exit code {result.returncode}\n{tail}",
-            hint="check cable, power and debug probe",
+            f"flash tool '{name}' failed with exit code {result.returncode}\n{tail}", hint=_remedy(result.stdout, hint)
         )
-    return Started(port=port)
+    return result.stdout
+
+
+def _remedy(output: str, otherwise: str) -> str:
+    """What to try, by what such tools say."""
+    said = output.lower()
+    for words, remedy in (
+        (("permission denied", "access denied", "libusb_error_access", "errno 13"), "give this user access to the "
+         "device: its group (dialout, plugdev) or a udev rule, then plug it in again"),
+        (("no probe", "no debug probe", "unable to find", "no device found", "not found any", "no dfu capable",
+          "no accessible", "cannot connect to j-link"), "plug in the board or its debug probe; is another program "
+         "using it?"),
+    ):  # fmt: skip
+        if any(word in said for word in words):
+            return remedy
+    return otherwise

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from leadwire.artifacts import FirmwareImage
-from leadwire.board import Board
 from leadwire.device.running import CounterRead
 from leadwire.emulator.emulated_board import EmulatedBoard
 
-from .tool import Started
+from .tool import Job, Started
 
 
-def start(image: FirmwareImage, board: Board, port: str) -> Started:
-    """With `port`, the emulator that runs there already ('leadwire emulate') is taken; it counts nothing for us."""
-    if port:
-        return Started(port=port)
-    emulated = EmulatedBoard(image.elf, board)
+def start(job: Job) -> Started:
+    """With a port, the emulator that runs there already ('leadwire emulate') is taken; it counts nothing for us."""
+    if job.target.port:
+        return Started(port=job.target.port)
+    emulated = EmulatedBoard(job.image.elf, job.board)
 
     def counter_reads() -> tuple[CounterRead, ...]:
         return tuple(CounterRead(count=count, instructions=executed) for count, executed in emulated.counter_reads())

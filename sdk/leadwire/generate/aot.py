@@ -13,7 +13,7 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
-from leadwire.ops.spec import Constant, KernelCall
+from leadwire.ops.spec import PORTABLE, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 from .descriptor import Table, check_limits, descriptor, render, table
@@ -21,6 +21,7 @@ from .names import c_comment, c_identifier, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
+_DSP_RUNTIME = ("dsp.h",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,12 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
+    with_dsp = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
     tables = tuple(_tables(model, name, calls))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
+        "kernels_header": "dsp.h" if with_dsp else "kernels.h",
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "offsets": {
@@ -75,8 +78,8 @@ def write_model(
     }
     templates = ["model.h", "model.c", "weights.h", "weights.c", "self_test.c"] + (["host.c"] if host else [])
     files = {f"model/{template}": render("aot", f"{template}.j2", context) for template in templates}
-    kernels = sorted({call.source for its in calls.values() for call in its})
-    runtime = [*_RUNTIME, *(f"kernels/{kernel}" for kernel in kernels)]
+    kernels = sorted({source for its in calls.values() for call in its for source in (call.source, *call.also)})
+    runtime = [*_RUNTIME, *(_DSP_RUNTIME if with_dsp else ()), *(f"kernels/{kernel}" for kernel in kernels)]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
     return ModelPart(
         files=tuple(sorted(files.items())),
@@ -88,7 +91,7 @@ def write_model(
 
 def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[KernelCall, ...]:
     """The calls of an operator; a copy where a no-copy operator's output has a place of its own."""
-    emit = registry.spec(operator.kind).emit
+    emit = registry.spec(operator.kind).using(plan.kernel(operator.index)).emit
     if emit is not None:
         return emit(model, operator)
     if plan.offset(operator.inputs[0]) == plan.offset(operator.outputs[0]):
@@ -129,6 +132,8 @@ def _argument(model: Model, plan: MemoryPlan, name: str, operator: Operator, tok
     """An argument token of a kernel call as a C expression."""
     if token.startswith("const:"):
         return _constant_name(name, operator, token.removeprefix("const:"))
+    if token == "scratch":
+        return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
     if token.startswith("in"):
         tensor = model.required(operator, int(token.removeprefix("in")))
         if tensor.is_constant:

@@ -80,7 +80,7 @@ def check_limits(model: Model) -> None:
 
 
 def table(name: str, constant: Constant, comment: str) -> Table:
-    cells = [c_int32(value) for value in constant.values]
+    cells = [f"0x{value:08x}u" if constant.ctype == "uint32_t" else c_int32(value) for value in constant.values]
     if constant.row > 1:
         cells = [
             "{" + ", ".join(cells[start : start + constant.row]) + "}" for start in range(0, len(cells), constant.row)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.board import Board
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, NoPortError
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 _TEXT = (".c", ".h", ".S", ".s")
@@ -24,9 +24,11 @@ class FirmwarePart:
 
 
 def firmware_for(board: Board) -> FirmwarePart:
-    """The firmware of a board; BadInputError (2) where its port does not exist."""
+    """The firmware of a board; NoPortError (2) where it has no port, BadInputError (2) where that does not exist."""
+    if not board.port:
+        raise NoPortError(board.id, tuple(board.ecosystems.items()))
     port = FIRMWARE_TEMPLATES / "ports" / board.port
-    if not board.port or Path(board.port).name != board.port or not port.is_dir():
+    if Path(board.port).name != board.port or not port.is_dir():
         raise BadInputError(
             f"board '{board.id}' names the port '{board.port}', which does not exist",
             hint=f"use a folder of {FIRMWARE_TEMPLATES / 'ports'}",

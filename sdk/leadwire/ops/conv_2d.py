@@ -5,6 +5,7 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
+from .conv_2d_dsp import DSP
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .geometry import WINDOW_OPTIONS, Window, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
@@ -69,4 +70,5 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
+    variants=(DSP,),
 )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from leadwire.model.graph import Model, Operator
+
+PORTABLE: Final = "portable"
+Extension = Literal["dsp"]
+"""Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +47,8 @@ class KernelCall:
 
     `function(&params, <arguments>)`. `source` is the kernel's file under runtime/kernels. `params_type` is the struct
     of leadwire's runtime, `params` its designated initializers in order (field, C expression). `arguments` are tokens
-    in call order: 'in0', 'in1', 'out0' (arena pointers, or the constant tensor where the input is one) or
-    'const:<suffix>'.
+    in call order: 'in0', 'in1', 'out0' (arena pointers, or the constant tensor where the input is one), 'scratch' (the
+    operator's scratch, as 32-bit words) or 'const:<suffix>'. `also` are further files of runtime/kernels that it calls.
     """
 
     function: str
@@ -52,6 +57,7 @@ class KernelCall:
     params: tuple[tuple[str, str], ...]
     arguments: tuple[str, ...]
     constants: tuple[Constant, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 def no_scratch(model: Model, operator: Operator) -> int:
@@ -64,6 +70,24 @@ def no_reuse(model: Model, operator: Operator) -> tuple[int, ...]:
 
 def no_macs(model: Model, operator: Operator) -> int:
     return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A second kernel of an operator for cores with `extension`, with the bytes of the portable one.
+
+    `fits` says whether it can do this operator. `extra_bytes` is what its tables take in flash beyond the portable
+    kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none.
+    """
+
+    name: str
+    extension: Extension
+    fits: Callable[[Model, Operator], bool]
+    emit: Callable[[Model, Operator], tuple[KernelCall, ...]]
+    in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
+    scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
+    extra_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
+    saved: Callable[[Model, Operator], int] = field(default=no_macs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +104,14 @@ class OperatorSpec:
     macs: Callable[[Model, Operator], int] = field(default=no_macs)
     in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
+    variants: tuple[Variant, ...] = ()
+    """Best first; the kernel above is the portable one, whose bytes they all give."""
+
+    def using(self, variant: str) -> OperatorSpec:
+        """This operator done by the variant of that name; ValueError where it has none."""
+        if variant == PORTABLE:
+            return self
+        for found in self.variants:
+            if found.name == variant:
+                return replace(self, emit=found.emit, in_place=found.in_place, scratch_bytes=found.scratch_bytes)
+        raise ValueError(f"{self.kind} has no variant '{variant}'")

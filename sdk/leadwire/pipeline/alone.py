@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from leadwire.budget import check_image, check_plan, require_fit
 from leadwire.build import build_image
 from leadwire.datasets import load_dataset, read_source
 from leadwire.device.client import DeviceClient
+from leadwire.device.running import Flashed
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
@@ -35,7 +37,7 @@ from leadwire.model.graph import Model
 from leadwire.ops import registry
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host, overflows, plan_arena, read_model, too_large
+from .sources import generate_sources, is_host, overflows, plan_model, read_model, too_large
 from .watcher import Watcher
 
 Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
@@ -49,13 +51,16 @@ class Options:
     computed.
     """
 
-    board: Board
+    target: Target
     backend: Backend
     toolchain: Toolchain
-    port: str = ""
     work: Path | None = None
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
+
+    @property
+    def board(self) -> Board:
+        return self.target.board
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +112,8 @@ class Analysis:
     operators: tuple[OperatorLine, ...]
 
 
-def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None) -> Options:
-    """Options from text; BadInputError names what there is to choose from."""
+def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: Any) -> Options:
+    """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
     known = get_args(Backend)
     if backend not in known or backend not in backends():
         raise BadInputError(f"there is no backend '{backend}'", hint=f"backends: {', '.join(backends())}")
@@ -117,10 +122,9 @@ def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path 
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
     return Options(
-        board=load_board(board),
+        target=Target(board=load_board(board), port=port, **place),
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
-        port=port,
         work=work,
     )
 
@@ -139,7 +143,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_arena(model, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend, options.glue)
 
@@ -148,7 +152,7 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_arena(model, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(path, model, plan, options.board, folder / "source", options.backend, options.glue)
@@ -214,7 +218,15 @@ def analyze_model(built: Built) -> Analysis:
     )
 
 
-def flash_model(path: Path, options: Options, watcher: Watcher) -> DeviceInfo:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashedBoard:
+    """What the board says of itself, and how the image came onto it."""
+
+    device: DeviceInfo
+    flashed: Flashed
+
+
+def flash_model(path: Path, options: Options, watcher: Watcher) -> FlashedBoard:
     """Build, flash, and ask the board who it is."""
     with work_folder(options) as folder:
         image = require_image(build_model(path, options, folder, watcher))
@@ -222,10 +234,11 @@ def flash_model(path: Path, options: Options, watcher: Watcher) -> DeviceInfo:
         if is_host(options.board):
             raise BadInputError("board 'host' has no link to ask over", hint="use 'leadwire bench --board host'")
         with (
-            flash_image(image, options.board, port=options.port) as running,
+            flash_image(image, options.target) as running,
             DeviceClient(running.port, options.board.link.baud) as client,
         ):
-            return client.expect(image)
+            assert running.flashed is not None
+            return FlashedBoard(device=client.expect(image), flashed=running.flashed)
 
 
 def bench_model(
@@ -236,7 +249,7 @@ def bench_model(
         built = build_model(path, options, folder, watcher)
         samples = bench_inputs(built.model, pattern=pattern, count=inputs)
         watcher.stage("flash", False)
-        with flash_image(require_image(built), options.board, port=options.port) as running:
+        with flash_image(require_image(built), options.target) as running:
             watcher.stage("bench", False)
             return run_benchmark(
                 running,

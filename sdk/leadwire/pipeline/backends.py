@@ -15,6 +15,7 @@ from leadwire.build.tflm import find_tflm
 from leadwire.compare import BackendRun, OperatorTensors, arena_figures, compare_backends
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, DeviceError, UnsupportedModelError
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
@@ -49,15 +50,12 @@ def compare_model(
             built = build_model(path, one, folder / one.backend, watcher)
             images[one.backend], plans[one.backend] = require_image(built), built.plan
         samples = bench_inputs(built.model, pattern=pattern, count=inputs)
-        return measure_backends(
-            images, options[0].board, options[0].port, path, built.model, plans, samples, warmup, watcher
-        )
+        return measure_backends(images, options[0].target, path, built.model, plans, samples, warmup, watcher)
 
 
 def measure_backends(
     images: Mapping[Backend, FirmwareImage],
-    board: Board,
-    port: str,
+    target: Target,
     path: Path,
     model: Model,
     plans: Mapping[Backend, MemoryPlan],
@@ -76,22 +74,21 @@ def measure_backends(
     for image in tuple(images.values())[::-1]:
         watcher.stage(f"bench {image.backend}", False)
         plan = plans[image.backend]
-        runs.insert(0, bench_backend(image, board, port, model, plan, inputs, warmup, watcher))
+        runs.insert(0, bench_backend(image, target, model, plan, inputs, warmup, watcher))
     if known is not None:
         if known.io_digest != runs[0].result.io_digest:
             raise DeviceError(
-                f"'{board.id}' answers the same inputs with other bytes than in the benchmark before",
+                f"'{target.board.id}' answers the same inputs with other bytes than in the benchmark before",
                 hint="check the board's supply and clock, and run with --fresh",
             )
         runs[0] = replace(runs[0], result=known)
-    comparison = compare_backends(model, inputs, runs, tensors_from(images, board, port))
-    return with_arena(comparison, board, path, tflm)
+    comparison = compare_backends(model, inputs, runs, tensors_from(images, target))
+    return with_arena(comparison, target.board, path, tflm)
 
 
 def bench_backend(
     image: FirmwareImage,
-    board: Board,
-    port: str,
+    target: Target,
     model: Model,
     plan: MemoryPlan,
     inputs: Sequence[bytes],
@@ -99,7 +96,7 @@ def bench_backend(
     watcher: Watcher,
 ) -> BackendRun:
     kept: list[tuple[bytes, ...]] = []
-    with flash_image(image, board, port=port) as running:
+    with flash_image(image, target) as running:
         result = run_benchmark(
             running,
             model,
@@ -112,18 +109,18 @@ def bench_backend(
     return BackendRun(result=result, outputs=kept[0])
 
 
-def tensors_from(images: Mapping[Backend, FirmwareImage], board: Board, port: str) -> OperatorTensors:
+def tensors_from(images: Mapping[Backend, FirmwareImage], target: Target) -> OperatorTensors:
     """Operators' outputs read from the board, which is flashed again with the backend's image."""
 
     def tensors(backend: Backend, data: bytes) -> tuple[bytes, ...]:
         image = images[backend]
-        if is_host(board):
+        if is_host(target.board):
             library = HostLibrary(image.elf)
             library.write_input(data)
             return tuple(_stepped(library, index) for index in range(library.operator_count))
         with (
-            flash_image(image, board, port=port) as running,
-            DeviceClient(running.port, board.link.baud) as client,
+            flash_image(image, target) as running,
+            DeviceClient(running.port, target.board.link.baud) as client,
         ):
             return tuple(client.tensor(index, data) for index in range(client.expect(image).operator_count))
 

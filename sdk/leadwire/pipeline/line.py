@@ -36,6 +36,7 @@ from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.datasets.source import NpzSource, dataset_path
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -55,7 +56,7 @@ from leadwire.workspace import Workspace, file_digest
 
 from .backends import measure_backends
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
-from .sources import generate_sources, glue_options, is_host, overflows, plan_arena, too_large
+from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
 from .watcher import Watcher
 
 TOOLS = (
@@ -79,6 +80,7 @@ class Line:
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
+        self.target = Target(board=self.board, port=self.settings.target.port)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -168,10 +170,11 @@ class Line:
         }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
-    def plan(self, model: Model, backend: Backend | None = None) -> MemoryPlan:
-        """The arena of a backend's code, by default of the project's."""
+    def plan(self, model: Model, backend: Backend | None = None, board: Board | None = None) -> MemoryPlan:
+        """The memory of a backend's code on a board, by default of the project's on this line's."""
         backend = backend or self.settings.target.backend
-        return plan_arena(model, backend, self.settings.tflm.arena_bytes if backend == "tflm" else None)
+        given = self.settings.tflm.arena_bytes if backend == "tflm" else None
+        return plan_model(model, board or self.board, backend, given)
 
     def generate(
         self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
@@ -182,7 +185,7 @@ class Line:
         """
         backend = other or (self.settings.target.backend if board == self.board else "aot")
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
-        plan, tflm = self.plan(model, backend), self.settings.tflm
+        plan, tflm = self.plan(model, backend, board), self.settings.tflm
         glue = glue_options(tflm.section, tflm.alignment) if backend == "tflm" else None
         key = {
             "model": model.digest,
@@ -239,7 +242,7 @@ class Line:
         def device() -> RunningBoard:
             if not started:
                 self.watcher.note(f"flashing {self.board.id}")
-                board = flash_image(image, self.board, port=self.settings.target.port)
+                board = flash_image(image, self.target)
                 started.append(running.enter_context(board))
             return started[0]
 
@@ -262,7 +265,7 @@ class Line:
                 device(),
                 model,
                 plan,
-                inputs=self._bench_inputs(model),
+                inputs=self.bench_inputs(model),
                 warmup=self.settings.bench.warmup,
                 progress=self._progress("bench"),
             )
@@ -270,7 +273,7 @@ class Line:
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
 
-    def _bench_inputs(self, model: Model) -> tuple[bytes, ...]:
+    def bench_inputs(self, model: Model) -> tuple[bytes, ...]:
         rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
         beats = evenly(len(rows), self.settings.bench.inputs - 1)
         return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
@@ -296,12 +299,11 @@ class Line:
         def produce() -> BackendComparison:
             return measure_backends(
                 images,
-                self.board,
-                self.settings.target.port,
+                self.target,
                 quantized.path,
                 model,
                 plans,
-                self._bench_inputs(model),
+                self.bench_inputs(model),
                 self.settings.bench.warmup,
                 self.watcher,
                 known=benchmark,

@@ -16,7 +16,7 @@ from leadwire.protocols import load_protocol
 
 from . import run_project
 from .alone import choose
-from .sources import generate_sources, glue_options, plan_arena, read_model
+from .sources import generate_sources, glue_options, host_board, plan_model, read_model
 from .watcher import Watcher
 
 _ANY_BOARD = "virtual-stm32f405"
@@ -84,7 +84,7 @@ def _write(
 ) -> FirmwarePackage:
     with TemporaryDirectory(prefix="leadwire-") as folder:
         watcher.stage("generate", False)
-        plan = plan_arena(model, backend, options.arena_bytes)
+        plan = plan_model(model, host_board(), backend, options.arena_bytes)  # portable kernels: any core may come
         sources = generate_sources(path, model, plan, board, Path(folder), backend, options.glue)
         watcher.stage("package", False)
         return write_package(

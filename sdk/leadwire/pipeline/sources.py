@@ -11,6 +11,7 @@ from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
 from leadwire.build import build_image
+from leadwire.build.cores import CORES
 from leadwire.device.host_library import HostLibrary
 from leadwire.errors import BadInputError, BudgetError, BuildError
 from leadwire.generate import generate_project
@@ -18,6 +19,7 @@ from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
+from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
 from leadwire.tflm_arena import plan_tflm
@@ -35,10 +37,11 @@ def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     return model
 
 
-def plan_arena(model: Model, backend: Backend, arena_bytes: int | None = None) -> MemoryPlan:
-    """The arena of that backend's code. `arena_bytes` is one of the user's choice, for TFLite Micro alone.
+def plan_model(model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None) -> MemoryPlan:
+    """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core.
 
-    BadInputError (2) for a choice that is too small, or where the arena is leadwire's to plan.
+    `arena_bytes` is an arena of the user's choice, for TFLite Micro alone. BadInputError (2) for one that is too small,
+    or where the arena is leadwire's to plan.
     """
     if backend == "tflm":
         return plan_tflm(model, arena_bytes)
@@ -47,7 +50,8 @@ def plan_arena(model: Model, backend: Backend, arena_bytes: int | None = None) -
             f"backend {backend} plans its arena itself, {arena_bytes} B cannot be given",
             hint="leave the size out, or use the backend tflm",
         )
-    return plan_memory(model)
+    extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
+    return plan_memory(model, kernels=choose_kernels(model, extensions))
 
 
 def glue_options(section: str, alignment: int) -> BackendOptions | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from leadwire.package import FirmwarePackage
     from leadwire.pipeline import BoardOutcome, Outcome
-    from leadwire.pipeline.alone import Analysis
+    from leadwire.pipeline.alone import Analysis, FlashedBoard
 
 
 def quantized(result: QuantizedModel) -> None:
@@ -157,6 +157,25 @@ def device(result: DeviceInfo) -> None:
             ("model", f"{result.model_name}  sha-256 {result.model_digest}"),
             ("clock", f"{result.clock_hz / 1e6:g} MHz, counter {result.cycle_counter}"),
             ("arena", size(result.arena_bytes)),
+        ]
+    )
+
+
+def flashed(result: FlashedBoard) -> None:
+    device(result.device)
+    how = result.flashed
+    known = {
+        "tool": "chip's unique id, read before writing",
+        "firmware": "unique id from the firmware that was on it",
+        "probe": "serial number of its debug probe",
+        "usb": "USB location",
+    }
+    read = f"sha-256 {how.read_back_digest}" if how.read_back_digest else "not by this tool"
+    grid(
+        [
+            ("flash tool", how.tool),
+            ("board known by", known.get(how.known_by, "no board was asked for")),
+            ("read back", read if how.contents_digest else "nothing is written"),
         ]
     )
 

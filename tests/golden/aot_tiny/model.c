@@ -9,6 +9,7 @@
 /* 14 bytes, of which at most 14 are alive at once (op 1). */
 static union {
     int64_t aligned;
+    uint32_t words[3];
     int8_t bytes[14];
 } arena;
 

@@ -2,8 +2,8 @@
 #ifndef LW_MODEL_TINY_WEIGHTS_H
 #define LW_MODEL_TINY_WEIGHTS_H
 
+#include "kernels.h"
 #include "leadwire.h"
-#include "requantize.h"
 
 #ifdef __cplusplus
 extern "C" {

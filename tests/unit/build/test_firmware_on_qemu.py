@@ -35,7 +35,7 @@ def emulated(board: Board, image: FirmwareImage) -> Iterator[DeviceClient]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         ["qemu-system-arm", "-M", board.emulation.machine, "-kernel", str(image.elf), "-display", "none",
-         "-monitor", "none", "-icount", "shift=0,sleep=off",
+         "-monitor", "none", "-icount", "shift=0,sleep=on",
          "-serial", f"tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on"],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip

@@ -26,6 +26,10 @@ const char *lw_port_cycles_name(void) { return "test"; }
 uint32_t *lw_port_stack_bottom(void) { return stack; }
 uint32_t *lw_port_stack_top(void) { return stack + STACK_WORDS; }
 void lw_port_reset(void) { resets++; }
+lw_reset_cause lw_port_reset_cause(void) { return LW_RESET_UNKNOWN; }
+bool lw_port_watchdog_start(uint32_t timeout_ms) { return timeout_ms != 0; }
+void lw_port_watchdog_feed(void) {}
+void lw_port_marker(bool on) { (void)on; }
 
 size_t lw_port_unique_id(uint8_t *bytes, size_t capacity)
 {

@@ -14,7 +14,7 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.pipeline.alone import live_bytes
-from leadwire.pipeline.sources import plan_arena
+from leadwire.pipeline.sources import plan_model
 from leadwire.planner import plan_memory
 from leadwire.tflm_arena import arena_sizes, plan_tflm, predict_arena
 from single_operator import Op, T, write_tflite
@@ -66,13 +66,13 @@ def test_an_arena_of_the_users_choice(model: Model) -> None:
     with pytest.raises(BadInputError, match=f"{needed - 1} B is too small for 'three': {needed} B are needed"):
         plan_tflm(model, needed - 1)
     with pytest.raises(BadInputError, match="backend aot plans its arena itself"):
-        plan_arena(model, "aot", needed)
-    assert plan_arena(model, "aot") == plan_memory(model)
+        plan_model(model, load_board("host"), "aot", needed)
+    assert plan_model(model, load_board("host"), "aot") == plan_memory(model)
 
 
 def test_the_planned_budget_of_tflm_counts_tflms_arena_and_file(model: Model) -> None:
-    plan = plan_arena(model, "tflm")
     board = load_board("virtual-stm32f405")
+    plan = plan_model(model, board, "tflm")
     exact = replace(board.budget, flash_bytes=model.size_bytes, ram_bytes=plan.arena_bytes)
     report = check_plan(plan, model, replace(board, budget=exact))
     assert {line.resource: line.used for line in report.lines} == {"flash": model.size_bytes, "ram": plan.arena_bytes}

@@ -1,0 +1,35 @@
+/* CONV_2D, int8, per-channel weights, with the multiplications of two 16-bit lanes of Armv7E-M.
+ *
+ *   output[y, x, o] = clamp(zo + rescale[o]( b[o] + sum over r, c, i of w[o, r, c, i] * (in[Y, X, i] - zi) ))
+ *
+ * as lw_conv_2d_s8. Two output positions are laid out side by side in `scratch` (columns_s8_dsp.c), then multiplied with
+ * all channels, two at a time (multiply_s8_dsp.c). An odd last channel has a partner of zeros in the tables.
+ */
+#include "dsp.h"
+
+void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
+                       const lw_channel *channels, uint32_t *scratch, int8_t *output)
+{
+    const lw_window *const window = &params->window;
+    const int32_t positions = window->output_height * window->output_width;
+    const int32_t outputs = window->output_channels;
+    const int32_t even = outputs & ~1;
+    const uint32_t *const end = scratch + params->column_words;
+    int8_t *first = output;
+    for (int32_t position = 0; position < positions; position += 2) {
+        int8_t *const second = position + 1 < positions ? first + outputs : first;
+        lw_columns_s8_dsp(window, params->input_zero_point, input, position, scratch);
+        if (even > 0) {
+            lw_multiply_s8_dsp(scratch, end, weights, channels, channels + even, first, second);
+        }
+        if (even < outputs) {
+            int8_t last[4];
+            lw_multiply_s8_dsp(scratch, end, weights + even * (params->column_words / 4), channels + even,
+                               channels + even + 2, last, last + 2);
+            first[even] = last[0];
+            second[even] = last[2];
+        }
+        first += 2 * outputs;
+    }
+    lw_narrow(&params->clamp, output);
+}

@@ -1,0 +1,88 @@
+"""What the kernels for Armv7E-M share: weights in the order in which they are read, and constants of output channels.
+
+runtime/dsp.h explains both. A channel's rescale becomes three integers; where 32 bits cannot hold these (a factor of
+1/2 and more, or a very small one with large sums) the portable kernel does the operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import INT32_MAX, activation_range, zero_point_of
+from .convolution import Filters
+from .spec import Constant
+
+Weights = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """`rows` are C's lw_channel; `live` is False for a channel whose output is the zero point whatever the input."""
+
+    rows: tuple[tuple[int, int, int, int], ...]
+    live: npt.NDArray[np.bool_]
+
+    def constant(self, block: int) -> Constant:
+        """The table, filled up to a multiple of `block` channels."""
+        rows = (*self.rows, *[(0, 0, 0, 1)] * (-len(self.rows) % block))
+        return Constant(suffix="channels", ctype="lw_channel", values=tuple(v for row in rows for v in row), row=4)
+
+
+def channels_of(filters: Filters, zero_point: int) -> Channels | None:
+    """The constants of every output channel; None where 32 bits cannot hold those of one."""
+    rows, live = [], []
+    rescales = filters.rescales if len(filters.rescales) > 1 else filters.rescales * len(filters.weights)
+    for bias, largest, scale in zip(filters.folded_bias, filters.largest, rescales, strict=True):
+        if scale is None:
+            return None
+        high = (int(largest) << scale.left) * scale.m // 2**31 + 1
+        half = 1 << scale.right >> 1
+        live.append(high >= half)
+        if not live[-1]:
+            rows.append((0, -(2**31), 2 * zero_point + 1, 1))
+            continue
+        offset = (zero_point << scale.right) + half
+        if scale.left or not scale.right or max(offset, 1 - offset) + high > INT32_MAX:
+            return None
+        rows.append((int(bias), 2 * scale.m - 2**32, offset, scale.right))
+    return Channels(rows=tuple(rows), live=np.array(live))
+
+
+def runs_of_four(weights: Weights, run: int) -> Weights:
+    """[outputs, taps] with every `run` taps filled up with zeros to a multiple of four."""
+    outputs = len(weights)
+    rows = weights.reshape(outputs, -1, run)
+    return np.pad(rows, ((0, 0), (0, 0), (0, -run % 4))).reshape(outputs, -1)
+
+
+def interleaved(weights: Weights, block: int) -> Weights:
+    """[outputs, taps], taps a multiple of four, as [blocks, taps / 4, block, 4]: rows of zeros fill the last block."""
+    outputs, taps = weights.shape
+    filled = np.pad(weights, ((0, -outputs % block), (0, 0)))
+    return filled.reshape(-1, block, taps // 4, 4).transpose(0, 2, 1, 3)
+
+
+def byte_words(weights: Weights) -> Constant:
+    """Four signed bytes a word, the first in the lowest bits."""
+    words = weights.reshape(-1, 4) & 0xFF
+    return _words(words[:, 0] | words[:, 1] << 8 | words[:, 2] << 16 | words[:, 3] << 24)
+
+
+def _words(values: Weights) -> Constant:
+    return Constant(suffix="weights", ctype="uint32_t", values=tuple(int(value) for value in values))
+
+
+def clamp_initializer(model: Model, operator: Operator) -> str:
+    """C's lw_clamp_params of the operator's fused activation over its whole output."""
+    output = model.output(operator)
+    low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), output)
+    return f"{{.count = {output.elements}, .low = {low}, .high = {high}}}"
+
+
+def output_zero_point(model: Model, operator: Operator) -> int:
+    return zero_point_of(model.output(operator))
