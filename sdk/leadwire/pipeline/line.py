@@ -187,6 +187,7 @@ class Line:
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
         plan, tflm = self.plan(model, backend, board), self.settings.tflm
         glue = glue_options(tflm.section, tflm.alignment) if backend == "tflm" else None
+        personality = self.settings.target.personality
         key = {
             "model": model.digest,
             "labels": model.labels,
@@ -194,12 +195,13 @@ class Line:
             "board": asdict(board),
             "backend": backend,
             "glue": None if glue is None else asdict(glue),
+            "personality": personality,
         }
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, glue),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality, glue),
             lambda made: [made.root / name for name in made.sources],
         )
 

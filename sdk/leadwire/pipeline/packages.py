@@ -85,7 +85,7 @@ def _write(
     with TemporaryDirectory(prefix="leadwire-") as folder:
         watcher.stage("generate", False)
         plan = plan_model(model, host_board(), backend, options.arena_bytes)  # portable kernels: any core may come
-        sources = generate_sources(path, model, plan, board, Path(folder), backend, options.glue)
+        sources = generate_sources(path, model, plan, board, Path(folder), backend, options=options.glue)
         watcher.stage("package", False)
         return write_package(
             sources,

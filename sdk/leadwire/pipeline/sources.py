@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadwire import reference
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, Personality
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
 from leadwire.build import build_image
@@ -90,6 +90,7 @@ def generate_sources(
     board: Board,
     out: Path,
     backend: Backend,
+    personality: Personality = "bench",
     options: BackendOptions | None = None,
 ) -> FirmwareProject:
     """Sources with a golden self-test: an input, and what TFLite Micro's interpreter answers to it (`golden`).
@@ -111,6 +112,7 @@ def generate_sources(
         self_test_input=given,
         self_test_output=expected,
         source=path.read_bytes(),
+        personality=personality,
         options=options,
     )
 
