@@ -32,7 +32,7 @@ from leadwire.build.cores import Core
 from leadwire.build.elf import Elf, ModelShare
 
 _LEVELS = 4
-_KERNEL = re.compile(r"P13TfLiteContext(P10TfLiteNode|PKc[jmy])(\.|$)")
+_KERNEL = re.compile(r"P(NS\d*_)?13TfLiteContextE?P((NS\d*_)?10TfLiteNodeE?|Kc[jmy])(\.|$)")
 _OPERATOR_LOOP = re.compile(r"MicroInterpreterGraph|run_operator")
 _APART = re.compile(r"MicroInterpreterGraph|run_operator|^lw_")
 _FOLLOWED = f"virtual calls of the interpreter are followed by name and {_LEVELS} in a chain: an estimate"
