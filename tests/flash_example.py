@@ -1,4 +1,4 @@
-"""A firmware image of forty bytes, and a job for each flash tool, on a real board that names the tool where one does."""
+"""An image of forty bytes, and a job for each flash tool: on a real board that names the tool where there is one."""
 
 from __future__ import annotations
 
