@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .tool import Job, Started
 
 _REAPPEAR_SECONDS = 15.0
-_ASK_SECONDS = 1.0
+_ASK_SECONDS = 0.7
 """How long the firmware that runs before flashing is given to say who it is: there may be none."""
 
 
@@ -140,7 +140,7 @@ def _restart(target: Target) -> None:
     from leadwire.device.client import DeviceClient
 
     try:
-        with DeviceClient(target.port, target.board.link.baud, timeout_s=_ASK_SECONDS, attempts=1) as client:
+        with DeviceClient(target.port, target.board.link.baud, timeout_s=_ASK_SECONDS, attempts=2) as client:
             found = client.describe().unique_id
             if not target.unique_id or found in ("", target.unique_id):
                 client.reset()
