@@ -181,13 +181,36 @@ typedef struct {
     lw_clamp_params clamp;
 } lw_columns_params;
 
+/* A vector and its outputs. */
+typedef struct {
+    int32_t depth, outputs;
+    lw_clamp_params clamp;
+} lw_row_params;
+
+/* A window over channels that are not mixed. */
+typedef struct {
+    lw_window window;
+    int32_t input_zero_point;
+    lw_clamp_params clamp;
+} lw_taps_params;
+
 void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t *input, int32_t position,
                        uint32_t *columns);
 
 void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
                         const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1);
 
+void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                            const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const int8_t *input, const uint32_t *weights,
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+
 void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                        const lw_channel *channels, uint32_t *scratch, int8_t *output);
+
+void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                               const lw_channel *channels, uint32_t *scratch, int8_t *output);
+void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, const uint32_t *weights,
+                                 const lw_channel *channels, uint32_t *scratch, int8_t *output);
 
 #endif /* LW_DSP_H */

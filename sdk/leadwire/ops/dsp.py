@@ -73,6 +73,12 @@ def byte_words(weights: Weights) -> Constant:
     return _words(words[:, 0] | words[:, 1] << 8 | words[:, 2] << 16 | words[:, 3] << 24)
 
 
+def lane_words(weights: Weights) -> Constant:
+    """Two signed 16-bit values a word, the first in the lower lane."""
+    lanes = weights.reshape(-1, 2) & 0xFFFF
+    return _words(lanes[:, 0] | lanes[:, 1] << 16)
+
+
 def _words(values: Weights) -> Constant:
     return Constant(suffix="weights", ctype="uint32_t", values=tuple(int(value) for value in values))
 

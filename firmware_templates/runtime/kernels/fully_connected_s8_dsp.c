@@ -1,0 +1,35 @@
+/* FULLY_CONNECTED of one vector, int8, with the multiplications of two 16-bit lanes of Armv7E-M.
+ *
+ *   output[o] = clamp(zo + rescale[o]( b[o] + sum over i of w[o, i] * (in[i] - zi) ))
+ *
+ * as lw_fully_connected_s8. The vector is widened once into `scratch`, then multiplied with four outputs at a time
+ * (multiply_row_s8_dsp.c). Weights fill up depth and outputs to multiples of four with zeros.
+ */
+#include "dsp.h"
+
+void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                               const lw_channel *channels, uint32_t *scratch, int8_t *output)
+{
+    const int32_t outputs = params->outputs;
+    const int32_t fours = outputs & ~3;
+    uint32_t *row = scratch;
+    for (int32_t rest = params->depth; rest > 0; rest -= 4) {
+        const uint32_t word = rest >= 4 ? lw_load_4(input) : lw_load_some(input, rest);
+        row[0] = lw_even(word);
+        row[1] = lw_odd(word);
+        row += 2;
+        input += 4;
+    }
+    if (fours > 0) {
+        lw_multiply_row_s8_dsp(scratch, row, weights, channels, channels + fours, output);
+    }
+    if (fours < outputs) {
+        int8_t last[4];
+        lw_multiply_row_s8_dsp(scratch, row, weights + fours * (int32_t)(row - scratch) / 2, channels + fours,
+                               channels + fours + 4, last);
+        for (int32_t i = fours; i < outputs; i++) {
+            output[i] = last[i - fours];
+        }
+    }
+    lw_narrow(&params->clamp, output);
+}
