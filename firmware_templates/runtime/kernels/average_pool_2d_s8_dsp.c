@@ -11,7 +11,7 @@
 static inline int8_t lw_mean(uint32_t sums, int32_t count)
 {
     const int32_t sum = (int16_t)(sums & 0xffffu);
-    return (int8_t)((sum + ((count / 2) ^ (sum >> 31)) - (sum >> 31)) / count);
+    return (int8_t)((sum + (sum >> 31 | 1) * (count / 2)) / count);
 }
 
 void lw_average_pool_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, int8_t *output)
