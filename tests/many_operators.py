@@ -119,9 +119,7 @@ class _Builder:
             return -(-length // stride) if same else -(-(length - taps + 1) // stride)
 
         given = self.given(1, h, w, channels)
-        result = T(
-            shape=(1, size(h, kh), size(w, kw), channels), scale=0.05, zero_point=self.tensors[given].zero_point
-        )
+        result = T(shape=(1, size(h, kh), size(w, kw), channels), scale=0.05, zero_point=self.tensors[given].zero_point)
         self.operator(
             kind, (given,), result, "Pool2DOptions", padding=0 if same else 1, strideH=stride, strideW=stride,
             filterHeight=kh, filterWidth=kw, fusedActivationFunction=self.pick(0, 1, 3),

@@ -1,7 +1,7 @@
 """Generated C on an emulated Cortex-M4, without firmware around it: bytes out and instructions executed.
 
-The model is compiled by zig (or arm-none-eabi-gcc) for the core and called in Unicorn, function by function. Instructions
-are counted by blocks, those that an IT block skips included, as leadwire's own emulator does.
+The model is compiled by zig (or arm-none-eabi-gcc) for the core and called in Unicorn, function by function.
+Instructions are counted by blocks, those that an IT block skips included, as leadwire's own emulator does.
 """
 
 from __future__ import annotations
@@ -135,8 +135,9 @@ def load(model: Model, plan: MemoryPlan, toolchain: str = "zig") -> OnCore:
             _objects[key] = target
         objects.append(_objects[key])
     elf = folder / "core.elf"
-    command = [*tools.command, *tools.target(core), "-Wl,--gc-sections", "-Wl,-u,input_at", "-Wl,-u,output_at",
-               "-Wl,-u,start", "-Wl,-u,step", "-T", "link.ld", *map(str, objects), *tools.libraries, "-o", str(elf)]  # fmt: skip
+    kept = [f"-Wl,-u,{name}" for name in ("input_at", "output_at", "start", "step")]
+    options = ["-Wl,--gc-sections", *kept, "-T", "link.ld"]
+    command = [*tools.command, *tools.target(core), *options, *map(str, objects), *tools.libraries, "-o", str(elf)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return _boot(model, elf)
@@ -166,4 +167,3 @@ def _boot(model: Model, elf: Path) -> OnCore:
     emulator.hook_add(unicorn.UC_HOOK_BLOCK, count)
     assert loaded.call("start") == 0
     return loaded
-

@@ -232,12 +232,14 @@ typedef struct {
     lw_window window;
     int32_t input_zero_point;
     int32_t column_words;
+    int32_t wide; /* weights are 16-bit lanes */
     lw_clamp_params clamp;
 } lw_columns_params;
 
 /* A vector and its outputs. */
 typedef struct {
     int32_t depth, outputs;
+    int32_t wide; /* weights are 16-bit lanes */
     lw_clamp_params clamp;
 } lw_row_params;
 
@@ -260,6 +262,11 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
 void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
                         const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1);
 
+void lw_multiply_wide_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output0,
+                             int8_t *output1);
+void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                                 const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
 void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
 void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const int8_t *input, const uint32_t *weights,

@@ -21,6 +21,7 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+Goal = Literal["size", "speed"]
 
 
 def sha256_hex(data: bytes) -> str:

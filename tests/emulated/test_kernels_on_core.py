@@ -22,7 +22,7 @@ pytest.importorskip("tflite_micro", reason="needs the witness: the package tflit
 TOOLCHAINS = ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc)]
 
 
-@pytest.mark.requirement("LW-TIME-001")
+@pytest.mark.requirement("LW-TIM-001")
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 @pytest.mark.parametrize("seed", range(max(1, EXAMPLES // 10)))
 def test_bytes_and_constant_time(seed: int, toolchain: str) -> None:

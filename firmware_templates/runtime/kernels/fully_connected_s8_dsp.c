@@ -7,6 +7,16 @@
  */
 #include "dsp.h"
 
+static void lw_outputs(const lw_row_params *params, const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                       const lw_channel *channels, int32_t count, int8_t *output)
+{
+    if (params->wide) {
+        lw_multiply_row_wide_s8_dsp(row, end, weights, channels, channels + count, output);
+    } else {
+        lw_multiply_row_s8_dsp(row, end, weights, channels, channels + count, output);
+    }
+}
+
 void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
                                const lw_channel *channels, uint32_t *scratch, int8_t *output)
 {
@@ -21,12 +31,12 @@ void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input,
         input += 4;
     }
     if (fours > 0) {
-        lw_multiply_row_s8_dsp(scratch, row, weights, channels, channels + fours, output);
+        lw_outputs(params, scratch, row, weights, channels, fours, output);
     }
     if (fours < outputs) {
         int8_t last[4];
-        lw_multiply_row_s8_dsp(scratch, row, weights + fours * (int32_t)(row - scratch) / 2, channels + fours,
-                               channels + fours + 4, last);
+        const int32_t words = fours * (int32_t)(row - scratch) / (params->wide ? 1 : 2);
+        lw_outputs(params, scratch, row, weights + words, channels + fours, 4, last);
         for (int32_t i = fours; i < outputs; i++) {
             output[i] = last[i - fours];
         }

@@ -40,6 +40,9 @@ BackendNames = Annotated[
 Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
+GoalName = Annotated[
+    str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
 ]
@@ -64,12 +67,12 @@ def _root(
 
 
 def options_of(
-    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: str
+    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, goal: str = "size", **place: str
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, **place)
+    return choose(board, backend, toolchain, port, work, goal, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

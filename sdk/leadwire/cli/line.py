@@ -14,6 +14,7 @@ from .app import (
     BackendNames,
     BoardId,
     Fresh,
+    GoalName,
     Json,
     ModelFile,
     Output,
@@ -84,6 +85,7 @@ def analyze(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +93,7 @@ def analyze(
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
-    options = options_of(board, backend, toolchain, "", work)
+    options = options_of(board, backend, toolchain, "", work, goal)
     with alone.work_folder(options) as folder, watcher() as progress:
         built = alone.build_model(model, options, folder, progress)
     show(alone.analyze_model(built), as_json, views.analysis)
@@ -104,6 +106,7 @@ def generate(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
+    goal: GoalName = "size",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -111,14 +114,14 @@ def generate(
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "out")
+        only_of_models(context, "board", "backend", "goal", "out")
         run_until("generate", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
     result = alone.generate_model(
-        source, options_of(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}")
+        source, options_of(board, backend, "zig", goal=goal), out or Path(f"{source.stem}-{Path(board).stem}")
     )
     show(result, as_json, views.project)
 
@@ -168,6 +171,7 @@ def build(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -175,7 +179,7 @@ def build(
 ) -> None:
     """Compile and link the firmware; the same inputs give the same ELF on every machine."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "work")
+        only_of_models(context, "board", "backend", "toolchain", "goal", "work")
         run_until("build", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -183,7 +187,7 @@ def build(
 
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with watcher() as progress:
-        built = alone.build_model(source, options_of(board, backend, toolchain), folder, progress)
+        built = alone.build_model(source, options_of(board, backend, toolchain, goal=goal), folder, progress)
     if built.image is not None:
         show(built.image, as_json, views.image)
     within_budget(built)
@@ -244,6 +248,7 @@ def bench(
     board: BoardId = "virtual-stm32f405",
     backend: BackendNames = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     port: Port = "",
     pattern: Annotated[
         bool,
@@ -263,7 +268,7 @@ def bench(
     With several backends each is run on the same inputs, and what differs stands side by side.
     """
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "port", "pattern", "inputs", "warmup", "work")
+        only_of_models(context, "board", "backend", "toolchain", "goal", "port", "pattern", "inputs", "warmup", "work")
         run_until("bench", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -272,12 +277,12 @@ def bench(
     if "," in backend:
         from leadwire.pipeline.backends import choose_several, compare_model
 
-        several = choose_several(board, backend, toolchain, port, work)
+        several = choose_several(board, backend, toolchain, port, work, goal)
         with watcher() as progress:
             comparison = compare_model(source, several, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(comparison, as_json, views.comparison)
         return
-    options = options_of(board, backend, toolchain, port, work)
+    options = options_of(board, backend, toolchain, port, work, goal)
     with watcher() as progress:
         result = alone.bench_model(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
     show(result, as_json, views.benchmark)

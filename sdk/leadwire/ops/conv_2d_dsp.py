@@ -9,7 +9,7 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
 from .convolution import Filters, filters_of
-from .dsp import byte_words, channels_of, clamp_initializer, interleaved, output_zero_point, runs_of_four
+from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
 from .geometry import Window, window_of
 from .spec import KernelCall, Variant
 
@@ -39,11 +39,24 @@ def columns_scratch(window: Window) -> int:
     return 4 * _filled_taps(window)
 
 
-def columns_calls(model: Model, operator: Operator, window: Window, filters: Filters) -> tuple[KernelCall, ...]:
+def columns_extra_bytes(window: Window) -> int:
+    """Flash that wide weights take beyond bytes."""
+    return _filled_taps(window) * (window.output_channels + 1 & ~1)
+
+
+def columns_saved(window: Window) -> int:
+    """Instructions that wide weights save: 4 of 14 in every step of 16 products."""
+    positions = window.y.output * window.x.output
+    return positions * window.output_channels * _filled_taps(window) // 4
+
+
+def columns_calls(
+    model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool
+) -> tuple[KernelCall, ...]:
     """`filters` as a convolution with `window`, whatever the operator."""
     channels = channels_of(filters, output_zero_point(model, operator))
     assert channels is not None
-    weights = interleaved(runs_of_four(filters.weights * channels.live[:, None], _run(window)), 2)
+    weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
     return (
         KernelCall(
             function="lw_conv_2d_s8_dsp",
@@ -54,10 +67,11 @@ def columns_calls(model: Model, operator: Operator, window: Window, filters: Fil
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 ("column_words", str(_filled_taps(window))),
+                ("wide", str(int(wide))),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
-            constants=(byte_words(weights), channels.constant(2)),
+            constants=(blocks(weights, 2, wide=wide), channels.constant(2)),
         ),
     )
 
@@ -71,10 +85,29 @@ def _filters(model: Model, operator: Operator) -> Filters:
     return filters_of(model, operator, 0, broadcast=True)
 
 
-DSP = Variant(
-    name="dsp",
-    extension="dsp",
-    fits=lambda model, op: columns_fit(_window(model, op), _filters(model, op), output_zero_point(model, op)),
-    emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op)),
-    scratch_bytes=lambda model, op: columns_scratch(_window(model, op)),
+def _fits(model: Model, operator: Operator) -> bool:
+    return columns_fit(_window(model, operator), _filters(model, operator), output_zero_point(model, operator))
+
+
+def _scratch_bytes(model: Model, operator: Operator) -> int:
+    return columns_scratch(_window(model, operator))
+
+
+DSP = (
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
+        scratch_bytes=_scratch_bytes,
+    ),
+    Variant(
+        name="dsp-wide",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=True),
+        scratch_bytes=_scratch_bytes,
+        extra_bytes=lambda model, op: columns_extra_bytes(_window(model, op)),
+        saved=lambda model, op: columns_saved(_window(model, op)),
+    ),
 )

@@ -35,7 +35,7 @@ def _fits(model: Model, operator: Operator) -> bool:
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     window, filters = _window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
-        return columns_calls(model, operator, window, filters)
+        return columns_calls(model, operator, window, filters, wide=False)
     channels = channels_of(filters, output_zero_point(model, operator))
     assert channels is not None
     weights = filters.weights * channels.live[:, None]

@@ -91,7 +91,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     line.check_classes(model)
-    plan = plan_model(model, board)
+    plan = plan_model(model, board, line.project.settings.target.goal)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
     if last == STAGES.index("budget"):
@@ -118,8 +118,9 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
-            on_host = line.generate(quantized, model, plan, host_board())
-            library = line.build(on_host, host_board(), model, plan)
+            portable = plan_model(model, host_board(), "size")
+            on_host = line.generate(quantized, model, portable, host_board())
+            library = line.build(on_host, host_board(), model, portable)
             predictions = line.predict(quantized, model, image, library, device)
 
     comparison = line.compare(quantized, model, plan, image, benchmark)

@@ -18,6 +18,7 @@ from leadwire.artifacts import (
     DeviceInfo,
     FirmwareImage,
     FirmwareProject,
+    Goal,
     MemoryPlan,
     QuantizedModel,
 )
@@ -50,6 +51,7 @@ class Options:
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
+    goal: Goal = "size"
 
     @property
     def board(self) -> Board:
@@ -105,7 +107,15 @@ class Analysis:
     operators: tuple[OperatorLine, ...]
 
 
-def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: Any) -> Options:
+def choose(
+    board: str,
+    backend: str,
+    toolchain: str,
+    port: str = "",
+    work: Path | None = None,
+    goal: str = "size",
+    **place: Any,
+) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
     known = get_args(Backend)
     if backend not in known or backend not in backends():
@@ -114,11 +124,14 @@ def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path 
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if goal not in get_args(Goal):
+        raise BadInputError(f"there is no goal '{goal}'", hint=f"goals: {', '.join(get_args(Goal))}")
     return Options(
         target=Target(board=load_board(board), port=port, **place),
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,
+        goal=goal,  # type: ignore[arg-type]
     )
 
 
@@ -136,7 +149,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.goal)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend)
 
@@ -145,7 +158,7 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.goal)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)

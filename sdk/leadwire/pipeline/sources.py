@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from leadwire import reference
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
+from leadwire.artifacts import Backend, FirmwareProject, Goal, MemoryPlan
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
+from leadwire.budget import constant_bytes
 from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.device.host_library import HostLibrary
@@ -23,6 +24,9 @@ from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
+
+_CODE_BYTES = 32_768
+"""Code and tables of a model beyond its weights and biases, on the safe side."""
 
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
@@ -54,10 +58,12 @@ def is_host(board: Board) -> bool:
     return board.emulation is not None and board.emulation.engine == "host"
 
 
-def plan_model(model: Model, board: Board) -> MemoryPlan:
-    """The memory of `model` with the kernels that suit the board's core."""
+def plan_model(model: Model, board: Board, goal: Goal) -> MemoryPlan:
+    """The memory of `model` with the kernels that suit the board's core and the goal: 'size' stores weights once as
+    bytes, 'speed' wider ones as far as the board's flash budget goes."""
     extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
-    return plan_memory(model, kernels=choose_kernels(model, extensions))
+    spare = board.budget.flash_bytes - constant_bytes(model) - _CODE_BYTES if goal == "speed" else 0
+    return plan_memory(model, kernels=choose_kernels(model, extensions, spare_flash_bytes=max(0, spare)))
 
 
 def host_board() -> Board:
