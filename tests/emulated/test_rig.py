@@ -22,11 +22,10 @@ from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board, with_unique_id
 from leadwire.emulator import EmulatedBoard
 from leadwire.rig import locks
-from leadwire.rig.attempt import BOARD_VARIABLE
 from leadwire.rig.crew import Crew, Row
 from leadwire.rig.file import load_rig
 from leadwire.rig.ledger import Ledger
-from leadwire.rig.records import BoardResult, RigReport
+from leadwire.rig.records import BOARD_VARIABLE, BoardResult, RigReport
 from leadwire.rig.workload import Workload, prepare
 from rig_example import INPUT_BYTES, Quiet, emulated, kill, processes_of, rig_text, wait_for, write_model
 

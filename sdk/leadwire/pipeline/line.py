@@ -76,11 +76,22 @@ TOOLS = (
 class Line:
     """The stages of `project` on `board`, with files in `folder`. The quantized model is shared by all boards."""
 
-    def __init__(self, project: LoadedProject, board: Board, folder: Path, watcher: Watcher, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        project: LoadedProject,
+        board: Board,
+        folder: Path,
+        watcher: Watcher,
+        *,
+        fresh: bool,
+        target: Target | None = None,
+    ) -> None:
+        """`target` says where the board is and who it must be; default: what the project says."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
-        self.target = Target(board=self.board, port=self.settings.target.port)
+        plugged = target or Target(board=board, port=self.settings.target.port)
+        self.target = replace(plugged, board=self.board)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -420,7 +431,8 @@ class Line:
             "image": image.digest,
             "board": asdict(self.board),
             "data": self._data_key,
-            "port": self.settings.target.port,
+            "port": self.target.port,
+            "unique_id": self.target.unique_id,
         }
 
     def _signing_key(self) -> tuple[Path, bool]:

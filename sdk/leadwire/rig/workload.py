@@ -27,6 +27,7 @@ from leadwire.project import load_project
 from leadwire.workspace import write_atomically
 
 from .file import Rig, RigBoard
+from .records import Job
 
 INPUTS, EXPECTED = "inputs.bin", "expected.bin"
 
@@ -45,6 +46,21 @@ class Workload:
     samples: int
     warmup: int
     witness: str
+
+    def job(self, board: RigBoard, owner: str, held: Sequence[str], *, power_cycle: bool = False) -> Job:
+        """One attempt at a board."""
+        return Job(
+            owner=owner,
+            board=board,
+            image=self.images[board.board.id],
+            plan=self.plan,
+            model=self.model,
+            inputs=self.inputs,
+            expected=self.expected,
+            warmup=self.warmup,
+            held=tuple(held),
+            power_cycle=power_cycle,
+        )
 
 
 def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher, *, fresh: bool = False) -> Workload:
