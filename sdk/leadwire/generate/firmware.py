@@ -1,4 +1,4 @@
-"""The firmware around a model: the bench application, the board's port and its linker script."""
+"""The firmware around a model: the bench application, what the core needs, the board's port and the linker script."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SOURCES = (".c", ".S", ".s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwarePart:
-    """(path, contents) of every file, sorted; sources; include folders; linker script, None where a port has none."""
+    """(path, contents) of every file, sorted; sources; include folders; linker script."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]
     include_dirs: tuple[str, ...]
-    linker_script: str | None
+    linker_script: str
 
 
 def firmware_for(board: Board) -> FirmwarePart:
@@ -33,15 +33,14 @@ def firmware_for(board: Board) -> FirmwarePart:
             f"board '{board.id}' names the port '{board.port}', which does not exist",
             hint=f"use a folder of {FIRMWARE_TEMPLATES / 'ports'}",
         )
-    files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(port, "port")
-    linker_script = None
-    if (port / "linker.ld.j2").is_file():
-        linker_script = "port/linker.ld"
-        files[linker_script] = _render_linker_script(port, board)
+    core = FIRMWARE_TEMPLATES / "cores" / ("riscv" if board.core.startswith("rv32") else "cortex-m")
+    files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(core, "core") | _copied(port, "port")
+    linker_script = "port/linker.ld"
+    files[linker_script] = _render_linker_script(port, board)
     return FirmwarePart(
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in sorted(files) if path.endswith(_SOURCES)),
-        include_dirs=("app", "port"),
+        include_dirs=("app", "core", "port"),
         linker_script=linker_script,
     )
 
@@ -55,10 +54,11 @@ def _copied(folder: Path, name: str) -> dict[str, bytes]:
 
 
 def _render_linker_script(port: Path, board: Board) -> bytes:
+    """The port's own, or the one that all ports share."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(port),
+        loader=jinja2.FileSystemLoader([port, port.parent]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
