@@ -210,17 +210,19 @@ def _heaviest(model: Model) -> int:
 
 
 def _boards_that_fit(report: BudgetReport) -> Iterator[str]:
-    """Known boards, but no computers, that grant the flash and RAM of the report."""
+    """The smallest known boards, but no computers, that grant the flash and RAM of the report."""
     used = {line.resource: line.used for line in report.lines}
-    for board_id in list_boards():
-        board = load_board(board_id)
+    boards = [load_board(board_id) for board_id in list_boards() if board_id != report.board_id]
+    fitting = [
+        board
+        for board in boards
+        if board.core != "host"
+        and board.budget.flash_bytes >= used.get("flash", 0)
+        and board.budget.ram_bytes >= used.get("ram", 0)
+    ]
+    for board in sorted(fitting, key=lambda board: (board.budget.ram_bytes, board.budget.flash_bytes, board.id))[:3]:
         budget = board.budget
-        if (
-            board.core != "host"
-            and board_id != report.board_id
-            and (budget.flash_bytes >= used.get("flash", 0) and budget.ram_bytes >= used.get("ram", 0))
-        ):
-            yield f"{board_id} ({_grouped(budget.flash_bytes)} B flash, {_grouped(budget.ram_bytes)} B RAM)"
+        yield f"{board.id} ({_grouped(budget.flash_bytes)} B flash, {_grouped(budget.ram_bytes)} B RAM)"
 
 
 def _grouped(number: float) -> str:

@@ -4,17 +4,6 @@
 #include "restart.h"
 #include "serial.h"
 
-#define SYSTICK_CONTROL LW_REGISTER(0xe000e010u)
-#define SYSTICK_RELOAD LW_REGISTER(0xe000e014u)
-#define SYSTICK_CURRENT LW_REGISTER(0xe000e018u)
-#define SYSTICK_ENABLE (1u << 0)
-#define SYSTICK_INTERRUPT (1u << 1)
-#define SYSTICK_CORE_CLOCK (1u << 2)
-#define SYSTICK_MOST 0xffffffu
-#define SCB_ICSR LW_REGISTER(0xe000ed04u)
-#define SCB_ICSR_PENDSTCLR (1u << 25)
-#define SCB_AIRCR LW_REGISTER(0xe000ed0cu)
-#define SCB_AIRCR_RESET 0x05fa0004u /* VECTKEY, SYSRESETREQ */
 #define DEMCR LW_REGISTER(0xe000edfcu)
 #define DEMCR_TRCENA (1u << 24)
 #define DWT_CTRL LW_REGISTER(0xe0001000u)

@@ -12,6 +12,22 @@
 
 #define LW_REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
+/* System timer, DDI 0403E B3.3 */
+#define SYSTICK_CONTROL LW_REGISTER(0xe000e010u)
+#define SYSTICK_RELOAD LW_REGISTER(0xe000e014u)
+#define SYSTICK_CURRENT LW_REGISTER(0xe000e018u)
+#define SYSTICK_ENABLE (1u << 0)
+#define SYSTICK_INTERRUPT (1u << 1)
+#define SYSTICK_CORE_CLOCK (1u << 2)
+#define SYSTICK_MOST 0xffffffu
+
+/* System control block, DDI 0403E B3.2 */
+#define SCB_ICSR LW_REGISTER(0xe000ed04u)
+#define SCB_ICSR_PENDSTCLR (1u << 25)
+#define SCB_VTOR LW_REGISTER(0xe000ed08u)
+#define SCB_AIRCR LW_REGISTER(0xe000ed0cu)
+#define SCB_AIRCR_RESET 0x05fa0004u /* VECTKEY, SYSRESETREQ */
+
 typedef union {
     void (*handler)(void);
     uint32_t *stack_top;

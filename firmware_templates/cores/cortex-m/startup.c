@@ -1,7 +1,6 @@
 /* startup.c: vector table, reset and faults of a Cortex-M; the port's own interrupts follow in .vectors.device. */
 #include "core.h"
 
-#define SCB_VTOR LW_REGISTER(0xe000ed08u)
 #define SCB_CPACR LW_REGISTER(0xe000ed88u)
 #define SCB_CPACR_FPU (15u << 20) /* full access to CP10 and CP11: floating point, and MVE with or without it */
 

@@ -110,6 +110,7 @@ def build_image(
         model_flash_bytes=share.flash_bytes,
         model_ram_bytes=share.ram_bytes,
         stack=stack,
+        personality=project.personality,
     )
 
 
@@ -173,10 +174,11 @@ def _defines(project: FirmwareProject, board: Board) -> tuple[str, ...]:
     ram = next(region for region in board.memory if region.kind == "ram")
     firmware = [
         ("LW_BOARD_ID", f'"{board.id}"'),
-        ("LW_LINK_BAUD", str(board.link.baud)),
         ("LW_CLOCK_HZ", str(board.clock_hz)),
         ("LW_RAM_BYTES", str(ram.size_bytes)),
     ]
+    if "LW_LINK_BAUD" not in dict(project.defines):
+        firmware.append(("LW_LINK_BAUD", str(board.link.baud)))
     if board.crystal_hz:
         firmware.append(("LW_CRYSTAL_HZ", str(board.crystal_hz)))
     own = tuple(f"-D{name}={value}" for name, value in firmware)

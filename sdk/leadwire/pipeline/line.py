@@ -179,18 +179,20 @@ class Line:
         """
         backend = other or (self.settings.target.backend if board == self.board else "aot")
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        personality = self.settings.target.personality
         key = {
             "model": model.digest,
             "labels": model.labels,
             "plan": asdict(plan),
             "board": asdict(board),
             "backend": backend,
+            "personality": personality,
         }
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality),
             lambda made: [made.root / name for name in made.sources],
         )
 
@@ -256,7 +258,7 @@ class Line:
                 device(),
                 model,
                 plan,
-                inputs=self._bench_inputs(model),
+                inputs=self.bench_inputs(model),
                 warmup=self.settings.bench.warmup,
                 progress=self._progress("bench"),
             )
@@ -264,7 +266,7 @@ class Line:
         key = {**self._run_key(image), "bench": asdict(self.settings.bench)}
         return self._own.stage("bench", BenchmarkResult, key, produce)
 
-    def _bench_inputs(self, model: Model) -> tuple[bytes, ...]:
+    def bench_inputs(self, model: Model) -> tuple[bytes, ...]:
         rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
         beats = evenly(len(rows), self.settings.bench.inputs - 1)
         return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
@@ -293,7 +295,7 @@ class Line:
                 quantized.path,
                 model,
                 plan,
-                self._bench_inputs(model),
+                self.bench_inputs(model),
                 self.settings.bench.warmup,
                 self.watcher,
                 known=benchmark,
