@@ -1,7 +1,8 @@
 """QEMU's machines as boards: the second emulator, and so the witness of the built-in one.
 
 `-icount shift=n` makes one executed instruction 2^n nanoseconds of virtual time, so that a timer of the emulated
-machine counts instructions (QEMU documentation, "TCG Instruction Counting"): n follows the board's `ns_per_instruction`.
+machine counts instructions (QEMU documentation, "TCG Instruction Counting"): n follows a board's
+`ns_per_instruction`.
 With `sleep=on` a sleeping machine's time is the host's; with off it would jump to the next timer, and a watchdog would
 bite a board that waits for its host.
 """
