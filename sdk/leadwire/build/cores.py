@@ -14,12 +14,15 @@ from leadwire.ops.spec import Extension
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """`exception_frame_bytes`: what the core pushes on interrupt entry at worst, alignment included (Arm DDI 0403E
+    """`zig_cxx_target` is a target for which zig has headers of a C++ library; its objects keep to the same ABI.
+
+    `exception_frame_bytes`: what the core pushes on interrupt entry at worst, alignment included (Arm DDI 0403E
     B1.5.7: 8 words, 26 with floating point, and 4 bytes of padding). `gcc_flags` None: not a target of Arm's gcc.
     """
 
     name: str
     zig_target: str
+    zig_cxx_target: str
     zig_cpu: str
     gcc_flags: tuple[str, ...] | None
     exception_frame_bytes: int
@@ -34,6 +37,7 @@ def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
     return Core(
         name=name,
         zig_target="thumb-freestanding-eabihf" if fpu else "thumb-freestanding-eabi",
+        zig_cxx_target="thumb-linux-musleabihf" if fpu else "thumb-linux-musleabi",
         zig_cpu=zig_cpu,
         gcc_flags=(f"-mcpu={name.removesuffix('f')}", "-mthumb", *abi),
         exception_frame_bytes=108 if fpu else 36,
@@ -45,6 +49,7 @@ def _riscv(name: str, zig_cpu: str) -> Core:
     return Core(
         name=name,
         zig_target="riscv32-freestanding-none",
+        zig_cxx_target="riscv32-linux-musl",
         zig_cpu=zig_cpu,
         gcc_flags=None,
         exception_frame_bytes=0,

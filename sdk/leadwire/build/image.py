@@ -64,7 +64,8 @@ def build_image(
         raise BuildError(f"the project has no linker script for '{board.id}'", hint="generate it again")
     own = (*_defines(project, board), *_includes(project))
     flags = (*tools.compile_flags(core), *own)
-    build_id = _build_id(project, board, tools.version, flags, interpreter)
+    support = () if interpreter is None else tools.support
+    build_id = _build_id(project, board, tools.version, flags, interpreter, support)
     identity = "-DLW_BUILD_ID=" + ",".join(f"0x{byte:02x}" for byte in bytes.fromhex(build_id))
     cxx_flags = (*tools.compile_cxx_flags(core), *own, *_headers(interpreter))
     languages = _Languages(c=(*flags, identity, *_kernel_defines(interpreter)), cxx=cxx_flags)
@@ -75,6 +76,9 @@ def build_image(
         linked = folder / "firmware.elf"
         script = (project.root / project.linker_script).resolve()
         names = [Path(objects[source].name) for source in project.sources]
+        for source in support:
+            names.append(Path(f"libc-{source.stem}.o"))
+            tools.compile((*tools.compile_flags(core), "-fno-builtin"), source.name, source.parent, folder / names[-1])
         tools.link(core, str(script), names, folder, linked, None if interpreter is None else interpreter.library)
         image = read_elf(linked)
         if interpreter is None:
@@ -227,10 +231,16 @@ def _headers(interpreter: Tflm | None) -> tuple[str, ...]:
 
 
 def _build_id(
-    project: FirmwareProject, board: Board, version: str, flags: Sequence[str], interpreter: Tflm | None = None
+    project: FirmwareProject,
+    board: Board,
+    version: str,
+    flags: Sequence[str],
+    interpreter: Tflm | None = None,
+    support: Sequence[Path] = (),
 ) -> str:
     """32 hex digits over everything that decides the bytes of the image."""
     library = () if interpreter is None else (interpreter.library_digest, *interpreter.defines)
+    library += tuple(sha256_hex(source.read_bytes()) for source in support)
     parts = json.dumps([project.digest, board.id, version, [*flags, *library]])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 

@@ -33,7 +33,7 @@ from leadwire.build.elf import Elf, ModelShare
 from leadwire.build.machine_code import Function, is_riscv, read_code
 
 _LEVELS = 4
-_KERNEL = re.compile(r"P13TfLiteContext(P10TfLiteNode|PKc[jmy])(\.|$)")
+_KERNEL = re.compile(r"P(NS\d*_)?13TfLiteContextE?P((NS\d*_)?10TfLiteNodeE?|Kc[jmy])(\.|$)")
 _OPERATOR_LOOP = re.compile(r"MicroInterpreterGraph|run_operator")
 _APART = re.compile(r"MicroInterpreterGraph|run_operator|^lw_")
 _FOLLOWED = f"virtual calls of the interpreter are followed by name and {_LEVELS} in a chain: an estimate"

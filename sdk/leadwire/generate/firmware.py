@@ -12,7 +12,7 @@ from leadwire.resources import FIRMWARE_TEMPLATES
 
 _TEXT = (".c", ".h", ".S", ".s")
 _SOURCES = (".c", ".S", ".s")
-_LINK = frozenset({"main", "bench", "smp", "frame", "cbor"})
+_LINK = frozenset({"main", "bench", "smp", "frame", "cbor", "cell", "correct", "stream"})
 """Files of app/ that speak leadwire's link; the others serve any personality."""
 
 

@@ -29,7 +29,7 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board, is_host, plan_model, read_model
+from .sources import host_board, is_host, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -96,13 +96,13 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     line.check_classes(model)
-    plan = plan_model(model, board)
+    plan = line.plan(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
     if last == STAGES.index("budget"):
         return outcome
 
-    sources = line.generate(quantized, model, plan, board)
+    sources = line.generate(quantized, model, board)
     outcome = replace(outcome, project=sources)
     if last == STAGES.index("generate"):
         return outcome
@@ -123,11 +123,11 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
-            on_host = line.generate(quantized, model, plan, host_board())
+            on_host = line.generate(quantized, model, host_board())
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
 
-    comparison = line.compare(quantized, model, plan, image, benchmark)
+    comparison = line.compare(quantized, model, image, benchmark)
     outcome = replace(outcome, comparison=comparison)
     if last == STAGES.index("bench"):
         return outcome

@@ -55,7 +55,7 @@ void test_boot(void)
     sent_bytes = 0;
     resets = 0;
     lw_stack_paint();
-    lw_bench_boot(&server.bench);
+    lw_smp_boot(&server);
 }
 
 void test_receive(const uint8_t *bytes, size_t length) { lw_smp_receive(&server, bytes, length); }
