@@ -18,12 +18,12 @@ _LINK = frozenset({"main", "bench", "smp", "frame", "cbor", "cell", "correct", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwarePart:
-    """(path, contents) of every file, sorted; sources; include folders; linker script."""
+    """(path, contents) of every file, sorted; sources; include folders; linker script, None where there is no firmware."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]
     include_dirs: tuple[str, ...]
-    linker_script: str
+    linker_script: str | None
 
 
 def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePart:
