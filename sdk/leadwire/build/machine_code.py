@@ -75,7 +75,7 @@ def _read_thumb(elf: Elf, function: Function) -> None:
 
 
 def _add_call(function: Function, target: int, *, linked: bool) -> None:
-    """A branch into the function itself is none, linked or not: in a long function of Armv6-M `bl` is the far branch."""
+    """A branch into the function itself is none, linked or not: `bl` is the far branch of Armv6-M."""
     if (linked and target == function.start) or not function.start <= target < function.end:
         function.calls.add(target)
 

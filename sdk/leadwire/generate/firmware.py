@@ -18,7 +18,7 @@ _LINK = frozenset({"main", "bench", "smp", "frame", "cbor", "cell", "correct", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwarePart:
-    """(path, contents) of every file, sorted; sources; include folders; linker script, None where there is no firmware."""
+    """(path, contents) of every file, sorted; sources; include folders; linker script, None without firmware."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]
