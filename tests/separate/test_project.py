@@ -222,10 +222,8 @@ def lab(with_labgrid: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
         started(project, coordinator, project.program("labgrid-coordinator"), "-l", address),
     ):
         wait_until(coordinator, "listening on")
-        said = {
-            name: json.loads(wait_until(log, "}").splitlines()[0]) for name, log in (("LEFT", left), ("RIGHT", right))
-        }
-        ports = {f"{name}_PORT": answer["port"] for name, answer in said.items()}
+        said = {log.stem.upper(): wait_until(log, "}").splitlines()[0] for log in (left, right)}
+        ports = {f"{name}_PORT": json.loads(line)["port"] for name, line in said.items()}
         export = (project.program("labgrid-exporter"), "-c", address, "--hostname", "localhost", "-n", "lab-1")
         with started(project, exporter, *export, "labgrid/exporter.yaml", **ports):
             wait_until(exporter, "creating poll task")

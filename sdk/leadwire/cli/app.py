@@ -33,15 +33,28 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
-BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot, or tflm: TFLite Micro.")]
 BackendNames = Annotated[
     str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
 ]
 Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
+PersonalityName = Annotated[
+    str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")
+]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
+]
+Section = Annotated[
+    str, typer.Option("--section", help="Linker section of the model's array; backend tflm. Default: the compiler's.")
+]
+Alignment = Annotated[
+    int, typer.Option("--alignment", help="Alignment of the model's array in bytes; backend tflm.", min=1)
+]
+ArenaBytes = Annotated[
+    int | None,
+    typer.Option("--arena-bytes", help="Arena of TFLite Micro; default: computed, with a margin.", min=1, max=2**31),
 ]
 Work = Annotated[
     Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")
@@ -64,12 +77,18 @@ def _root(
 
 
 def options_of(
-    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: str
+    board: str,
+    backend: str,
+    toolchain: str,
+    port: str = "",
+    work: Path | None = None,
+    personality: str = "bench",
+    **place: str,
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, **place)
+    return choose(board, backend, toolchain, port, work, personality, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

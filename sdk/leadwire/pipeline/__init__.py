@@ -30,7 +30,7 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board, is_host, plan_model, read_model
+from .sources import host_board, is_host, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -82,6 +82,11 @@ def run_project(
         raise BadInputError(
             f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
         )
+    if project.settings.target.personality != "bench" and last > STAGES.index("build"):
+        raise BadInputError(
+            f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",
+            hint="run the line up to 'build', and measure with 'leadwire mlperf'",
+        )
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))
@@ -97,13 +102,13 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     line.check_classes(model)
-    plan = plan_model(model, board)
+    plan = line.plan(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
     if last == STAGES.index("budget"):
         return outcome
 
-    sources = line.generate(quantized, model, plan, board)
+    sources = line.generate(quantized, model, board)
     outcome = replace(outcome, project=sources)
     if last == STAGES.index("generate"):
         return outcome
@@ -124,11 +129,11 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
-            on_host = line.generate(quantized, model, plan, host_board())
+            on_host = line.generate(quantized, model, host_board())
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
 
-    comparison = line.compare(quantized, model, plan, image, benchmark)
+    comparison = line.compare(quantized, model, image, benchmark)
     outcome = replace(outcome, comparison=comparison)
     if last == STAGES.index("bench"):
         return outcome
