@@ -22,6 +22,8 @@ Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "publi
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
 Goal = Literal["size", "speed"]
+Personality = Literal["bench", "mlperf", "mlperf-energy"]
+"""What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
 
 
 def sha256_hex(data: bytes) -> str:
@@ -93,7 +95,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index."""
+    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index.
+
+    `resident_bytes`, counted in the lower bound, lie at the arena's end from start to end: an interpreter's records.
+    """
 
     model_digest: str
     arena_bytes: int
@@ -104,6 +109,7 @@ class MemoryPlan:
     scratch: tuple[Placement, ...]
     in_place: tuple[tuple[int, int], ...]
     """(operator, input tensor) pairs whose output takes the input's place."""
+    resident_bytes: int = 0
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
 
@@ -180,6 +186,7 @@ class FirmwareProject:
     defines: tuple[tuple[str, str], ...]
     digest: str
     operators: tuple[str, ...] = ()
+    personality: Personality = "bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +232,7 @@ class FirmwareImage:
     model_flash_bytes: int
     model_ram_bytes: int
     stack: StackBound
+    personality: Personality = "bench"
 
     @property
     def flash_bytes(self) -> int:
@@ -313,6 +321,65 @@ class BenchmarkResult:
     output_crc32: str
     io_digest: str
     device: DeviceInfo
+
+
+# ---------------------------------------------------------------------------------------------- mlperf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfLoop:
+    """One `infer` of a performance run, timed by the device's clock."""
+
+    sample: str
+    iterations: int
+    warmup: int
+    elapsed_us: int
+
+    @property
+    def latency_us(self) -> float:
+        return self.elapsed_us / self.iterations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfQuality:
+    """Quality over the files of a dataset folder, from the printed results, as the benchmark's runner takes them.
+
+    `identical` of `inferences` gave the very output bytes of TensorFlow Lite Micro's interpreter on the host; None
+    where that was not there to ask. `floor` is what the closed division asks for, `whole_set` whether all files of the
+    benchmark's set were there.
+    """
+
+    statistic: Statistic
+    floor: float | None
+    files: int
+    inferences: int
+    whole_set: bool
+    identical: int | None
+    io_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfResult:
+    """One model on one board under MLPerf Tiny's protocol. The median over the loops is the score.
+
+    `valid` is whether the loops keep the benchmark's rules; `reasons` says why not. It is no submission either way.
+    """
+
+    benchmark: str
+    board_id: str
+    backend: Backend
+    personality: Personality
+    image_digest: str
+    model_digest: str
+    basis: Basis
+    build_id: str
+    unique_id: str
+    loops: tuple[MlperfLoop, ...]
+    median_latency_us: float | None
+    median_throughput_hz: float | None
+    valid: bool
+    reasons: tuple[str, ...]
+    quality: MlperfQuality | None = None
 
 
 # ---------------------------------------------------------------------------------------------- validate

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,7 @@ FLASH_TOOLS = (
 )  # fmt: skip
 """Names of flash tools that a board may use; a further module of `leadwire.flash` is known without being named here."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_UNIQUE_ID = re.compile(r"[0-9a-f]{24}")
 _ADDRESS_SPACE = 1 << 32
 _FLASH_FOLDER = Path(__file__).resolve().parent / "flash"
 
@@ -79,11 +81,13 @@ class Emulation:
 
     `ns_per_instruction`: virtual nanoseconds that one executed instruction takes (QEMU's -icount shift=0: 1), so that
     a timer of the emulated machine counts instructions; None where the emulator counts them itself or nothing does.
+    `unique_id`: what a chip of the built-in emulator answers as its unique id, 24 hex digits; empty: the same for all.
     """
 
     engine: Literal["unicorn", "qemu", "host"]
     machine: str = ""
     ns_per_instruction: float | None = None
+    unique_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,8 @@ class Board:
     `flash` holds the arguments of each tool that can program the board, by the tool's name: the default tool needs no
     entry. `ecosystems` names the board in the words of ecosystems of `leadwire package`: 'zephyr' may map to
     'nrf52840dk/nrf52840'.
-    `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator.
+    `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator. `stack_bytes`
+    are reserved for the stack of a bare-metal image, at the beginning of the first RAM region.
     """
 
     id: str
@@ -138,6 +143,7 @@ class Board:
     usb: tuple[UsbId, ...] = ()
     power: tuple[PowerFigure, ...] = ()
     crystal_hz: int = 0
+    stack_bytes: int = 8192
     link: LinkSettings = LinkSettings()
     emulation: Emulation | None = None
     source: str = ""
@@ -172,15 +178,28 @@ def load_board(board: str | Path) -> Board:
     elif Path(board).suffix == ".toml":
         path = Path(board)
     else:
+        alike = get_close_matches(str(board), list_boards(), n=3, cutoff=0.4)
         raise BadInputError(
             f"board '{board}' is not known",
-            hint=f"use one of {', '.join(list_boards())}, or the path of a board file that ends in .toml",
+            hint=(f"did you mean {', '.join(alike)}? " if alike else "")
+            + "'leadwire boards' lists them; the path of a board file ends in .toml",
         )
     table = _with_family(read_toml(path, "board file"), path)
     loaded = parse_table(Board, table, path)
     if mistakes := list(_mistakes(loaded)):
         raise ConfigError(path, mistakes)
     return loaded
+
+
+def with_unique_id(board: Board, unique_id: str) -> Board:
+    """An emulated board whose chip answers `unique_id`; BadInputError where it has no such thing."""
+    emulation = board.emulation
+    if emulation is None or emulation.engine != "unicorn" or not _UNIQUE_ID.fullmatch(unique_id.lower()):
+        raise BadInputError(
+            f"unique id '{unique_id}' cannot be given to board '{board.id}'",
+            hint="24 hex digits, and a board of the built-in emulator ('virtual-stm32f405')",
+        )
+    return replace(board, emulation=replace(emulation, unique_id=unique_id.lower()))
 
 
 def _with_family(table: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -213,11 +232,7 @@ def _mistakes(board: Board) -> Iterator[str]:
     if board.clock_hz <= 0:
         yield f"clock_hz: larger than 0, found {board.clock_hz}"
     on_host = board.emulation is not None and board.emulation.engine == "host"
-    if (
-        board.port
-        and not on_host
-        and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2")
-    ):
+    if board.port and not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "port.c"):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
     if not board.port and not board.ecosystems:
         yield "port: without one, 'ecosystems' says what else builds firmware for the board"
@@ -229,6 +244,7 @@ def _mistakes(board: Board) -> Iterator[str]:
         yield from _emulation_mistakes(board.emulation)
     yield from _memory_mistakes(board.memory)
     yield from _budget_mistakes(board)
+    yield from _stack_mistakes(board)
 
 
 def _is_one_of(name: str, folder: Path, file: str) -> bool:
@@ -271,6 +287,8 @@ def _emulation_mistakes(emulation: Emulation) -> Iterator[str]:
     nanoseconds = emulation.ns_per_instruction
     if nanoseconds is not None and not (math.isfinite(nanoseconds) and nanoseconds > 0):
         yield f"emulation.ns_per_instruction: larger than 0, found {nanoseconds:g}"
+    if emulation.unique_id and not (emulation.engine == "unicorn" and _UNIQUE_ID.fullmatch(emulation.unique_id)):
+        yield f"emulation.unique_id: 24 hex digits, with engine 'unicorn' only, found {emulation.unique_id!r}"
 
 
 def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
@@ -295,6 +313,12 @@ def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
                 f"memory: '{one.name}' [{one.origin:#010x}, {one.end:#010x}) and '{other.name}' "
                 f"[{other.origin:#010x}, {other.end:#010x}) overlap"
             )
+
+
+def _stack_mistakes(board: Board) -> Iterator[str]:
+    room = next((region.size_bytes for region in board.memory if region.kind == "ram"), 0)
+    if board.stack_bytes % 8 or not 512 <= board.stack_bytes <= max(room, 512):
+        yield f"stack_bytes: a multiple of 8 from 512 to {room}, found {board.stack_bytes}"
 
 
 def _budget_mistakes(board: Board) -> Iterator[str]:

@@ -16,7 +16,9 @@
     │   ├── DeviceSilentError        no answer within the time allowed, retries included
     │   ├── FrameError               answers arrive but are corrupted
     │   ├── DeviceRefusedError       the device answered with an error of its own
-    │   └── WrongDeviceError         another board, firmware or model than the one expected
+    │   ├── WrongDeviceError         another board, firmware or model than the one expected
+    │   ├── WrongBoardError          a board whose identity is not the rig file's; nothing was written to it
+    │   └── BusyBoardError           another rig run holds the board
     ├── ValidationError          7   only raised by the CLI: a failed or inconclusive verdict
     └── EvidenceError            8   a bundle that does not verify
 
@@ -169,6 +171,27 @@ class WrongDeviceError(DeviceError):
         super().__init__(
             f"'{port}' carries another {what}: found {found}, expected {expected}",
             hint="flash the image of this project with 'leadwire flash', or select the right port",
+        )
+
+
+class WrongBoardError(DeviceError):
+    """The identity lock: raised before anything is erased."""
+
+    def __init__(self, name: str, port: str, what: str, found: str, expected: str) -> None:
+        where = f" on '{port}'" if port else ""
+        super().__init__(
+            f"rig board '{name}'{where} is another board: {what} found {found or 'none'}, expected {expected}; "
+            "nothing was written",
+            hint=f"plug in the board that the rig file means, or look at this one with 'leadwire rig enroll "
+            f"--name {name}' and correct its entry",
+        )
+
+
+class BusyBoardError(DeviceError):
+    def __init__(self, name: str, what: str, holder: str, seconds: float) -> None:
+        super().__init__(
+            f"rig board '{name}' is in use: {what} is held by {holder}, waited {seconds:g} s",
+            hint="let the other run end, or end it; a lock is gone as soon as its process is",
         )
 
 

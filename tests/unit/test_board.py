@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import jinja2
@@ -28,12 +29,42 @@ def test_every_board_file_loads_and_its_linker_script_renders(board_id: str) -> 
         return
     assert board.core in cores.CORES
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    template = (FIRMWARE_TEMPLATES / "ports" / board.port / "linker.ld.j2").read_text()
+    template = (FIRMWARE_TEMPLATES / "ports" / "linker.ld.j2").read_text()
     script = environment.from_string(template).render(board=board)
     ram = next(region for region in board.memory if region.kind == "ram")
     for region in board.memory:
         size = region.size_bytes - (16 if region is ram else 0)  # the note of a restart at its end
         assert f"ORIGIN = {region.origin:#010x}, LENGTH = {size}" in script
+
+
+@pytest.mark.parametrize("board_id", list_boards())
+def test_the_flash_arguments_of_every_board_are_those_that_its_tools_take(board_id: str) -> None:
+    board = load_board(board_id)
+    for name in set(board.flash_tools) & set(tools()):
+        module = importlib.import_module(f"leadwire.flash.{name}")
+        given = set(board.flash.get(name, {}))
+        assert given <= set(getattr(module, "ARGUMENTS", {})), (name, given)
+        assert set(getattr(module, "REQUIRED", ())) <= given, (name, given)
+
+
+def test_there_are_real_boards_of_every_vendor_and_core() -> None:
+    boards = [load_board(board_id) for board_id in list_boards()]
+    real = [board for board in boards if board.emulation is None]
+    assert len(real) >= 40
+    assert {"STMicroelectronics", "Nordic Semiconductor", "Espressif", "Raspberry Pi", "NXP", "Renesas", "Silicon Labs",
+            "Ambiq", "Texas Instruments", "Analog Devices", "Infineon", "Microchip", "Nuvoton"} <= {
+        board.vendor for board in real}  # fmt: skip
+    for board in real:
+        first = next(region for region in board.memory if region.kind == "ram")
+        assert board.budget.ram_bytes <= first.size_bytes, f"{board.id}: the arena lies in the first RAM region"
+        assert board.flash or board.flash_tool in ("nrfutil", "picotool"), board.id
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*BOARDS.glob("*.toml"), *BOARDS.glob("families/*.toml")]), ids=lambda p: p.stem
+)
+def test_no_line_of_a_board_file_is_too_long(path: Path) -> None:
+    assert max(map(len, path.read_text().splitlines())) <= 120
 
 
 def test_the_board_ids_that_tools_script_against_exist() -> None:
@@ -120,9 +151,10 @@ def test_a_family_beside_the_board_file_comes_first(tmp_path: Path) -> None:
 
 
 def test_unknown_ids_name_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="'nucleo' is not known") as caught:
-        load_board("nucleo")
+    with pytest.raises(BadInputError, match="'stm32f405' is not known") as caught:
+        load_board("stm32f405")
     assert "virtual-stm32f405" in caught.value.hint
+    assert "leadwire boards" in caught.value.hint
     with pytest.raises(FileMissingError):
         load_board(tmp_path / "gone.toml")
     with pytest.raises(BadInputError):

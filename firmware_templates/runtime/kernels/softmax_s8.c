@@ -84,7 +84,7 @@ static int32_t lw_exp_of_difference(const lw_softmax_params *params, int32_t dif
 {
     const uint32_t small = lw_negative(difference - params->diff_min);
     const int32_t held = lw_select(small, params->diff_min, difference);
-    return lw_select(small, 0, lw_exp(lw_multiply_high(held * (1 << params->left), params->multiplier)));
+    return lw_select(small, 0, lw_exp(lw_multiply_high(held * (INT32_C(1) << params->left), params->multiplier)));
 }
 
 static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input, int8_t *output)

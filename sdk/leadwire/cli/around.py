@@ -42,13 +42,17 @@ def boards(
 def emulate(
     elf: Annotated[Path, typer.Argument(help="A firmware image (ELF) for the board.")],
     board: BoardId = "virtual-stm32f405",
+    unique_id: Annotated[
+        str, typer.Option("--unique-id", help="24 hex digits that the built-in emulator's chip answers as its id.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run an image on the emulated board until Ctrl-C; its serial port is printed and opens like any other."""
-    from leadwire.board import load_board
+    from leadwire.board import load_board, with_unique_id
     from leadwire.emulator import run_until_interrupted
 
-    run_until_interrupted(elf, load_board(board), lambda port: print_line({"port": port, "board": board}, as_json))
+    emulated = with_unique_id(load_board(board), unique_id) if unique_id else load_board(board)
+    run_until_interrupted(elf, emulated, lambda port: print_line({"port": port, "board": board}, as_json))
 
 
 @app.command()

@@ -6,6 +6,8 @@ refuse, so the callers count the slices against their own deadline.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import serial
 
 from leadwire.errors import PortError
@@ -22,9 +24,13 @@ class Port:
         self.name = name
         try:
             self._serial = serial.serial_for_url(
-                name, baudrate=baud, timeout=SLICE_S, write_timeout=write_timeout_s, exclusive=True
+                name,
+                baudrate=baud,
+                timeout=SLICE_S,
+                write_timeout=None if name.startswith("rfc2217:") else write_timeout_s,  # pyserial has none there
+                exclusive=True,
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, NotImplementedError) as error:
             raise PortError(name, f"cannot be opened: {_reason(error)}") from None
 
     def read(self) -> bytes:
@@ -52,6 +58,36 @@ def _reason(error: Exception) -> str:
     """One line of what the operating system says, without pyserial's advice."""
     cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return cause.splitlines()[0] if cause else type(error).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbPort:
+    """A serial port of a USB adapter or board: '' where it does not tell. `location` as pyserial says it ('1-1.4')."""
+
+    device: str
+    vendor_id: int
+    product_id: int
+    serial: str
+    location: str
+    description: str
+
+
+def usb_ports() -> tuple[UsbPort, ...]:
+    """The serial ports of this machine that are plugged in over USB."""
+    from serial.tools.list_ports import comports
+
+    return tuple(
+        UsbPort(
+            device=port.device,
+            vendor_id=port.vid,
+            product_id=port.pid or 0,
+            serial=port.serial_number or "",
+            location=port.location or "",
+            description=port.description or "",
+        )
+        for port in sorted(comports())
+        if port.vid is not None
+    )
 
 
 def list_ports() -> tuple[str, ...]:
