@@ -21,6 +21,7 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
 
@@ -94,7 +95,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index."""
+    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index.
+
+    `resident_bytes`, counted in the lower bound, lie at the arena's end from start to end: an interpreter's records.
+    """
 
     model_digest: str
     arena_bytes: int
@@ -105,6 +109,7 @@ class MemoryPlan:
     scratch: tuple[Placement, ...]
     in_place: tuple[tuple[int, int], ...]
     """(operator, input tensor) pairs whose output takes the input's place."""
+    resident_bytes: int = 0
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
 

@@ -33,18 +33,31 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
-BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot, or tflm: TFLite Micro.")]
 BackendNames = Annotated[
     str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
 ]
 Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
+GoalName = Annotated[
+    str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+]
 PersonalityName = Annotated[
     str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")
 ]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
+]
+Section = Annotated[
+    str, typer.Option("--section", help="Linker section of the model's array; backend tflm. Default: the compiler's.")
+]
+Alignment = Annotated[
+    int, typer.Option("--alignment", help="Alignment of the model's array in bytes; backend tflm.", min=1)
+]
+ArenaBytes = Annotated[
+    int | None,
+    typer.Option("--arena-bytes", help="Arena of TFLite Micro; default: computed, with a margin.", min=1, max=2**31),
 ]
 Work = Annotated[
     Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")
@@ -73,12 +86,13 @@ def options_of(
     port: str = "",
     work: Path | None = None,
     personality: str = "bench",
+    goal: str = "size",
     **place: str,
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, personality, **place)
+    return choose(board, backend, toolchain, port, work, personality, goal, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

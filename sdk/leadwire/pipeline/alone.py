@@ -18,6 +18,7 @@ from leadwire.artifacts import (
     DeviceInfo,
     FirmwareImage,
     FirmwareProject,
+    Goal,
     MemoryPlan,
     Personality,
     QuantizedModel,
@@ -33,6 +34,7 @@ from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
+from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.ops import registry
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
@@ -45,13 +47,20 @@ Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Choices of a command; `work` keeps sources and image, None uses a temporary folder."""
+    """Choices of a command; `work` keeps sources and image, None uses a temporary folder.
+
+    `glue` and `arena_bytes` are for the backend tflm; None: the model's array where the compiler wants it, the arena
+    computed.
+    """
 
     target: Target
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
+    goal: Goal = "size"
     personality: Personality = "bench"
+    glue: BackendOptions | None = None
+    arena_bytes: int | None = None
 
     @property
     def board(self) -> Board:
@@ -114,6 +123,7 @@ def choose(
     port: str = "",
     work: Path | None = None,
     personality: str = "bench",
+    goal: str = "size",
     **place: Any,
 ) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
@@ -124,6 +134,8 @@ def choose(
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if goal not in get_args(Goal):
+        raise BadInputError(f"there is no goal '{goal}'", hint=f"goals: {', '.join(get_args(Goal))}")
     if personality not in get_args(Personality):
         raise BadInputError(
             f"there is no personality '{personality}'", hint=f"personalities: {', '.join(get_args(Personality))}"
@@ -136,6 +148,7 @@ def choose(
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,
+        goal=goal,  # type: ignore[arg-type]
         personality=personality,  # type: ignore[arg-type]
     )
 
@@ -154,20 +167,20 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     require_fit(check_plan(plan, model, options.board), model)
-    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality)
+    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality, options.glue)
 
 
 def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(
-        path, model, plan, options.board, folder / "source", options.backend, options.personality
+        path, model, plan, options.board, folder / "source", options.backend, options.personality, options.glue
     )
     watcher.stage("build", False)
     try:
@@ -282,13 +295,13 @@ def bench_inputs(model: Model, *, pattern: bool, count: int) -> tuple[bytes, ...
 
 
 def live_bytes(plan: MemoryPlan, operator: int) -> int:
-    """Bytes of the arena in use while an operator runs: the union of what is placed there."""
+    """Bytes of the arena in use while an operator runs: the union of what is placed there, and what always is."""
     spans = sorted(
         (placed.offset_bytes, placed.offset_bytes + placed.size_bytes)
         for placed in (*plan.placements, *plan.scratch)
         if placed.first_operator <= operator <= placed.last_operator
     )
-    total, reached = 0, 0
+    total, reached = plan.resident_bytes, 0
     for start, end in spans:
         total += max(0, end - max(start, reached))
         reached = max(reached, end)

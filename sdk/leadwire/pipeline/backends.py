@@ -27,15 +27,16 @@ from .sources import is_host
 from .watcher import Watcher
 
 _KERNELS: Mapping[str, Kernels] = {"CMSIS-NN": "cmsis-nn", "reference": "reference"}
-_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f")
 
 
-def choose_several(board: str, backends: str, toolchain: str, port: str, work: Path | None) -> tuple[Options, ...]:
+def choose_several(
+    board: str, backends: str, toolchain: str, port: str, work: Path | None, goal: str = "size"
+) -> tuple[Options, ...]:
     """Options for each backend of a comma list; BadInputError where there are not two."""
     names = [name.strip() for name in backends.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
         raise BadInputError(f"'{backends}' does not name different backends", hint="for example: --backend aot,tflm")
-    return tuple(choose(board, name, toolchain, port, work) for name in names)
+    return tuple(choose(board, name, toolchain, port, work, goal=goal) for name in names)
 
 
 def compare_model(
@@ -44,12 +45,13 @@ def compare_model(
     """Build, flash and run a model once for each backend, and put the figures side by side."""
     with work_folder(options[0]) as folder:
         images: dict[Backend, FirmwareImage] = {}
+        plans: dict[Backend, MemoryPlan] = {}
         for one in options:
             watcher.note(f"backend {one.backend}")
             built = build_model(path, one, folder / one.backend, watcher)
-            images[one.backend] = require_image(built)
+            images[one.backend], plans[one.backend] = require_image(built), built.plan
         samples = bench_inputs(built.model, pattern=pattern, count=inputs)
-        return measure_backends(images, options[0].target, path, built.model, built.plan, samples, warmup, watcher)
+        return measure_backends(images, options[0].target, path, built.model, plans, samples, warmup, watcher)
 
 
 def measure_backends(
@@ -57,7 +59,7 @@ def measure_backends(
     target: Target,
     path: Path,
     model: Model,
-    plan: MemoryPlan,
+    plans: Mapping[Backend, MemoryPlan],
     inputs: Sequence[bytes],
     warmup: int,
     watcher: Watcher,
@@ -72,6 +74,7 @@ def measure_backends(
     runs: list[BackendRun] = []
     for image in tuple(images.values())[::-1]:
         watcher.stage(f"bench {image.backend}", False)
+        plan = plans[image.backend]
         runs.insert(0, bench_backend(image, target, model, plan, inputs, warmup, watcher))
     if known is not None:
         if known.io_digest != runs[0].result.io_digest:
@@ -145,7 +148,7 @@ def with_arena(comparison: BackendComparison, board: Board, path: Path, tflm: Pa
             file,
             pointer_bytes=8 if core is None else 4,
             kernels=kernels,
-            extension="dsp" if board.core in _WITH_DSP else "none",
+            extension="dsp" if core is not None and "dsp" in core.extensions else "none",
             short_enums=not board.core.startswith("rv"),
         )
         figures = arena_figures(file, predicted, result, reference.tflm_arena_bytes(path))
