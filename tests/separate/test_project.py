@@ -265,4 +265,4 @@ def test_another_board_behind_the_exporter_is_refused(with_labgrid: Project, lab
     )
     done = project.run("swapped.py", **lab)
     assert done.returncode == 0, done.stderr
-    assert f"unique id found {IDS['left']}, expected {IDS['right']}; nothing was written" in done.stdout
+    assert f"unique id: found {IDS['left']}, expected {IDS['right']}; nothing was written" in done.stdout
