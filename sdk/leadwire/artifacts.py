@@ -21,6 +21,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+Personality = Literal["bench", "mlperf", "mlperf-energy"]
+"""What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
 
 
 def sha256_hex(data: bytes) -> str:
@@ -216,6 +218,7 @@ class FirmwareProject:
     defines: tuple[tuple[str, str], ...]
     digest: str
     operators: tuple[str, ...] = ()
+    personality: Personality = "bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +264,7 @@ class FirmwareImage:
     model_flash_bytes: int
     model_ram_bytes: int
     stack: StackBound
+    personality: Personality = "bench"
 
     @property
     def flash_bytes(self) -> int:
@@ -349,6 +353,65 @@ class BenchmarkResult:
     output_crc32: str
     io_digest: str
     device: DeviceInfo
+
+
+# ---------------------------------------------------------------------------------------------- mlperf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfLoop:
+    """One `infer` of a performance run, timed by the device's clock."""
+
+    sample: str
+    iterations: int
+    warmup: int
+    elapsed_us: int
+
+    @property
+    def latency_us(self) -> float:
+        return self.elapsed_us / self.iterations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfQuality:
+    """Quality over the files of a dataset folder, from the printed results, as the benchmark's runner takes them.
+
+    `identical` of `inferences` gave the very output bytes of TensorFlow Lite Micro's interpreter on the host; None
+    where that was not there to ask. `floor` is what the closed division asks for, `whole_set` whether all files of the
+    benchmark's set were there.
+    """
+
+    statistic: Statistic
+    floor: float | None
+    files: int
+    inferences: int
+    whole_set: bool
+    identical: int | None
+    io_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlperfResult:
+    """One model on one board under MLPerf Tiny's protocol. The median over the loops is the score.
+
+    `valid` is whether the loops keep the benchmark's rules; `reasons` says why not. It is no submission either way.
+    """
+
+    benchmark: str
+    board_id: str
+    backend: Backend
+    personality: Personality
+    image_digest: str
+    model_digest: str
+    basis: Basis
+    build_id: str
+    unique_id: str
+    loops: tuple[MlperfLoop, ...]
+    median_latency_us: float | None
+    median_throughput_hz: float | None
+    valid: bool
+    reasons: tuple[str, ...]
+    quality: MlperfQuality | None = None
 
 
 # ---------------------------------------------------------------------------------------------- validate

@@ -14,6 +14,7 @@ from tests.unit.build.conftest import tiny_project  # noqa: F401
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board
 from leadwire.build import build_image
+from leadwire.device.target import Target
 from leadwire.flash import tool
 
 SERVICES = (Path(__file__).parent / "ports" / "services.c").read_text()
@@ -54,7 +55,8 @@ class Services:
 def test_watchdog_reset_cause_and_fault(tiny_project: Callable[..., Any], tmp_path: Path, board_id: str) -> None:  # noqa: F811
     board = load_board(board_id)
     image: FirmwareImage = build_image(tiny_project(board, extra={"app/main.c": SERVICES}), board, out=tmp_path)
-    started = tool.start(image, board, "")
+    target = Target(board=board)
+    started = tool.write(tool.load(target), tool.Job(image=image, target=target, folder=tmp_path))
     if started.count_instructions is not None:
         started.count_instructions(False)  # time is the host's
     try:

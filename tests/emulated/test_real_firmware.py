@@ -64,13 +64,13 @@ def build(reference_models: Path, tmp_path_factory: pytest.TempPathFactory):
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tool.Started]:
     """What flash started, so that a test can see whether it was stopped."""
     seen: list[tool.Started] = []
-    start = tool.start
+    write = tool.write
 
     def record(module, job):
-        seen.append(start(module, job))
+        seen.append(write(module, job))
         return seen[-1]
 
-    monkeypatch.setattr(tool, "start", record)
+    monkeypatch.setattr(tool, "write", record)
     return seen
 
 

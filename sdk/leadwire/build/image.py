@@ -110,6 +110,7 @@ def build_image(
         model_flash_bytes=share.flash_bytes,
         model_ram_bytes=share.ram_bytes,
         stack=stack,
+        personality=project.personality,
     )
 
 
@@ -170,7 +171,9 @@ def _host_image(project: FirmwareProject, board: Board, library: Path) -> Firmwa
 
 def _defines(project: FirmwareProject, board: Board) -> tuple[str, ...]:
     """The project's macros, and the facts of the board that the bench firmware is compiled with."""
-    firmware = [("LW_BOARD_ID", f'"{board.id}"'), ("LW_LINK_BAUD", str(board.link.baud))]
+    firmware = [("LW_BOARD_ID", f'"{board.id}"')]
+    if "LW_LINK_BAUD" not in dict(project.defines):
+        firmware.append(("LW_LINK_BAUD", str(board.link.baud)))
     if board.crystal_hz:
         firmware.append(("LW_CRYSTAL_HZ", str(board.crystal_hz)))
     own = tuple(f"-D{name}={value}" for name, value in firmware)

@@ -40,6 +40,9 @@ BackendNames = Annotated[
 Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
+PersonalityName = Annotated[
+    str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")
+]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
 ]
@@ -64,12 +67,18 @@ def _root(
 
 
 def options_of(
-    board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: str
+    board: str,
+    backend: str,
+    toolchain: str,
+    port: str = "",
+    work: Path | None = None,
+    personality: str = "bench",
+    **place: str,
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, **place)
+    return choose(board, backend, toolchain, port, work, personality, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:

@@ -17,6 +17,7 @@ from .app import (
     Json,
     ModelFile,
     Output,
+    PersonalityName,
     Port,
     ProjectFile,
     Toolchain,
@@ -104,6 +105,7 @@ def generate(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
+    personality: PersonalityName = "bench",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -111,14 +113,16 @@ def generate(
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "out")
+        only_of_models(context, "board", "backend", "personality", "out")
         run_until("generate", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
     result = alone.generate_model(
-        source, options_of(board, backend, "zig"), out or Path(f"{source.stem}-{Path(board).stem}")
+        source,
+        options_of(board, backend, "zig", personality=personality),
+        out or Path(f"{source.stem}-{Path(board).stem}"),
     )
     show(result, as_json, views.project)
 
@@ -168,6 +172,7 @@ def build(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
+    personality: PersonalityName = "bench",
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -175,7 +180,7 @@ def build(
 ) -> None:
     """Compile and link the firmware; the same inputs give the same ELF on every machine."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "work")
+        only_of_models(context, "board", "backend", "toolchain", "personality", "work")
         run_until("build", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -183,7 +188,9 @@ def build(
 
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with watcher() as progress:
-        built = alone.build_model(source, options_of(board, backend, toolchain), folder, progress)
+        built = alone.build_model(
+            source, options_of(board, backend, toolchain, personality=personality), folder, progress
+        )
     if built.image is not None:
         show(built.image, as_json, views.image)
     within_budget(built)

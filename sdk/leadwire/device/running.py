@@ -24,8 +24,8 @@ class Flashed:
 
     `known_by`: what told before writing that it is the expected board: the flash 'tool' or the 'firmware' by the chip's
     unique id, 'probe' or 'usb' by where it is plugged in, '' where no board was expected. `unique_id` is the firmware's
-    answer after writing. `read_back_digest` equals `contents_digest` (SHA-256 of the bytes in flash), '' where the tool
-    cannot read; both are '' where nothing is written, as with emulators.
+    answer after writing. `read_back_digest` equals `contents_digest` (SHA-256 of the image's bytes in flash), '' where
+    the tool cannot read; both are '' where nothing is written, as with emulators.
     """
 
     tool: str

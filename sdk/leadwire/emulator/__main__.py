@@ -17,17 +17,19 @@ import argparse
 import json
 import os
 import select
+import signal
 import sys
 import threading
 from collections import deque
 from pathlib import Path
 from typing import NoReturn
 
-from leadwire.errors import DeviceError, LeadwireError
+from leadwire.errors import BadInputError, DeviceError, LeadwireError
 
 from .core import FirmwareFaultError
 from .elf import load_program
 from .emulated_board import check_engine
+from .flash_memory import FlashMemory
 from .machine import Machine
 from .stm32f405 import UNIQUE_ID
 from .terminal import Terminal
@@ -44,7 +46,9 @@ _TICKS_PER_CHECK = 25
 class Server:
     """Runs the machine in the calling thread; a second thread listens to the terminal and to standard input."""
 
-    def __init__(self, elf: Path, *, clock_hz: int, usart: int, unique_id: bytes) -> None:
+    def __init__(
+        self, elf: Path, *, clock_hz: int, usart: int, flash: FlashMemory, boot0: bool, unique_id: bytes
+    ) -> None:
         self._terminal = Terminal()
         self._line = SerialLine(self._terminal.write)
         self._news = threading.Event()
@@ -56,6 +60,8 @@ class Server:
             line=self._line,
             wait=self._wait,
             usart=usart,
+            flash=flash,
+            boot0=boot0,
             unique_id=unique_id,
         )
 
@@ -146,6 +152,12 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def die() -> NoReturn:
+    """The supply goes: nothing more is said or done."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise SystemExit
+
+
 def board_clock_hz(board_id: str) -> int:
     from leadwire.board import load_board
 
@@ -160,12 +172,24 @@ def main() -> int:
     parser.add_argument("--board", default="virtual-stm32f405", help="board id or file; gives the clock")
     parser.add_argument("--clock-hz", type=int, default=0, help="the clock, without asking for a board")
     parser.add_argument("--usart", type=int, choices=(1, 2, 6), default=1, help="which USART the port is wired to")
-    parser.add_argument("--unique-id", type=bytes.fromhex, default=UNIQUE_ID, help="the chip's 12 bytes, in hex")
+    parser.add_argument("--flash", type=Path, help="file that keeps what the flash holds")
+    parser.add_argument("--boot0", action="store_true", help="pin BOOT0 is high: start from system memory")
+    parser.add_argument("--unique-id", type=bytes.fromhex, default=UNIQUE_ID, help="12 bytes in hex")
+    parser.add_argument("--power-cut-after", type=int, default=0, help="die in this flash operation, counted from 1")
     arguments = parser.parse_args()
     try:
         clock_hz = arguments.clock_hz if arguments.clock_hz > 0 else board_clock_hz(arguments.board)
-        server = Server(arguments.elf, clock_hz=clock_hz, usart=arguments.usart, unique_id=arguments.unique_id)
-        return server.run()
+        if len(arguments.unique_id) != len(UNIQUE_ID):
+            raise BadInputError("the unique id of an STM32F405 has 12 bytes", hint="give 24 hexadecimal digits")
+        memory = FlashMemory(arguments.flash, cut_after=arguments.power_cut_after, power_off=die)
+        return Server(
+            arguments.elf,
+            clock_hz=clock_hz,
+            usart=arguments.usart,
+            flash=memory,
+            boot0=arguments.boot0,
+            unique_id=arguments.unique_id,
+        ).run()
     except LeadwireError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         say({"error": str(error), "hint": error.hint, "exit_code": error.exit_code})

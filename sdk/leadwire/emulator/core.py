@@ -32,6 +32,7 @@ from unicorn import (
     UC_MEM_FETCH_UNMAPPED,
     UC_MEM_READ_PROT,
     UC_MEM_READ_UNMAPPED,
+    UC_MEM_WRITE_PROT,
     UC_MODE_MCLASS,
     UC_MODE_THUMB,
     UC_PROT_ALL,
@@ -119,11 +120,16 @@ class Bank:
 class Core:
     """Registers, memory and execution. Which exception comes when is the business of the machine."""
 
-    def __init__(self, *, unmasked: Callable[[], bool]) -> None:
-        """`unmasked` is asked right after the firmware lowered an interrupt mask: is anything pending?"""
+    def __init__(
+        self, *, unmasked: Callable[[], bool], stored: Callable[[int, int, int], bool] = lambda *_: False
+    ) -> None:
+        """`unmasked` is asked right after the firmware lowered an interrupt mask: is anything pending? `stored(address,
+        size, value)` is told of stores into read-only memory, which are done all the same: False makes it a fault."""
         self._uc = _Engine(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
         self._unmasked = unmasked
+        self._stored = stored
+        self._watched: set[int] = set()
         self._timing = TimingModel()
         self._cell = ctypes.c_uint32(0)
         self._cell_reference = ctypes.byref(self._cell)
@@ -152,14 +158,16 @@ class Core:
 
     # ------------------------------------------------------------------------------------------ memory
 
-    def map_memory(self, origins: Iterable[int], data: bytes, *, writable: bool) -> None:
-        """The same bytes at every origin (flash shows at address 0 too)."""
+    def map_memory(self, origins: Iterable[int], data: bytes, *, writable: bool) -> memoryview:
+        """The same bytes at every origin (flash shows at address 0 too). What is written to the bytes returned the
+        core sees at once; `forget_code` makes it execute them."""
         buffer = ctypes.create_string_buffer(len(data) + 4096)
         aligned = (ctypes.addressof(buffer) + 4095) & ~4095
         ctypes.memmove(aligned, data, len(data))
         self._kept.append(buffer)
         for origin in origins:
             self._uc.mem_map_ptr(origin, len(data), UC_PROT_ALL if writable else UC_PROT_READ | UC_PROT_EXEC, aligned)
+        return memoryview((ctypes.c_ubyte * len(data)).from_address(aligned)).cast("B")
 
     def map_registers(
         self, origin: int, size_bytes: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]
@@ -308,8 +316,14 @@ class Core:
 
     def watch(self, addresses: Iterable[int]) -> None:
         """Stop before the instruction at one of these addresses when `unmasked` says so."""
-        for address in addresses:
+        for address in set(addresses) - self._watched:
+            self._watched.add(address)
             self._uc.hook_add(UC_HOOK_CODE, self._on_watched, begin=address, end=address)
+
+    def forget_code(self) -> None:
+        """The code in memory is another than it was. Only while the core is stopped."""
+        self._uc.ctl_flush_tb()
+        self.forget_blocks()
 
     def run(self) -> Stop:
         """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
@@ -492,7 +506,9 @@ class Core:
             self._truncate(address)
             self.stop()
 
-    def _on_invalid_memory(self, _uc: Uc, access: int, address: int, size: int, _value: int, _user: object) -> bool:
+    def _on_invalid_memory(self, _uc: Uc, access: int, address: int, size: int, value: int, _user: object) -> bool:
+        if access == UC_MEM_WRITE_PROT and self._stored(address, size, value & (1 << 8 * size) - 1):
+            return True
         if access in (UC_MEM_FETCH_UNMAPPED, UC_MEM_FETCH_PROT):
             self._problem = f"instruction fetch from 0x{address:08x}, where no code is"
         else:

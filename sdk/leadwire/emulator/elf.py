@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leadwire.errors import BadInputError, FileMissingError
 
 _ARM = "EM_ARM"
+_ALLOCATED = 2  # SHF_ALLOC
 _LARGEST_FILE_BYTES = 64 << 20
 
 
@@ -87,8 +89,9 @@ def _parse(path: Path, machine: str | None) -> Program:
             data = bytes(header.data())
             if len(data) != header["p_filesz"]:
                 raise _bad(path, f"a segment says {header['p_filesz']} B, the file holds {len(data)} B: truncated")
-            if data:
-                segments.append(Segment(address=header["p_paddr"], data=data))
+            lead = _headers(elf, header)
+            if data[lead:]:
+                segments.append(Segment(address=header["p_paddr"] + lead, data=data[lead:]))
         if not segments:
             raise _bad(path, "nothing to load")
         symbols = [
@@ -99,6 +102,17 @@ def _parse(path: Path, machine: str | None) -> Program:
             if entry["st_info"]["type"] == "STT_FUNC"
         ]
     return Program(path=path, segments=tuple(segments), symbols=tuple(sorted(symbols, key=lambda s: s.address)))
+
+
+def _headers(elf: Any, segment: Any) -> int:
+    """Bytes at the start of a segment that are the file's own headers, which linkers load where there is room before
+    the first section."""
+    end = max(elf["e_ehsize"], elf["e_phoff"] + elf["e_phnum"] * elf["e_phentsize"])
+    if segment["p_offset"] >= end:
+        return 0
+    starts = [one["sh_offset"] for one in elf.iter_sections() if one["sh_flags"] & _ALLOCATED and one["sh_offset"] > 0]
+    inside = [start - segment["p_offset"] for start in starts if 0 <= start - segment["p_offset"] < segment["p_filesz"]]
+    return min(inside, default=int(segment["p_filesz"]) if starts else 0)
 
 
 def _bad(path: Path, reason: str) -> BadInputError:

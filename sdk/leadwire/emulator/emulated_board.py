@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.board import Board
@@ -25,13 +26,36 @@ def check_engine(board: Board) -> Board:
     return board
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """What sets one emulated chip apart from others.
+
+    `flash` is a file that keeps what the flash holds, even when the emulator is killed; None: blank but for a program.
+    `boot0` is the pin of that name: high starts from system memory. `power_cut_after`: the emulator dies in the middle
+    of this program or erase operation, from 1.
+    """
+
+    flash: Path | None = None
+    boot0: bool = False
+    power_cut_after: int = 0
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """For the emulator process."""
+        return (
+            *(("--flash", str(self.flash)) if self.flash else ()),
+            *(("--boot0",) if self.boot0 else ()),
+            *(("--power-cut-after", str(self.power_cut_after)) if self.power_cut_after else ()),
+        )
+
+
 class EmulatedBoard:
     """A running virtual board; a context manager that stops it. `port` is its serial port.
 
     The emulator's fault reports go to this process's stderr, and `fault` keeps the last one.
     """
 
-    def __init__(self, elf: Path, board: Board) -> None:
+    def __init__(self, elf: Path, board: Board, chip: Chip | None = None) -> None:
         """Start `elf` on `board`. BadInputError for an image it cannot load or a board that is not its own, DeviceError
         when it does not start."""
         emulation = check_engine(board).emulation
@@ -39,7 +63,11 @@ class EmulatedBoard:
         self.fault = ""
         self._received = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz), *identity],
+            [
+                *(sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)),
+                *identity,
+                *(chip.arguments if chip else ()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -7,11 +7,13 @@ slept in WFI; in fast mode it follows the host's clock. A byte that waits on the
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from mmap import mmap
 
 from leadwire.errors import BadInputError
 
@@ -19,6 +21,7 @@ from . import stm32f405 as chip
 from . import system_control
 from .core import NEVER, Core, FirmwareFaultError, Stop
 from .elf import Program, Segment
+from .flash_memory import FlashInterface, FlashMemory
 from .interrupts import FIRST_EXTERNAL, SVCALL, SYSTICK, Interrupts
 from .registers import Registers
 from .system_control import CoreSignals, SystemControl
@@ -27,8 +30,8 @@ from .usart import SerialLine, Usart
 
 COUNTER_LOG_READS = 65_536
 _BRANCH_TO_SELF = 0xE7FE
-_CPSIE = (0xB661, 0xB662, 0xB663)
-_MSR, _MSR_MASKS = 0xF380, (0x8810, 0x8811, 0x8812, 0x8813)
+_UNMASK = re.compile(rb"[\x61-\x63]\xb6|[\x80-\x8f]\xf3[\x10-\x13]\x88")
+"""CPSIE i, f, if; MSR PRIMASK, BASEPRI, BASEPRI_MAX or FAULTMASK, Rn (ARM DDI 0403, A7.7)."""
 _EXCEPTION_BITS, _ALIGNED_BIT, _THUMB_BIT, _IT_BITS = 0x1FF, 1 << 9, 1 << 24, 0x0600FC00
 _SPSEL, _FPCA = 2, 4
 _TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK, _NO_FPU_FRAME = 0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD, 0x10
@@ -38,7 +41,9 @@ _EVENT_SECONDS = 0.001
 class Machine:
     """`wait(seconds)` sleeps until the outside world has news or the time is over (None: no limit).
 
-    `line` is what USART `usart` (1, 2 or 6) is wired to; the other USARTs send into the void.
+    `line` is what USART `usart` (1, 2 or 6) is wired to; the other USARTs send into the void. The program is put into
+    `flash`, which keeps what it holds elsewhere. With `boot0` the pin BOOT0 is high: the chip starts from its system
+    memory.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Machine:
         line: SerialLine,
         wait: Callable[[float | None], None],
         usart: int = 1,
+        flash: FlashMemory | None = None,
+        boot0: bool = False,
         unique_id: bytes = chip.UNIQUE_ID,
     ) -> None:
         self.program = program
@@ -59,7 +66,6 @@ class Machine:
         self._line = line
         self._waiting = False
         self._wait = wait
-        self._unique_id = unique_id
         self._wired_base = chip.USART_BASES[usart]
         self._want_counting = True
         self._slept = 0
@@ -70,8 +76,13 @@ class Machine:
         self._reset_cause = chip.Rcc.POWER_RESET
         self._shown_count: int | None = None
         self._counter_set = False
-        self._core = Core(unmasked=lambda: bool(self._interrupts.pending & self._interrupts.enabled))
-        self._map(program)
+        self._core = Core(
+            unmasked=lambda: bool(self._interrupts.pending & self._interrupts.enabled), stored=self._store_in_flash
+        )
+        self._memory = flash or FlashMemory()
+        self._shown = self._map(program, boot0=boot0, unique_id=unique_id)
+        self._flash_writes: list[slice] = []
+        self._code_changes: list[slice] = []
         self._power_up()
 
     # ------------------------------------------------------------------------------------------ outside view
@@ -107,8 +118,12 @@ class Machine:
         if self._attention:
             self._attention = False
             self._line.flush()
+        if self._flash_writes:
+            self._show_flash()
         if self._reset_wanted:
             self._power_up()
+        if self._code_changes:
+            self._look_at_code()
         self._core.counting = self._want_counting or not self._core.fpu_enabled
         self._tick()
         self._take_exception()
@@ -331,10 +346,17 @@ class Machine:
 
     # ------------------------------------------------------------------------------------------ construction
 
-    def _map(self, program: Program) -> None:
-        flash = bytearray(b"\xff" * chip.FLASH_BYTES)
-        sram, ccm = bytearray(chip.SRAM_BYTES), bytearray(chip.CCM_BYTES)
-        places = ((chip.FLASH_ORIGIN, flash), (0, flash), (chip.SRAM_ORIGIN, sram), (chip.CCM_ORIGIN, ccm))
+    def _map(self, program: Program, *, boot0: bool, unique_id: bytes) -> memoryview:
+        """The core's memory, with the program in it; returns the flash as the core sees it."""
+        sram, ccm, system = bytearray(chip.SRAM_BYTES), bytearray(chip.CCM_BYTES), chip.system_memory(unique_id)
+        flash = self._memory.cells
+        places: tuple[tuple[int, mmap | bytearray], ...] = (
+            (chip.FLASH_ORIGIN, flash),
+            (0, system if boot0 else flash),
+            (chip.SRAM_ORIGIN, sram),
+            (chip.CCM_ORIGIN, ccm),
+            (chip.SYSTEM_ORIGIN, system),
+        )
         for segment in program.segments:
             last = segment.address + len(segment.data)
             place = next((p for p in places if p[0] <= segment.address and last <= p[0] + len(p[1])), None)
@@ -347,15 +369,17 @@ class Machine:
             start = segment.address - place[0]
             place[1][start : start + len(segment.data)] = segment.data
         core = self._core
-        core.map_memory((chip.FLASH_ORIGIN, 0), bytes(flash), writable=False)
+        shown = core.map_memory((chip.FLASH_ORIGIN,) if boot0 else (chip.FLASH_ORIGIN, 0), bytes(flash), writable=False)
         core.map_memory((chip.SRAM_ORIGIN,), bytes(sram), writable=True)
         core.map_memory((chip.CCM_ORIGIN,), bytes(ccm), writable=True)
-        core.map_memory((chip.SYSTEM_ORIGIN,), chip.system_memory(self._unique_id), writable=False)
+        core.map_memory((0, chip.SYSTEM_ORIGIN) if boot0 else (chip.SYSTEM_ORIGIN,), bytes(system), writable=False)
         core.map_registers(
             chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral
         )
         core.map_registers(system_control.ORIGIN, system_control.SIZE_BYTES, self._read_system, self._write_system)
         core.watch(address for segment in program.segments for address in _unmasking(segment))
+        core.watch(_unmasking(Segment(address=chip.FLASH_ORIGIN, data=bytes(flash))))
+        return shown
 
     def _power_up(self) -> None:
         """Reset of the chip: registers and peripherals start anew, memory and the bytes on the line stay."""
@@ -368,6 +392,10 @@ class Machine:
         self._wired = usarts[self._wired_base]
         self._blocks: dict[int, Registers] = chip.vendor_peripherals(self._rcc, self._watchdog)
         self._blocks.update(usarts)
+        self._flash = FlashInterface(
+            self._memory, spend=self._spend, changed=self._flash_changed, fail=self._fail_access
+        )
+        self._blocks[chip.FLASH] = self._flash
         self._system = SystemControl(
             self._interrupts,
             CoreSignals(
@@ -387,6 +415,46 @@ class Machine:
             idle=self._rest,
         )
 
+    def _spend(self, seconds: float) -> None:
+        """Time in which the core stands still."""
+        self._slept += int(seconds * self._clock_hz)
+
+    def _store_in_flash(self, address: int, size: int, value: int) -> bool:
+        """A store by the core where memory is read-only; False where that is a fault. What the core then sees at that
+        place is put right by `_show_flash`."""
+        offset = address - chip.FLASH_ORIGIN
+        if not 0 <= offset < chip.FLASH_BYTES or self._flash.locked:
+            return False
+        self._flash_writes.append(slice(offset, offset + size))
+        self._flash.program(offset, size, value)
+        return True
+
+    def _flash_changed(self, offset: int, size: int) -> None:
+        """The cells have changed, or (size 0) an operation was started or ended by the control register."""
+        if size:
+            self._flash_writes.append(slice(offset, offset + size))
+            self._code_changes.append(slice(max(0, offset - 4), offset + size + 4))
+        elif self._code_changes:
+            self._core.stop()
+
+    def _show_flash(self) -> None:
+        """Let the core see what the cells hold."""
+        for place in self._flash_writes:
+            self._shown[place] = self._memory.cells[place]
+        self._flash_writes.clear()
+
+    def _look_at_code(self) -> None:
+        """Forget what is known of code that has changed."""
+        for place in self._code_changes:
+            data = bytes(self._memory.cells[place])
+            self._core.watch(_unmasking(Segment(address=chip.FLASH_ORIGIN + place.start, data=data)))
+        self._code_changes.clear()
+        self._core.forget_code()
+
+    @staticmethod
+    def _fail_access(text: str) -> None:
+        raise FirmwareFaultError(text)
+
     def _ask_reset(self) -> None:
         self._reset_cause = chip.Rcc.SOFTWARE_RESET
         self._reset_wanted = True
@@ -402,6 +470,8 @@ class Machine:
     # ------------------------------------------------------------------------------------------ bus
 
     def _read_peripheral(self, address: int, size: int) -> int:
+        if self._flash_writes:
+            self._show_flash()
         value = self._block(address).read(address % chip.BLOCK_BYTES, size)
         if self._urgent():
             self._core.stop_soon()
@@ -451,9 +521,6 @@ def _unmasking(segment: Segment) -> Iterator[int]:
 
     Constants that look like one are found too, which costs nothing: they are never executed.
     """
-    halfwords = memoryview(segment.data[: len(segment.data) & ~1]).cast("H")
-    for index, halfword in enumerate(halfwords):
-        if halfword in _CPSIE:
-            yield segment.address + 2 * index + 2
-        elif halfword & 0xFFF0 == _MSR and index + 1 < len(halfwords) and halfwords[index + 1] in _MSR_MASKS:
-            yield segment.address + 2 * index + 4
+    for found in _UNMASK.finditer(segment.data):
+        if not found.start() & 1:
+            yield segment.address + found.end()

@@ -14,7 +14,7 @@ FLASH_ORIGIN, FLASH_BYTES = 0x08000000, 1 << 20
 SRAM_ORIGIN, SRAM_BYTES = 0x20000000, 128 << 10
 CCM_ORIGIN, CCM_BYTES = 0x10000000, 64 << 10
 SYSTEM_ORIGIN, SYSTEM_BYTES = 0x1FFF0000, 32 << 10
-"""System memory (boot loader, read as 0xFF) with the unique id and flash size register in its one-time area."""
+"""System memory (a boot loader's, else read as 0xFF) with unique id and flash size register in its one-time area."""
 UNIQUE_ID_ADDRESS, FLASH_SIZE_ADDRESS = 0x1FFF7A10, 0x1FFF7A22
 UNIQUE_ID = b"leadwire\x00\x04\x05\x01"
 """12 bytes (RM0090, 39.1) that no chip carries: lot, wafer and position are text here."""
@@ -101,16 +101,6 @@ class Pwr(Registers):
         return super().get(offset) | (0x4000 if offset == 4 else 0)
 
 
-class FlashInterface(Registers):
-    """Never busy; the ART accelerator's bits are kept (RM0090, 3.9)."""
-
-    def __init__(self) -> None:
-        super().__init__({0x10: 0x80000000, 0x14: 0x0FFFAAED})
-
-    def get(self, offset: int) -> int:
-        return 0 if offset == 0x0C else super().get(offset)
-
-
 class Gpio(Registers):
     """Pins read back what they drive; BSRR sets and clears bits of ODR (RM0090, 8.4)."""
 
@@ -155,18 +145,18 @@ class Watchdog(Registers):
 
 
 def vendor_peripherals(rcc: Rcc, watchdog: Watchdog) -> dict[int, Registers]:
-    """Base address to registers, without the USARTs."""
+    """Base address to registers, without the USARTs and the flash interface."""
     blocks: dict[int, Registers] = {base: Registers() for base in _STORAGE}
     blocks.update({base: Gpio() for base in GPIO})
-    blocks.update({RCC: rcc, FLASH: FlashInterface(), PWR: Pwr(), IWDG: watchdog})
+    blocks.update({RCC: rcc, PWR: Pwr(), IWDG: watchdog})
     return blocks
 
 
-def system_memory(unique_id: bytes = UNIQUE_ID) -> bytes:
-    """The bytes at SYSTEM_ORIGIN."""
+def system_memory(unique_id: bytes = UNIQUE_ID) -> bytearray:
+    """The bytes at SYSTEM_ORIGIN, without a boot loader."""
     memory = bytearray(b"\xff" * SYSTEM_BYTES)
     start = UNIQUE_ID_ADDRESS - SYSTEM_ORIGIN
     memory[start : start + len(UNIQUE_ID)] = unique_id.ljust(len(UNIQUE_ID), b"\0")[: len(UNIQUE_ID)]
     start = FLASH_SIZE_ADDRESS - SYSTEM_ORIGIN
     memory[start : start + 2] = (FLASH_BYTES >> 10).to_bytes(2, "little")
-    return bytes(memory)
+    return memory

@@ -48,7 +48,7 @@ class Usart(Registers):
     polls the empty receiver over and over.
     """
 
-    IDLE_POLLS = 1000
+    IDLE_POLLS = 32
 
     def __init__(
         self,

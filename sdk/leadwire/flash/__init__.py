@@ -18,7 +18,15 @@ from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board
 from leadwire.device.running import Flashed, RunningBoard
 from leadwire.device.target import Target
-from leadwire.errors import BadInputError, DeviceError, FileMissingError, WrongDeviceError
+from leadwire.errors import (
+    BadInputError,
+    DeviceError,
+    DeviceRefusedError,
+    DeviceSilentError,
+    FileMissingError,
+    FrameError,
+    WrongDeviceError,
+)
 
 if TYPE_CHECKING:
     from .tool import Job, Started
@@ -42,10 +50,12 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
         module = tool.load(target)
         job = tool.Job(image=image, target=target, folder=Path(folder))
         real = not hasattr(module, "start")
+        contents_digest = job.contents.digest() if real else ""  # an image for other memory ends here
         known_by = _check_identity(module, job) if real else ""
-        started = tool.start(module, job)
+        started = tool.write(module, job)
         on_error.callback(started.stop)
         held = _check_contents(module, job) if real else ""
+        tool.run(module, job)
         unique_id = _check_firmware(image, target, started) if started.talks else ""
         on_error.pop_all()
     return RunningBoard(
@@ -59,7 +69,7 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
             tool=target.flash_tool,
             known_by=known_by,
             unique_id=unique_id,
-            contents_digest=job.contents.digest() if real else "",
+            contents_digest=contents_digest,
             read_back_digest=held,
         ),
     )
@@ -88,6 +98,8 @@ def _check_identity(module: ModuleType, job: Job) -> str:
     from . import tool
 
     target = job.target
+    if getattr(module, "BOOT_LOADER", False):
+        _restart(target)
     if not target.unique_id:
         return "probe" if target.probe_serial else "usb" if target.usb_location else ""
     found, known_by = tool.identify(module, job), "tool"
@@ -117,14 +129,34 @@ def _ask(target: Target) -> str | None:
         return None
 
 
+def _restart(target: Target) -> None:
+    """Where firmware answers on the port, make it leave it to the boot loader; WrongDeviceError, and no restart, where
+    it says that it is another board."""
+    from leadwire.device.client import DeviceClient
+
+    try:
+        with DeviceClient(target.port, target.board.link.baud, timeout_s=_ASK_SECONDS, attempts=1) as client:
+            found = client.describe().unique_id
+            if not target.unique_id or found in ("", target.unique_id):
+                client.reset()
+                return
+    except (DeviceSilentError, FrameError, DeviceRefusedError):
+        return  # a boot loader, or other firmware, which its own reset pin must stop
+    raise WrongDeviceError(target.port, "unique id", found, target.unique_id)
+
+
 def _check_contents(module: ModuleType, job: Job) -> str:
-    """Digest of what the flash holds where the image lies, '' where the tool cannot read it back."""
+    """Digest of what the flash holds where the image lies, '' where the tool cannot read it back. DeviceError where it
+    is not the image."""
     from . import tool
 
+    contents = job.contents
+    if hasattr(module, "check"):
+        module.check(job)
+        return contents.digest()
     held = tool.read_back(module, job)
     if held is None:
         return ""
-    contents = job.contents
     wanted, found = contents.digest(), contents.digest(held)
     if wanted == found:
         return found
@@ -140,9 +172,11 @@ def _check_contents(module: ModuleType, job: Job) -> str:
 def _check_firmware(image: FirmwareImage, target: Target, started: Started) -> str:
     """The unique id that the running firmware gives."""
     from leadwire.device.client import DeviceClient
+    from leadwire.device.mlperf_client import MlperfClient, link_baud
 
+    talk = DeviceClient if image.personality == "bench" else MlperfClient
     try:
-        with DeviceClient(started.port, target.board.link.baud) as client:
+        with talk(started.port, link_baud(image, target.board.link.baud)) as client:
             found = client.expect(image).unique_id
     except DeviceError:
         started.check()

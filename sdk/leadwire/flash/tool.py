@@ -3,22 +3,28 @@
 A module has one of three functions:
 
     def argv(job: Job) -> tuple[str, ...]
-        a command that programs a real board and starts the image; the board then answers on its port
+        a command that writes the image into a real board
     def write(job: Job) -> None
         the same by library calls; DeviceError when it fails
     def start(job: Job) -> Started
         for a board that comes into being by starting something
 
-and may have, `argv` with the first of each pair and `write` with the second:
+and may have, `argv` with the first of each line and `write` with the second:
 
-    identify_argv(job), unique_id(output)   or  identify(job)
-        the chip's unique id, read before anything is written; None where this chip does not tell
-    read_argv(job, dump)                    or  read_back(job) -> bytes
-        what the flash holds now where `job.contents` lies, into the file `dump`; read after writing
+    identify_argv(job, dump), unique_id(output, dump)   or  identify(job)
+        the chip's unique id, read before anything is written, by a command that prints it or puts it into the file
+        `dump`; None where this chip does not tell
+    read_argv(job, dump)                                or  read_back(job) -> bytes
+        what the flash holds where `job.contents` lies, read after writing
+    check(job)
+        instead of reading back: DeviceError unless the board says that its flash holds the image
+    run_argv(job)                                       or  run(job)
+        starts the image, where writing does not; called last
 
     INSTALL: str               how to get the tool ('apt install stm32flash')
     ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
     REQUIRED: tuple[str, ...]  those of them that have no default
+    BOOT_LOADER: bool          talks to a boot loader on the serial port: firmware that runs is asked to restart first
 """
 
 from __future__ import annotations
@@ -121,10 +127,14 @@ def load(target: Target) -> ModuleType:
 
 def identify(module: ModuleType, job: Job) -> str | None:
     """The chip's unique id in hex, read without writing; None where tool or chip does not tell."""
-    if hasattr(module, "identify_argv"):
-        found: bytes | None = module.unique_id(call(module.identify_argv(job), module, job))
-    else:
-        found = module.identify(job) if hasattr(module, "identify") else None
+    found: bytes | None = None
+    if hasattr(module, "identify"):
+        found = module.identify(job)
+    elif hasattr(module, "identify_argv"):
+        dump = job.folder / "unique_id.bin"
+        command: tuple[str, ...] | None = module.identify_argv(job, dump)
+        if command is not None:
+            found = module.unique_id(call(command, module, job), dump)
     return found.hex() if found else None
 
 
@@ -133,19 +143,25 @@ def read_back(module: ModuleType, job: Job) -> bytes | None:
     if hasattr(module, "read_argv"):
         dump = job.folder / "read.bin"
         call(module.read_argv(job, dump), module, job)
-        try:
-            return dump.read_bytes()
-        except OSError as error:
-            raise DeviceError(
-                f"flash tool '{job.target.flash_tool}' read nothing back: {error.strerror}",
-                hint="check cable, power and debug probe",
-            ) from None
+        return dumped(dump, job)
     held: bytes | None = module.read_back(job) if hasattr(module, "read_back") else None
     return held
 
 
-def start(module: ModuleType, job: Job) -> Started:
-    """Bring the image onto the board and start it. DeviceError when that fails."""
+def dumped(dump: Path, job: Job) -> bytes:
+    """What the tool has put into a file. DeviceError where it has not."""
+    try:
+        return dump.read_bytes()
+    except OSError as error:
+        raise DeviceError(
+            f"flash tool '{job.target.flash_tool}' says that it has read, but '{dump.name}' is not there: "
+            f"{error.strerror}",
+            hint="check cable, power and debug probe",
+        ) from None
+
+
+def write(module: ModuleType, job: Job) -> Started:
+    """Bring the image onto the board, or the board into being. DeviceError when that fails."""
     if hasattr(module, "start"):
         started: Started = module.start(job)
         return started
@@ -154,6 +170,14 @@ def start(module: ModuleType, job: Job) -> Started:
     else:
         module.write(job)
     return Started(port=job.target.port)
+
+
+def run(module: ModuleType, job: Job) -> None:
+    """Start the image, where writing has not done so."""
+    if hasattr(module, "run_argv"):
+        call(module.run_argv(job), module, job)
+    elif hasattr(module, "run"):
+        module.run(job)
 
 
 def call(command: Sequence[str], module: ModuleType, job: Job) -> str:

@@ -11,9 +11,10 @@ import pkgutil
 from pathlib import Path
 
 import leadwire
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, sha256_hex
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, Personality, sha256_hex
 from leadwire.board import Board
 from leadwire.errors import BadInputError
+from leadwire.mlperf_tiny import mlperf_defines
 from leadwire.model.graph import Model
 
 from .firmware import FirmwarePart, firmware_for
@@ -39,14 +40,15 @@ def generate_project(
     self_test_output: bytes | None = None,
     source: bytes | None = None,
     options: BackendOptions | None = None,
+    personality: Personality = "bench",
 ) -> FirmwareProject:
     """Write the sources of `model` for `board` into the folder `out` and say what is there.
 
     `self_test_input` and `self_test_output` are the bytes of all inputs and of all outputs in graph order that the
     golden self-test compiles in; the expected output comes from the reference interpreter. Without them the self-test
     of the firmware fails, because it has nothing to compare. A board whose engine is 'host' gets the model part alone,
-    with an entry for a shared library. `source` are the bytes of the model's file. The same arguments give the same
-    bytes.
+    with an entry for a shared library, whatever the `personality`. `source` are the bytes of the model's file. The same
+    arguments give the same bytes.
 
     UnsupportedModelError (3) for a model that cannot run as full INT8, BadInputError (2) for arguments that do not
     belong together and an `out` that cannot be written.
@@ -63,9 +65,12 @@ def generate_project(
     part: ModelPart = importlib.import_module(f"{__name__}.{backend}").write_model(
         model, plan, host=host, golden=golden, source=source, options=options
     )
-    firmware = _NOTHING if host else firmware_for(board)
+    firmware = _NOTHING if host else firmware_for(board, personality)
     files = dict(part.files) | dict(firmware.files)
-    defines = (("LW_WITH_OPERATOR_TABLE", "1"),)
+    defines: tuple[tuple[str, str], ...] = (("LW_WITH_OPERATOR_TABLE", "1"),)
+    if not host:
+        ram = next(region.size_bytes for region in board.memory if region.kind == "ram")
+        defines += mlperf_defines(model, arena_bytes=part.arena_bytes, ram_bytes=ram, personality=personality)
     sources = (*part.sources, *firmware.sources)
     include_dirs = (*part.include_dirs, *firmware.include_dirs)
     listing = manifest(
@@ -99,6 +104,7 @@ def generate_project(
         defines=defines,
         digest=sha256_hex(listing),
         operators=part.operators,
+        personality="bench" if host else personality,
     )
 
 

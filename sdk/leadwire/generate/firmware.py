@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from leadwire.artifacts import Personality
 from leadwire.board import Board
 from leadwire.errors import BadInputError, NoPortError
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 _TEXT = (".c", ".h", ".S", ".s")
 _SOURCES = (".c", ".S", ".s")
+_LINK = frozenset({"main", "bench", "smp", "frame", "cbor"})
+"""Files of app/ that speak leadwire's link; the others serve any personality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class FirmwarePart:
     linker_script: str | None
 
 
-def firmware_for(board: Board) -> FirmwarePart:
+def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePart:
     """The firmware of a board; NoPortError (2) where it has no port, BadInputError (2) where that does not exist."""
     if not board.port:
         raise NoPortError(board.id, tuple(board.ecosystems.items()))
@@ -34,6 +37,11 @@ def firmware_for(board: Board) -> FirmwarePart:
             hint=f"use a folder of {FIRMWARE_TEMPLATES / 'ports'}",
         )
     files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(port, "port")
+    include_dirs: tuple[str, ...] = ("app", "port")
+    if personality != "bench":
+        files = {path: text for path, text in files.items() if not _speaks_link(path)}
+        files |= _copied(FIRMWARE_TEMPLATES / "mlperf", "mlperf")
+        include_dirs = ("mlperf", *include_dirs)
     linker_script = None
     if (port / "linker.ld.j2").is_file():
         linker_script = "port/linker.ld"
@@ -41,9 +49,14 @@ def firmware_for(board: Board) -> FirmwarePart:
     return FirmwarePart(
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in sorted(files) if path.endswith(_SOURCES)),
-        include_dirs=("app", "port"),
+        include_dirs=include_dirs,
         linker_script=linker_script,
     )
+
+
+def _speaks_link(path: str) -> bool:
+    folder, _, name = path.partition("/")
+    return folder == "app" and Path(name).stem in _LINK
 
 
 def _copied(folder: Path, name: str) -> dict[str, bytes]:

@@ -76,6 +76,11 @@ def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: 
         raise BadInputError(
             f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
         )
+    if project.settings.target.personality != "bench" and last > STAGES.index("build"):
+        raise BadInputError(
+            f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",
+            hint="run the line up to 'build', and measure with 'leadwire mlperf'",
+        )
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))

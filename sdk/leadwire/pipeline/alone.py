@@ -19,6 +19,7 @@ from leadwire.artifacts import (
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
+    Personality,
     QuantizedModel,
 )
 from leadwire.bench import pattern_input, run_benchmark
@@ -50,6 +51,7 @@ class Options:
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
+    personality: Personality = "bench"
 
     @property
     def board(self) -> Board:
@@ -105,7 +107,15 @@ class Analysis:
     operators: tuple[OperatorLine, ...]
 
 
-def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path | None = None, **place: Any) -> Options:
+def choose(
+    board: str,
+    backend: str,
+    toolchain: str,
+    port: str = "",
+    work: Path | None = None,
+    personality: str = "bench",
+    **place: Any,
+) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
     known = get_args(Backend)
     if backend not in known or backend not in backends():
@@ -114,11 +124,19 @@ def choose(board: str, backend: str, toolchain: str, port: str = "", work: Path 
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if personality not in get_args(Personality):
+        raise BadInputError(
+            f"there is no personality '{personality}'", hint=f"personalities: {', '.join(get_args(Personality))}"
+        )
+    loaded = load_board(board)
+    if personality != "bench" and is_host(loaded):
+        raise BadInputError(f"board '{loaded.id}' has no firmware and so no personality", hint="choose another board")
     return Options(
-        target=Target(board=load_board(board), port=port, **place),
+        target=Target(board=loaded, port=port, **place),
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,
+        personality=personality,  # type: ignore[arg-type]
     )
 
 
@@ -138,7 +156,7 @@ def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     model = read_model(path)
     plan = plan_model(model, options.board)
     require_fit(check_plan(plan, model, options.board), model)
-    return generate_sources(path, model, plan, options.board, out, options.backend)
+    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality)
 
 
 def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
@@ -148,7 +166,9 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     plan = plan_model(model, options.board)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
-    project = generate_sources(path, model, plan, options.board, folder / "source", options.backend)
+    project = generate_sources(
+        path, model, plan, options.board, folder / "source", options.backend, options.personality
+    )
     watcher.stage("build", False)
     try:
         image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")

@@ -179,18 +179,20 @@ class Line:
         """
         backend = other or (self.settings.target.backend if board == self.board else "aot")
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        personality = self.settings.target.personality
         key = {
             "model": model.digest,
             "labels": model.labels,
             "plan": asdict(plan),
             "board": asdict(board),
             "backend": backend,
+            "personality": personality,
         }
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality),
             lambda made: [made.root / name for name in made.sources],
         )
 

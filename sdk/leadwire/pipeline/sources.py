@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from leadwire import reference
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, Personality
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
 from leadwire.build import build_image
@@ -65,7 +65,13 @@ def host_board() -> Board:
 
 
 def generate_sources(
-    path: Path, model: Model, plan: MemoryPlan, board: Board, out: Path, backend: Backend
+    path: Path,
+    model: Model,
+    plan: MemoryPlan,
+    board: Board,
+    out: Path,
+    backend: Backend,
+    personality: Personality = "bench",
 ) -> FirmwareProject:
     """Sources with a golden self-test: the pattern input, and what TFLite Micro's interpreter answers to it.
 
@@ -87,6 +93,7 @@ def generate_sources(
         self_test_input=given,
         self_test_output=expected,
         source=path.read_bytes(),
+        personality=personality,
     )
 
 

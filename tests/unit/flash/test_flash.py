@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import struct
 import sys
 from pathlib import Path
 
@@ -39,10 +40,18 @@ def image_of(path: Path, board_id: str) -> FirmwareImage:
     )
 
 
+def small_elf(address: int, data: bytes) -> bytes:
+    """An Arm executable of one segment (TIS ELF 1.2), without sections."""
+    header = struct.pack(
+        "<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 40, 1, address | 1, 52, 0, 0x05000200, 52, 32, 1, 40, 0, 0
+    )
+    return header + struct.pack("<8I", 1, 84, address, address, len(data), len(data), 5, 4) + data
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> FirmwareImage:
     path = tmp_path / "image.elf"
-    path.write_bytes(b"not really an ELF")
+    path.write_bytes(small_elf(0x0800_0000, bytes(range(40))))
     return image_of(path, "bench")
 
 
@@ -86,7 +95,7 @@ def test_a_program_is_given_image_and_port(image, board, probe, tmp_path):
     probe(f"import sys; open({str(record)!r}, 'w').write(' '.join(sys.argv[1:]))")
     target = Target(board=board, port="/dev/ttyTEST")
     job = tool.Job(image=image, target=target, folder=tmp_path)
-    assert tool.start(tool.load(target), job).port == "/dev/ttyTEST"
+    assert tool.write(tool.load(target), job).port == "/dev/ttyTEST"
     assert record.read_text() == f"{image.elf} /dev/ttyTEST"
 
 
@@ -147,6 +156,8 @@ def test_host_has_nothing_to_start_or_ask(image):
 
 def test_an_image_that_is_no_program(image):
     board = load_board("virtual-stm32f405")
+    image.elf.write_bytes(b"not really an ELF")
+    image = image_of(image.elf, board.id)
     with pytest.raises(BadInputError, match="not a valid ELF"):
         flash_image(dataclasses.replace(image, board_id=board.id), Target(board=board))
 
