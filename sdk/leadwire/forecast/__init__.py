@@ -66,13 +66,11 @@ def forecast_latency(model: Model, board: Board, work: Work, calibration: Calibr
 
 
 def check_forecast(forecast: LatencyForecast, board: Board) -> BudgetReport:
-    """A forecast can break the limit, where even its lowest figure is over it, and never keeps it."""
-    limit = board.budget.latency_us
-    over = limit is not None and forecast.low_us > limit
+    """A forecast breaks the limit where even its lowest figure (`used`) is over it, and never keeps it."""
     line = BudgetLine(
         resource="latency",
-        used=forecast.low_us if over else forecast.latency_us if limit is None else min(forecast.latency_us, limit),
-        limit=limit,
+        used=forecast.low_us,
+        limit=board.budget.latency_us,
         unit="us",
         basis="estimated",
         note=f"forecast {forecast.latency_us:,.0f} us, band {forecast.low_us:,.0f} to {forecast.high_us:,.0f} us",
