@@ -94,7 +94,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index."""
+    """Static arena. `lower_bound_bytes` is the largest live set of any operator, `peak_operator` its index.
+
+    `resident_bytes`, counted in the lower bound, lie at the arena's end from start to end: an interpreter's records.
+    """
 
     model_digest: str
     arena_bytes: int
@@ -105,6 +108,7 @@ class MemoryPlan:
     scratch: tuple[Placement, ...]
     in_place: tuple[tuple[int, int], ...]
     """(operator, input tensor) pairs whose output takes the input's place."""
+    resident_bytes: int = 0
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
 

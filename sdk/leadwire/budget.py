@@ -1,6 +1,6 @@
 """Stage `budget`: the same limits checked three times, each time with better knowledge.
 
-planned   arena of the memory plan, weights and biases of the model: both can only grow
+planned   arena of the memory plan, weights and biases of the model (TFLite Micro: its file): both can only grow
 linked    the model's and runtime's sections in the image, the static bound of the stack
 measured  latency and the deepest stack that the board reported (basis 'emulated' on an emulated board)
 
@@ -20,15 +20,18 @@ from leadwire.ops import registry
 
 
 def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
-    """Planned: the arena against the RAM, weights and biases against the flash that the board grants one model."""
+    """Planned: the arena against the RAM, constants against the flash that the board grants one model."""
+    whole_file = plan.resident_bytes > 0
     lines = (
         BudgetLine(
             resource="flash",
-            used=_constant_bytes(model),
+            used=model.size_bytes if whole_file else _constant_bytes(model),
             limit=board.budget.flash_bytes,
             unit="B",
             basis="planned",
-            note="weights and biases; code comes with linking",
+            note="the .tflite file; TFLite Micro comes with linking"
+            if whole_file
+            else "weights and biases; code comes with linking",
         ),
         BudgetLine(
             resource="ram",
@@ -36,7 +39,7 @@ def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
             limit=board.budget.ram_bytes,
             unit="B",
             basis="planned",
-            note="arena; stack comes with linking",
+            note="arena of TFLite Micro; stack comes with linking" if whole_file else "arena; stack comes with linking",
         ),
     )
     return BudgetReport(
@@ -148,6 +151,7 @@ def _peak(plan: MemoryPlan, model: Model) -> str:
         "output": 0 if reused else sum(model.tensors[index].size_bytes for index in operator.outputs),
         "scratch": sum(p.size_bytes for p in plan.scratch if p.first_operator <= operator.index <= p.last_operator),
     }
+    parts["records of TFLite Micro"] = plan.resident_bytes
     parts["held for later"] = plan.lower_bound_bytes - sum(parts.values())
     return f"{model.describe(operator)}: " + " + ".join(
         f"{name} {_grouped(size)}" for name, size in parts.items() if size > 0

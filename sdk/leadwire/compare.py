@@ -14,7 +14,7 @@ import numpy as np
 
 from leadwire.artifacts import ArenaFigures, Backend, BackendComparison, BenchmarkResult, Divergence
 from leadwire.errors import BadInputError, DeviceError
-from leadwire.model.graph import Model, Operator
+from leadwire.model.graph import Model
 from leadwire.tflm_arena import ArenaPrediction, host_record
 
 OperatorTensors = Callable[[Backend, bytes], Sequence[bytes]]
@@ -126,10 +126,5 @@ def _explain(
         return None, f"not examined: {error.message}"
     for operator, left, right in zip(model.operators, one, other, strict=False):
         if left != right:
-            return model.describe(operator), _ONE_SCALE if _per_channel_dense(model, operator) else _UNKNOWN
+            return model.describe(operator), _ONE_SCALE if operator in model.per_channel_dense else _UNKNOWN
     return None, "unknown: all operators agree one by one, so the difference arises when they run in one go"
-
-
-def _per_channel_dense(model: Model, operator: Operator) -> bool:
-    weights = model.input(operator, 1) if operator.kind == "FULLY_CONNECTED" else None
-    return weights is not None and weights.quantization is not None and weights.quantization.per_channel

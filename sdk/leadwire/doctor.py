@@ -131,6 +131,13 @@ def _operators(found: Tflm, model: Model, label: str) -> Check:
         require_operators(found, kinds)
     except BuildError as error:
         return Check(name=name, ok=False, found=error.message.partition("\n")[0], remedy=error.hint)
+    if model.per_channel_dense and not found.every_scale:
+        return Check(
+            name=name,
+            ok=False,
+            found=f"it reads one scale of each FULLY_CONNECTED, {model.describe(model.per_channel_dense[0])} has more",
+            remedy="take a version from after September 2024, or quantize with per-tensor Dense layers",
+        )
     return Check(name=name, ok=True, found=f"all {len(kinds)} are in it")
 
 

@@ -65,9 +65,16 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TflmSettings:
-    """`path`: a folder with TensorFlow Lite Micro's headers and libtensorflow-microlite.a; default: LEADWIRE_TFLM."""
+    """`path`: a folder with TensorFlow Lite Micro's headers and libtensorflow-microlite.a; default: LEADWIRE_TFLM.
+
+    The array of the model goes to the linker's `section` ('': the compiler's choice) at a multiple of `alignment`;
+    `arena_bytes` None is the computed arena with its margin.
+    """
 
     path: str = ""
+    section: str = ""
+    alignment: int = 16
+    arena_bytes: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +241,9 @@ personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf
 
 # [tflm]                        # where TensorFlow Lite Micro lies: headers and libtensorflow-microlite.a
 # path = "tflm"                 # default: $LEADWIRE_TFLM
+# section = ".model"            # linker section of the model's array; default: the compiler's choice
+# alignment = 16                # of that array, in bytes
+# arena_bytes = 8192            # default: computed from the model, with a margin
 
 [bench]
 inputs = 50

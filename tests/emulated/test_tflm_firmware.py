@@ -14,24 +14,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from leadwire.artifacts import FirmwareProject
+from leadwire.artifacts import Backend, FirmwareProject
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import load_board
 from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.build.elf import read_elf
 from leadwire.build.tflm import LIBRARY, VARIABLE, find_tflm
+from leadwire.build.toolchain import ToolchainName
 from leadwire.device.client import DeviceClient
 from leadwire.device.target import Target
 from leadwire.errors import BuildError, DeviceRefusedError
 from leadwire.flash import flash_image
 from leadwire.generate.descriptor import lines
 from leadwire.model.graph import Model
-from leadwire.pipeline.sources import generate_sources, read_model
-from leadwire.planner import plan_memory
+from leadwire.pipeline.sources import generate_sources, plan_model, read_model
 from leadwire.tflm_arena import predict_arena
+from single_operator import Op, T, write_tflite
 
 MPS2 = "qemu-mps2-an386"
 OUTPUTS = {
@@ -82,13 +84,11 @@ Project = Callable[..., FirmwareProject]
 def project(tmp_path: Path, reference_models: Path) -> Project:
     """`project("ecg_cnn_int8", board, backend)`: its sources, with a golden self-test."""
 
-    def write(name: str, board: str = MPS2, backend: str = "tflm") -> FirmwareProject:
+    def write(name: str, board: str = MPS2, backend: Backend = "tflm") -> FirmwareProject:
         path = reference_models / f"{name}.tflite"
         model = read_model(path)
-        return generate_sources(
-            path, model, plan_memory(model), load_board(board), tmp_path / f"{name}-{backend}",
-            "tflm" if backend == "tflm" else "aot",
-        )  # fmt: skip
+        target, folder = load_board(board), tmp_path / f"{name}-{backend}"
+        return generate_sources(path, model, plan_model(model, target, backend), target, folder, backend)
 
     return write
 
@@ -105,9 +105,9 @@ def edited(project: FirmwareProject, name: str, old: str, new: str) -> FirmwareP
     return project
 
 
-def boot_failure(project: FirmwareProject, out: Path) -> str:
+def boot_failure(project: FirmwareProject, out: Path, toolchain: ToolchainName = "auto") -> str:
     board = load_board(project.board_id)
-    image = build_image(project, board, out=out)
+    image = build_image(project, board, toolchain=toolchain, out=out)
     with pytest.raises(DeviceRefusedError) as caught, flash_image(image, Target(board=board)):
         pass
     return caught.value.message
@@ -122,7 +122,7 @@ def kernels() -> str:
 def test_reference_models(name: str, project: Project, reference_models: Path, tmp_path: Path) -> None:
     """The witness's output; the arena as computed, to the byte."""
     board, model = load_board(MPS2), model_of(reference_models, name)
-    plan = plan_memory(model)
+    plan = plan_model(model, board, "tflm")
     image = build_image(project(name), board, out=tmp_path / "image")
     with flash_image(image, Target(board=board)) as running:
         result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)
@@ -219,9 +219,53 @@ def test_a_library_without_the_kernel(project: Project, tmp_path: Path) -> None:
         build_image(project("ecg_cnn_int8"), load_board(MPS2), out=tmp_path / "image", tflm=folder)
 
 
-def test_zig_says_that_it_cannot(project: Project, tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match=r"zig brings no C\+\+ library"):
-        build_image(project("ecg_cnn_int8"), load_board(MPS2), toolchain="zig", out=tmp_path / "image")
+def test_headers_from_before_the_scales_of_dense_layers(project: Project, tmp_path: Path) -> None:
+    """Its kernel would read the first scale and compute wrongly without a word: the glue does not compile."""
+    folder = tmp_path / "tflm"
+    shutil.copytree(os.environ[VARIABLE], folder)
+    (header,) = [path for path in folder.rglob("fully_connected.h") if path.parts[-3:-1] == ("micro", "kernels")]
+    header.write_text(header.read_text().replace("is_per_channel", "is_another"))
+    path = tmp_path / "dense.tflite"
+    weights = T(shape=(4, 8), array=np.ones((4, 8), np.int8), scale=(0.1, 0.2, 0.3, 0.4))
+    op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
+    path.write_bytes(write_tflite([T(shape=(1, 8)), weights, T(shape=(1, 4))], [op], [0], [2]))
+    given = read_model(path)
+    sources = generate_sources(
+        path, given, plan_model(given, load_board(MPS2), "tflm"), load_board(MPS2), tmp_path / "source", "tflm"
+    )
+    assert build_image(sources, load_board(MPS2), out=tmp_path / "image").elf.is_file()
+    with pytest.raises(BuildError, match="reads one scale of FULLY_CONNECTED"):
+        build_image(sources, load_board(MPS2), out=tmp_path / "image", tflm=folder)
+
+
+@pytest.mark.parametrize("name", ["ecg_cnn_int8", "ad_fcae_int8"])
+def test_zig_builds_the_same_answer_and_arena(
+    name: str, project: Project, reference_models: Path, tmp_path: Path
+) -> None:
+    """The glue by clang, the library by the Arm GCC, and a few functions of ours for the C library."""
+    board, model = load_board("virtual-stm32f405"), model_of(reference_models, name)
+    given = project(name, board.id)
+    images = [build_image(given, board, toolchain="zig", out=tmp_path / folder) for folder in ("a", "b")]
+    assert images[0].digest == images[1].digest
+    assert images[0].toolchain.startswith("zig ")
+    assert read_elf(images[0].elf).section(".init_array") is None
+    with flash_image(images[0], Target(board=board)) as running:
+        result = run_benchmark(
+            running, model, plan_model(model, board, "tflm"), inputs=[pattern_input(model.input_bytes)], warmup=0
+        )
+    assert result.output_crc32 == OUTPUTS[name]
+    predicted = predict_arena(model, kernels="cmsis-nn" if kernels() == "CMSIS-NN" else "reference")
+    assert result.device.arena_used_bytes == predicted.total_bytes
+    assert result.stack_high_water_bytes <= images[0].stack.bytes
+
+
+@pytest.mark.qemu
+def test_zigs_firmware_leaves_init_too(project: Project, tmp_path: Path) -> None:
+    given = project("ecg_cnn_int8")
+    header = given.root / "model" / "engine.h"
+    header.write_text(re.sub(r"(#define LW_ARENA_NEEDED_BYTES) \d+", r"\1 1", header.read_text()))
+    small = replace(given, defines=(*given.defines, ("LW_ARENA_BYTES", "1024")))
+    assert "1024 B given, at least" in boot_failure(small, tmp_path / "image", "zig")
 
 
 @pytest.mark.parametrize("optimized", ["-O0", "-O3"])

@@ -17,6 +17,7 @@ from leadwire.generate.project import BackendOptions
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops.registry import supported_ops_markdown
 from leadwire.planner import plan_memory
+from leadwire.tflm_arena import plan_tflm
 from single_operator import Op, T, write_tflite
 
 GOLDEN = Path(__file__).resolve().parent / "aot_tiny"
@@ -89,7 +90,7 @@ def test_tflm_sources(name: str, tmp_path: Path) -> None:
     model = parse_tflite(tiny_model(), "tiny", ("normal", "ectopic"))
     generate_project(
         model,
-        plan_memory(model),
+        plan_tflm(model),
         load_board("virtual-stm32f405"),
         tmp_path,
         backend="tflm",

@@ -51,7 +51,20 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
     uncommented = "\n".join(
         line.removeprefix("# ")
         if line.startswith(
-            ("# folder", "# port", "# flash", "# ram", "# latency", "# [", "# source", "# protocol", "# path")
+            (
+                "# folder",
+                "# port",
+                "# flash",
+                "# ram",
+                "# latency",
+                "# [",
+                "# source",
+                "# protocol",
+                "# path",
+                "# section",
+                "# alignment",
+                "# arena",
+            )
         )
         else line
         for line in text.splitlines()

@@ -16,8 +16,8 @@ static void lw_add_row(const lw_add_params *params, const int8_t *a, const int8_
     const lw_rescale rescale_b = params->rescale_b;
     const lw_rescale rescale_output = params->rescale_output;
     for (int32_t i = 0; i < params->shape.size[3]; i++) {
-        const int32_t sum = lw_rescale_s32((*a - zero_a) * (1 << 20), rescale_a) +
-                            lw_rescale_s32((*b - zero_b) * (1 << 20), rescale_b);
+        const int32_t sum = lw_rescale_s32((*a - zero_a) * (INT32_C(1) << 20), rescale_a) +
+                            lw_rescale_s32((*b - zero_b) * (INT32_C(1) << 20), rescale_b);
         output[i] = lw_clamp_s8(lw_rescale_s32(sum, rescale_output) + params->output_zero_point,
                                 params->activation_min, params->activation_max);
         a += step_a;

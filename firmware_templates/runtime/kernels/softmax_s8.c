@@ -18,7 +18,7 @@ static int32_t lw_shift_saturating(int32_t x, int32_t bits)
     if (x < -limit) {
         return INT32_MIN;
     }
-    return x * (1 << bits);
+    return x * (INT32_C(1) << bits);
 }
 
 /* exp(x / 2^31) in Q0.31 for x in [-2^29, 0): fourth-order Taylor polynomial around -1/8 */
@@ -72,7 +72,7 @@ static int32_t lw_reciprocal(int32_t x)
 
 static int32_t lw_exp_of_difference(const lw_softmax_params *params, int32_t difference)
 {
-    return lw_exp(lw_multiply_high(difference * (1 << params->left), params->multiplier));
+    return lw_exp(lw_multiply_high(difference * (INT32_C(1) << params->left), params->multiplier));
 }
 
 static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input, int8_t *output)

@@ -64,7 +64,8 @@ def build_image(
         raise BuildError(f"the project has no linker script for '{board.id}'", hint="generate it again")
     own = (*_defines(project, board), *_includes(project))
     flags = (*tools.compile_flags(core), *own)
-    build_id = _build_id(project, board, tools.version, flags, interpreter)
+    support = () if interpreter is None else tools.support
+    build_id = _build_id(project, board, tools.version, flags, interpreter, support)
     identity = "-DLW_BUILD_ID=" + ",".join(f"0x{byte:02x}" for byte in bytes.fromhex(build_id))
     cxx_flags = (*tools.compile_cxx_flags(core), *own, *_headers(interpreter))
     languages = _Languages(c=(*flags, identity, *_kernel_defines(interpreter)), cxx=cxx_flags)
@@ -75,6 +76,9 @@ def build_image(
         linked = folder / "firmware.elf"
         script = (project.root / project.linker_script).resolve()
         names = [Path(objects[source].name) for source in project.sources]
+        for source in support:
+            names.append(Path(f"libc-{source.stem}.o"))
+            tools.compile((*tools.compile_flags(core), "-fno-builtin"), source.name, source.parent, folder / names[-1])
         tools.link(core, str(script), names, folder, linked, None if interpreter is None else interpreter.library)
         image = read_elf(linked)
         if interpreter is None:
@@ -89,7 +93,7 @@ def build_image(
             raise BuildError(
                 f"the stack may grow to {stack.bytes} B of {reserve.size_bytes} B reserved",
                 " -> ".join(stack.path),
-                hint="raise lw_stack_size in the port's linker.ld.j2",
+                hint="raise stack_bytes in the board's file",
             )
         data = linked.read_bytes()
     _write(elf, data)
@@ -171,7 +175,12 @@ def _host_image(project: FirmwareProject, board: Board, library: Path) -> Firmwa
 
 def _defines(project: FirmwareProject, board: Board) -> tuple[str, ...]:
     """The project's macros, and the facts of the board that the bench firmware is compiled with."""
-    firmware = [("LW_BOARD_ID", f'"{board.id}"')]
+    ram = next(region for region in board.memory if region.kind == "ram")
+    firmware = [
+        ("LW_BOARD_ID", f'"{board.id}"'),
+        ("LW_CLOCK_HZ", str(board.clock_hz)),
+        ("LW_RAM_BYTES", str(ram.size_bytes)),
+    ]
     if "LW_LINK_BAUD" not in dict(project.defines):
         firmware.append(("LW_LINK_BAUD", str(board.link.baud)))
     if board.crystal_hz:
@@ -222,10 +231,16 @@ def _headers(interpreter: Tflm | None) -> tuple[str, ...]:
 
 
 def _build_id(
-    project: FirmwareProject, board: Board, version: str, flags: Sequence[str], interpreter: Tflm | None = None
+    project: FirmwareProject,
+    board: Board,
+    version: str,
+    flags: Sequence[str],
+    interpreter: Tflm | None = None,
+    support: Sequence[Path] = (),
 ) -> str:
     """32 hex digits over everything that decides the bytes of the image."""
     library = () if interpreter is None else (interpreter.library_digest, *interpreter.defines)
+    library += tuple(sha256_hex(source.read_bytes()) for source in support)
     parts = json.dumps([project.digest, board.id, version, [*flags, *library]])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 

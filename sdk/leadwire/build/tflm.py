@@ -21,9 +21,11 @@ from leadwire.errors import BuildError
 VARIABLE = "LEADWIRE_TFLM"
 LIBRARY = "libtensorflow-microlite.a"
 _HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
+_DENSE = Path("tensorflow/lite/micro/kernels/fully_connected.h")
 _FLATBUFFERS = Path("flatbuffers/flatbuffers.h")
 _DEPTH = 6
-_REGISTER = re.compile(r"_ZN6tflite\d+Register_([A-Z0-9_]+)Ev")
+_REGISTER = re.compile(r"_ZN6tflite(?:5micro)?\d+Register_([A-Z0-9_]+)Ev")
+"""In tflite, and since October 2026 in tflite::micro."""
 _VERSION = re.compile(r"^\s*version\s*[:=]\s*[\"']?([0-9A-Za-z.+~_-]{1,64})", re.MULTILINE)
 _WHOLE_VERSION = re.compile(r"\A\s*([0-9A-Za-z.+~_-]{1,64})\s*\Z")
 _OF_ONE_TYPE = re.compile(r"_INT\d+$")
@@ -34,7 +36,8 @@ TflmKernels = Literal["reference", "CMSIS-NN", "ESP-NN"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tflm:
     """`operators` are TFLite's names of those in the library. `version` is what the folder says, else the library's
-    digest: TensorFlow Lite Micro has no releases."""
+    digest: TensorFlow Lite Micro has no releases. `every_scale`: by its headers, FULLY_CONNECTED reads a scale for each
+    output, as it does since September 2024; the glue of a model that has them does not compile otherwise."""
 
     folder: Path
     include: tuple[Path, ...]
@@ -44,6 +47,7 @@ class Tflm:
     version: str
     kernels: TflmKernels
     operators: frozenset[str]
+    every_scale: bool
 
     @property
     def defines(self) -> tuple[str, ...]:
@@ -81,6 +85,7 @@ def find_tflm(folder: Path | str | None = None, core: Core | None = None) -> Tfl
         version=_version(root) or f"library {library.digest[:12]}",
         kernels=_kernels(library.symbols),
         operators=_operators(library.symbols),
+        every_scale=_reads_every_scale(include),
     )
 
 
@@ -163,6 +168,11 @@ def _kernels(symbols: frozenset[str]) -> TflmKernels:
 def _operators(symbols: frozenset[str]) -> frozenset[str]:
     kinds = (found[1] for symbol in symbols if (found := _REGISTER.fullmatch(symbol)))
     return frozenset(kind for kind in kinds if not _OF_ONE_TYPE.search(kind))
+
+
+def _reads_every_scale(include: Iterable[Path]) -> bool:
+    header = next((path for each in include if (path := each / _DENSE).is_file()), None)
+    return header is not None and "is_per_channel" in header.read_text(encoding="utf-8", errors="replace")
 
 
 def _version(root: Path) -> str:

@@ -20,6 +20,7 @@ from typing import Literal
 from leadwire.artifacts import Backend
 from leadwire.build.cores import Core
 from leadwire.errors import BuildError
+from leadwire.resources import FIRMWARE_TEMPLATES
 
 ToolchainName = Literal["auto", "zig", "arm-none-eabi-gcc"]
 ENTRY = "lw_reset_handler"
@@ -71,6 +72,11 @@ class Toolchain(ABC):
         """What a C++ library is linked with."""
         return ()
 
+    @property
+    def support(self) -> tuple[Path, ...]:
+        """C sources that stand in for the C library that a C++ library is linked with."""
+        return ()
+
     def compile_flags(self, core: Core) -> tuple[str, ...]:
         return (*self.target(core), *CODE, *FIRMWARE, *self.stack_flags, *WARNINGS)
 
@@ -87,13 +93,18 @@ class Toolchain(ABC):
     ) -> None:
         """Links the objects in the order given, by names relative to their folder, and what a C++ `library` needs of
         the C and C++ libraries; BuildError when it fails."""
-        libraries = self.libraries if library is None else ("-Wl,--start-group", str(library), *self.cxx_libraries)
+        group = ("-Wl,--start-group", str(library), *self.cxx_libraries, "-Wl,--end-group")
+        libraries = self.libraries if library is None else group
         arguments = [*self.target(core), *LINK, "-T", script, *map(str, objects), *libraries, "-o", str(output)]
         run([*self.command, *arguments], folder, "the firmware does not link")
 
 
 class Zig(Toolchain):
-    """Clang, LLD and compiler_rt of the pinned ziglang wheel."""
+    """Clang, LLD and compiler_rt of the pinned ziglang wheel.
+
+    C++ is compiled with the headers of its libc++ and musl for Linux, but freestanding and with the enums of the bare
+    EABI, as the Arm GCC made the library; nothing of musl is linked.
+    """
 
     def target(self, core: Core) -> tuple[str, ...]:
         return ("-target", core.zig_target, f"-mcpu={core.zig_cpu}", "-fno-sanitize=all")
@@ -101,6 +112,15 @@ class Zig(Toolchain):
     @property
     def cxx_command(self) -> tuple[str, ...]:
         return (*self.command[:-1], "c++")
+
+    @property
+    def support(self) -> tuple[Path, ...]:
+        return tuple(sorted((FIRMWARE_TEMPLATES / "libc").glob("*.c")))
+
+    def compile_cxx_flags(self, core: Core) -> tuple[str, ...]:
+        abi = ("-fshort-enums",) if core.gcc_flags is not None else ()
+        target = ("-target", core.zig_cxx_target, f"-mcpu={core.zig_cpu}", "-fno-sanitize=all", *abi)
+        return (*target, *CXX_CODE, *FIRMWARE, "-fno-stack-protector", *self.stack_flags, *CXX_WARNINGS)
 
     @property
     def stack_flags(self) -> tuple[str, ...]:
@@ -125,15 +145,11 @@ class ArmGcc(Toolchain):
 
     @property
     def cxx_libraries(self) -> tuple[str, ...]:
-        return ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc", "-Wl,--end-group")
+        return ("-lstdc++_nano", "-lm", "-lc_nano", "-lgcc")
 
 
 def fitting(name: ToolchainName, backend: Backend) -> ToolchainName:
-    """What 'auto' stands for. BuildError for an interpreter's firmware by zig, which has no C++ library for it."""
-    if backend == "tflm" and name == "zig":
-        raise BuildError(
-            "zig brings no C++ library for the firmware of the backend tflm", hint="use --toolchain arm-none-eabi-gcc"
-        )
+    """What 'auto' stands for: an interpreter's library was compiled by the Arm GCC, whose C library it may want."""
     if name != "auto":
         return name
     return "arm-none-eabi-gcc" if backend == "tflm" else "zig"

@@ -33,7 +33,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 BoardId = Annotated[str, typer.Option("--board", "-b", help="Board id ('leadwire boards') or a board file.")]
-BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Code generator: aot, or tflm: TFLite Micro.")]
 BackendNames = Annotated[
     str, typer.Option("--backend", help="aot, tflm, or several with commas between, to compare them.")
 ]
@@ -45,6 +45,16 @@ PersonalityName = Annotated[
 ]
 Port = Annotated[
     str, typer.Option("--port", "-p", help="Serial port of a real board, or of an emulated one that runs already.")
+]
+Section = Annotated[
+    str, typer.Option("--section", help="Linker section of the model's array; backend tflm. Default: the compiler's.")
+]
+Alignment = Annotated[
+    int, typer.Option("--alignment", help="Alignment of the model's array in bytes; backend tflm.", min=1)
+]
+ArenaBytes = Annotated[
+    int | None,
+    typer.Option("--arena-bytes", help="Arena of TFLite Micro; default: computed, with a margin.", min=1, max=2**31),
 ]
 Work = Annotated[
     Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")

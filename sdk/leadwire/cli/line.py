@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ import typer
 from leadwire.errors import BadInputError
 
 from .app import (
+    Alignment,
+    ArenaBytes,
     BackendName,
     BackendNames,
     BoardId,
@@ -20,6 +23,7 @@ from .app import (
     PersonalityName,
     Port,
     ProjectFile,
+    Section,
     Toolchain,
     Work,
     app,
@@ -110,28 +114,34 @@ def generate(
     backend: BackendName = "aot",
     personality: PersonalityName = "bench",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
+    section: Section = "",
+    alignment: Alignment = 16,
+    arena_bytes: ArenaBytes = None,
     output: Output = None,
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "personality", "out")
+        only_of_models(context, "board", "backend", "personality", "out", "section", "alignment", "arena_bytes")
         run_until("generate", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
+    from leadwire.pipeline.sources import glue_options
     from leadwire.views import line as views
 
-    result = alone.generate_model(
-        source,
-        options_of(board, backend, "zig", personality=personality),
-        out or Path(f"{source.stem}-{Path(board).stem}"),
+    options = replace(
+        options_of(board, backend, "auto", personality=personality),
+        glue=glue_options(section, alignment),
+        arena_bytes=arena_bytes,
     )
+    result = alone.generate_model(source, options, out or Path(f"{source.stem}-{Path(board).stem}"))
     show(result, as_json, views.project)
 
 
 @app.command()
 def package(
+    context: typer.Context,
     source: Annotated[Path, typer.Argument(help="A full-INT8 .tflite file, or leadwire.toml.")],
     ecosystem: Annotated[str, typer.Option("--for", help="cmake, zephyr, esp-idf, arduino, platformio or cmsis-pack.")],
     backend: Annotated[str, typer.Option("--backend", help="aot or tflm; default: the project's, else aot.")] = "",
@@ -145,12 +155,18 @@ def package(
     package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
     vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
     url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    section: Section = "",
+    alignment: Alignment = 16,
+    arena_bytes: ArenaBytes = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Write the model as a package that a firmware project of an ecosystem takes as it is."""
+    if source.suffix == ".toml":
+        only_of_models(context, "section", "alignment", "arena_bytes")
     from leadwire.package import Publisher
     from leadwire.pipeline.packages import PackageOptions, package_model
+    from leadwire.pipeline.sources import glue_options
     from leadwire.views import line as views
 
     options = PackageOptions(
@@ -162,6 +178,8 @@ def package(
         evidence=evidence,
         key=key,
         output=output,
+        glue=glue_options(section, alignment),
+        arena_bytes=arena_bytes,
     )
     with watcher() as progress:
         result = package_model(source, options, out, progress)

@@ -27,13 +27,12 @@ class BackendOptions:
     """Choices of backend tflm; aot has none.
 
     The array of the model goes to `section` ('': the compiler's choice) at a multiple of `alignment`. `int8_only`
-    registers the kernels without their other types. `arena_bytes` None is the computed arena and its margin.
+    registers the kernels without their other types.
     """
 
     section: str = ""
     alignment: int = 16
     int8_only: bool = True
-    arena_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

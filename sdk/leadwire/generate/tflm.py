@@ -1,7 +1,7 @@
 """Backend `tflm`: the .tflite file as an array, and TensorFlow Lite Micro behind the same leadwire.h.
 
 TensorFlow Lite Micro itself is the user's: the sources include its headers and are linked with its library. The arena
-is the computed one of the hungriest kernels, plus a margin; `BackendOptions.arena_bytes` replaces it.
+is that of the plan, see `tflm_arena.plan_tflm`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
-from leadwire.tflm_arena import predict_arena
+from leadwire.tflm_arena import arena_sizes
 
 from .descriptor import check_limits, descriptor, lines, render
 from .names import c_comment, c_string
@@ -25,9 +25,7 @@ from .project import BackendOptions, GoldenVector, ModelPart
 SCHEMA_VERSION = 3
 """TFLITE_SCHEMA_VERSION of TensorFlow Lite Micro, and the only one that `read_tflite` takes."""
 
-MARGIN_BYTES = 64
-MARGIN_FRACTION = 0.02
-_ARENA_ALIGNMENT = 16
+_LEAST_ALIGNMENT = 16
 _SECTION = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
 _RUNTIME = ("leadwire.h", "self_test.h", "self_test.c")
 
@@ -78,17 +76,6 @@ class Registration:
     argument: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArenaSizes:
-    """Smallest arena by kernels and pointer width; `given` and `wide` are what the 32-bit and 64-bit build get."""
-
-    reference_needed: int
-    cmsis_nn_needed: int
-    wide_needed: int
-    given: int
-    wide: int
-
-
 def write_model(
     model: Model,
     plan: MemoryPlan,
@@ -98,19 +85,18 @@ def write_model(
     source: bytes | None = None,
     options: BackendOptions | None = None,
 ) -> ModelPart:
-    """The sources of `model`, whose file is `source`; the plan of leadwire's own arena is not used.
+    """The sources of `model`, whose file is `source`, with the arena of `plan`, which is TFLite Micro's.
 
     UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file as int8, BadInputError (2) without the
-    file and for options that cannot be.
+    file, for options that cannot be and an arena that is too small.
     """
-    del plan
     options = options or BackendOptions()
     registry.check(model)
     check_limits(model)
     data = _checked_source(model, source)
     _check_options(options)
     registrations = registrations_of(model, int8_only=options.int8_only)
-    arena = arena_sizes(model, options)
+    arena = arena_sizes(model, plan.arena_bytes)
     kinds = [registration.kind for registration in registrations]
     context: dict[str, Any] = descriptor(model, "tflm", arena_bytes=arena.given, golden=golden)
     context["facts"].append(f"TFLite schema version {SCHEMA_VERSION}, {len(data)} bytes")
@@ -123,6 +109,7 @@ def write_model(
         "section": options.section,
         "arena": arena,
         "registrations": registrations,
+        "per_channel_dense": next((c_comment(model.describe(one)) for one in model.per_channel_dense), ""),
         "kind_lines": lines([str(kinds.index(operator.kind)) for operator in model.operators]),
         "steps": [
             {
@@ -166,32 +153,6 @@ def registrations_of(model: Model, *, int8_only: bool) -> tuple[Registration, ..
     )
 
 
-def arena_sizes(model: Model, options: BackendOptions) -> ArenaSizes:
-    """BadInputError where `options.arena_bytes` is less than any kernels need."""
-    reference = predict_arena(model, kernels="reference").required_bytes
-    cmsis_nn = predict_arena(model, kernels="cmsis-nn").required_bytes
-    wide = predict_arena(model, pointer_bytes=8).required_bytes
-    given = options.arena_bytes
-    if given is not None and given < min(reference, cmsis_nn):
-        raise BadInputError(
-            f"an arena of {given} B is too small for '{model.name}': "
-            f"{reference} B are needed, {cmsis_nn} B with CMSIS-NN",
-            hint=f"give at least {_with_margin(max(reference, cmsis_nn))} B, or leave the size to leadwire",
-        )
-    return ArenaSizes(
-        reference_needed=reference,
-        cmsis_nn_needed=cmsis_nn,
-        wide_needed=wide,
-        given=_with_margin(max(reference, cmsis_nn)) if given is None else given,
-        wide=_with_margin(wide),
-    )
-
-
-def _with_margin(needed: int) -> int:
-    margin = max(MARGIN_BYTES, round(needed * MARGIN_FRACTION))
-    return -(-(needed + margin) // _ARENA_ALIGNMENT) * _ARENA_ALIGNMENT
-
-
 def _checked_source(model: Model, source: bytes | None) -> bytes:
     """The file's bytes, which TensorFlow Lite Micro reads as they are."""
     if source is None or sha256_hex(source) != model.digest:
@@ -220,8 +181,8 @@ def _check_options(options: BackendOptions) -> None:
             hint="letters, digits, '.', '_', '$' and '-' only, at most 64, such as .model_data",
         )
     alignment = options.alignment
-    if alignment < _ARENA_ALIGNMENT or alignment > 4096 or alignment & (alignment - 1):
+    if alignment < _LEAST_ALIGNMENT or alignment > 4096 or alignment & (alignment - 1):
         raise BadInputError(
             f"the model cannot be aligned to {alignment} bytes",
-            hint=f"a power of two from {_ARENA_ALIGNMENT} to 4096: TensorFlow Lite Micro reads weights where they lie",
+            hint=f"a power of two from {_LEAST_ALIGNMENT} to 4096: TensorFlow Lite Micro reads weights where they lie",
         )

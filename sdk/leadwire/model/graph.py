@@ -77,6 +77,17 @@ class Model:
     def output_bytes(self) -> int:
         return sum(t.size_bytes for t in self.output_tensors)
 
+    @property
+    def per_channel_dense(self) -> tuple[Operator, ...]:
+        """Each FULLY_CONNECTED with a scale for each output: a TFLite Micro from before September 2024, and some
+        vendors', read the first alone and compute wrongly without a word."""
+        dense = (operator for operator in self.operators if operator.kind == "FULLY_CONNECTED")
+        return tuple(operator for operator in dense if _per_channel(self.input(operator, 1)))
+
     def describe(self, operator: Operator) -> str:
         """How messages name an operator: "op 7 CONV_2D 'block2/conv'"."""
         return f"op {operator.index} {operator.kind} '{self.output(operator).label}'"
+
+
+def _per_channel(weights: Tensor | None) -> bool:
+    return weights is not None and weights.quantization is not None and weights.quantization.per_channel

@@ -23,13 +23,14 @@ from leadwire.artifacts import (
 )
 from leadwire.board import load_board
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
 from .line import Line
-from .sources import host_board, is_host, plan_model, read_model
+from .sources import host_board, is_host, read_model
 from .watcher import Watcher
 
 STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
@@ -59,18 +60,23 @@ class Outcome:
     boards: tuple[BoardOutcome, ...]
 
 
-def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False) -> Outcome:
+def run_project(
+    project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False, target: Target | None = None
+) -> Outcome:
     """Run a project's line up to stage `until`.
 
     The first board goes the whole way and has its files in the output folder; further boards are built and benchmarked,
-    each in a folder of its name, and stand in the first one's report. Raises the errors of the stages; a validation
-    that fails is a result and not an error.
+    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board.
+    Raises the errors of the stages; a validation that fails is a result and not an error.
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
-    boards = [load_board(name) for name in project.boards]
+    boards = [load_board(name) for name in project.boards] if target is None else [target.board]
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
-    lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
+    lines = [
+        Line(project, board, folder, watcher, fresh=fresh, target=target)
+        for board, folder in zip(boards, folders, strict=True)
+    ]
     last = STAGES.index(until)
     if is_host(boards[0]) and last > STAGES.index("bench"):
         raise BadInputError(
@@ -96,13 +102,13 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
     line.check_classes(model)
-    plan = plan_model(model, board)
+    plan = line.plan(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))
     if last == STAGES.index("budget"):
         return outcome
 
-    sources = line.generate(quantized, model, plan, board)
+    sources = line.generate(quantized, model, board)
     outcome = replace(outcome, project=sources)
     if last == STAGES.index("generate"):
         return outcome
@@ -123,11 +129,11 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
-            on_host = line.generate(quantized, model, plan, host_board())
+            on_host = line.generate(quantized, model, host_board())
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
 
-    comparison = line.compare(quantized, model, plan, image, benchmark)
+    comparison = line.compare(quantized, model, image, benchmark)
     outcome = replace(outcome, comparison=comparison)
     if last == STAGES.index("bench"):
         return outcome

@@ -33,6 +33,7 @@ from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError, NoPortError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
+from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.ops import registry
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
@@ -45,13 +46,19 @@ Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Choices of a command; `work` keeps sources and image, None uses a temporary folder."""
+    """Choices of a command; `work` keeps sources and image, None uses a temporary folder.
+
+    `glue` and `arena_bytes` are for the backend tflm; None: the model's array where the compiler wants it, the arena
+    computed.
+    """
 
     target: Target
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
     personality: Personality = "bench"
+    glue: BackendOptions | None = None
+    arena_bytes: int | None = None
 
     @property
     def board(self) -> Board:
@@ -155,20 +162,20 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
     require_fit(check_plan(plan, model, options.board), model)
-    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality)
+    return generate_sources(path, model, plan, options.board, out, options.backend, options.personality, options.glue)
 
 
 def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) -> Built:
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_model(model, options.board)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(
-        path, model, plan, options.board, folder / "source", options.backend, options.personality
+        path, model, plan, options.board, folder / "source", options.backend, options.personality, options.glue
     )
     watcher.stage("build", False)
     image: FirmwareImage | None = None
@@ -301,13 +308,13 @@ def bench_inputs(model: Model, *, pattern: bool, count: int) -> tuple[bytes, ...
 
 
 def live_bytes(plan: MemoryPlan, operator: int) -> int:
-    """Bytes of the arena in use while an operator runs: the union of what is placed there."""
+    """Bytes of the arena in use while an operator runs: the union of what is placed there, and what always is."""
     spans = sorted(
         (placed.offset_bytes, placed.offset_bytes + placed.size_bytes)
         for placed in (*plan.placements, *plan.scratch)
         if placed.first_operator <= operator <= placed.last_operator
     )
-    total, reached = 0, 0
+    total, reached = plan.resident_bytes, 0
     for start, end in spans:
         total += max(0, end - max(start, reached))
         reached = max(reached, end)

@@ -44,12 +44,13 @@ def compare_model(
     """Build, flash and run a model once for each backend, and put the figures side by side."""
     with work_folder(options[0]) as folder:
         images: dict[Backend, FirmwareImage] = {}
+        plans: dict[Backend, MemoryPlan] = {}
         for one in options:
             watcher.note(f"backend {one.backend}")
             built = build_model(path, one, folder / one.backend, watcher)
-            images[one.backend] = require_image(built)
+            images[one.backend], plans[one.backend] = require_image(built), built.plan
         samples = bench_inputs(built.model, pattern=pattern, count=inputs)
-        return measure_backends(images, options[0].target, path, built.model, built.plan, samples, warmup, watcher)
+        return measure_backends(images, options[0].target, path, built.model, plans, samples, warmup, watcher)
 
 
 def measure_backends(
@@ -57,7 +58,7 @@ def measure_backends(
     target: Target,
     path: Path,
     model: Model,
-    plan: MemoryPlan,
+    plans: Mapping[Backend, MemoryPlan],
     inputs: Sequence[bytes],
     warmup: int,
     watcher: Watcher,
@@ -72,6 +73,7 @@ def measure_backends(
     runs: list[BackendRun] = []
     for image in tuple(images.values())[::-1]:
         watcher.stage(f"bench {image.backend}", False)
+        plan = plans[image.backend]
         runs.insert(0, bench_backend(image, target, model, plan, inputs, warmup, watcher))
     if known is not None:
         if known.io_digest != runs[0].result.io_digest:

@@ -56,7 +56,7 @@ from leadwire.workspace import Workspace, file_digest
 
 from .backends import measure_backends
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
-from .sources import generate_sources, is_host, overflows, too_large
+from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
 from .watcher import Watcher
 
 TOOLS = (
@@ -76,11 +76,22 @@ TOOLS = (
 class Line:
     """The stages of `project` on `board`, with files in `folder`. The quantized model is shared by all boards."""
 
-    def __init__(self, project: LoadedProject, board: Board, folder: Path, watcher: Watcher, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        project: LoadedProject,
+        board: Board,
+        folder: Path,
+        watcher: Watcher,
+        *,
+        fresh: bool,
+        target: Target | None = None,
+    ) -> None:
+        """`target` says where the board is and who it must be; default: what the project says."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
-        self.target = Target(board=self.board, port=self.settings.target.port)
+        plugged = target or Target(board=board, port=self.settings.target.port)
+        self.target = replace(plugged, board=self.board)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -170,8 +181,14 @@ class Line:
         }
         return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
 
+    def plan(self, model: Model, backend: Backend | None = None, board: Board | None = None) -> MemoryPlan:
+        """The memory of a backend's code on a board, by default of the project's on this line's."""
+        backend = backend or self.settings.target.backend
+        given = self.settings.tflm.arena_bytes if backend == "tflm" else None
+        return plan_model(model, board or self.board, backend, given)
+
     def generate(
-        self, quantized: QuantizedModel, model: Model, plan: MemoryPlan, board: Board, other: Backend | None = None
+        self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
     ) -> FirmwareProject:
         """Sources for `board`, this line's or the host; the self-test's bytes come from TFLite Micro's interpreter.
 
@@ -179,6 +196,8 @@ class Line:
         """
         backend = other or (self.settings.target.backend if board == self.board else "aot")
         folder = self.folder / (other or ("host" if is_host(board) else "firmware"))
+        plan, tflm = self.plan(model, backend, board), self.settings.tflm
+        glue = glue_options(tflm.section, tflm.alignment) if backend == "tflm" else None
         personality = self.settings.target.personality
         key = {
             "model": model.digest,
@@ -186,13 +205,14 @@ class Line:
             "plan": asdict(plan),
             "board": asdict(board),
             "backend": backend,
+            "glue": None if glue is None else asdict(glue),
             "personality": personality,
         }
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality),
+            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality, glue),
             lambda made: [made.root / name for name in made.sources],
         )
 
@@ -275,7 +295,6 @@ class Line:
         self,
         quantized: QuantizedModel,
         model: Model,
-        plan: MemoryPlan,
         image: FirmwareImage,
         benchmark: BenchmarkResult,
     ) -> BackendComparison | None:
@@ -284,9 +303,11 @@ class Line:
         if not others:
             return None
         images = {image.backend: image}
+        plans = {image.backend: self.plan(model)}
         for other in others:
-            sources = self.generate(quantized, model, plan, self.board, other)
-            images[other] = self.build(sources, self.board, model, plan, other)
+            plans[other] = self.plan(model, other)
+            sources = self.generate(quantized, model, self.board, other)
+            images[other] = self.build(sources, self.board, model, plans[other], other)
 
         def produce() -> BackendComparison:
             return measure_backends(
@@ -294,7 +315,7 @@ class Line:
                 self.target,
                 quantized.path,
                 model,
-                plan,
+                plans,
                 self.bench_inputs(model),
                 self.settings.bench.warmup,
                 self.watcher,
@@ -422,7 +443,8 @@ class Line:
             "image": image.digest,
             "board": asdict(self.board),
             "data": self._data_key,
-            "port": self.settings.target.port,
+            "port": self.target.port,
+            "unique_id": self.target.unique_id,
         }
 
     def _signing_key(self) -> tuple[Path, bool]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadwire.artifacts import Backend
 from leadwire.board import Board, load_board
+from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.package import FirmwarePackage, Publisher, ecosystem_module, write_package
-from leadwire.planner import plan_memory
 from leadwire.project import LoadedProject, load_project
 from leadwire.protocols import load_protocol
 
 from . import run_project
 from .alone import choose
-from .sources import generate_sources, read_model
+from .sources import generate_sources, glue_options, host_board, plan_model, read_model
 from .watcher import Watcher
 
 _ANY_BOARD = "virtual-stm32f405"
@@ -27,7 +27,8 @@ _ANY_BOARD = "virtual-stm32f405"
 class PackageOptions:
     """Choices of the command; empty ones are taken from the project or the model.
 
-    `output` is where a project's own stages write, instead of the project file's folder.
+    `output` is where a project's own stages write, instead of the project file's folder. `glue` and `arena_bytes` are
+    for the backend tflm; a project says them itself.
     """
 
     ecosystem: str
@@ -38,6 +39,8 @@ class PackageOptions:
     evidence: Path | None = None
     key: Path | None = None
     output: Path | None = None
+    glue: BackendOptions | None = None
+    arena_bytes: int | None = None
 
 
 def package_model(source: Path, options: PackageOptions, out: Path | None, watcher: Watcher) -> FirmwarePackage:
@@ -63,6 +66,9 @@ def _package_project(
     quantized = run_project(project, until="budget", watcher=watcher).boards[0].quantized
     model = read_model(quantized.path, labels=load_protocol(project.protocol).labels)
     name = options.name or settings.name
+    if backend == "tflm":
+        glue = glue_options(settings.tflm.section, settings.tflm.alignment)
+        options = replace(options, glue=glue, arena_bytes=settings.tflm.arena_bytes)
     return _write(quantized.path, model, load_board(_ANY_BOARD), backend, name, options, out, watcher)
 
 
@@ -78,7 +84,8 @@ def _write(
 ) -> FirmwarePackage:
     with TemporaryDirectory(prefix="leadwire-") as folder:
         watcher.stage("generate", False)
-        sources = generate_sources(path, model, plan_memory(model), board, Path(folder), backend)
+        plan = plan_model(model, host_board(), backend, options.arena_bytes)  # portable kernels: any core may come
+        sources = generate_sources(path, model, plan, board, Path(folder), backend, options=options.glue)
         watcher.stage("package", False)
         return write_package(
             sources,

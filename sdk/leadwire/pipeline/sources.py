@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from leadwire import reference
 from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, Personality
 from leadwire.bench import pattern_input
@@ -15,14 +13,18 @@ from leadwire.board import Board, load_board
 from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.device.host_library import HostLibrary
-from leadwire.errors import BudgetError, BuildError
+from leadwire.errors import BadInputError, BudgetError, BuildError
 from leadwire.generate import generate_project
+from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
+from leadwire.tflm_arena import plan_tflm
+
+from .golden import golden_by_tflm
 
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
@@ -33,6 +35,29 @@ def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     model = int8_interface(read_tflite(path, labels=labels))
     registry.check(model)
     return model
+
+
+def plan_model(model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None) -> MemoryPlan:
+    """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core.
+
+    `arena_bytes` is an arena of the user's choice, for TFLite Micro alone. BadInputError (2) for one that is too small,
+    or where the arena is leadwire's to plan.
+    """
+    if backend == "tflm":
+        return plan_tflm(model, arena_bytes)
+    if arena_bytes is not None:
+        raise BadInputError(
+            f"backend {backend} plans its arena itself, {arena_bytes} B cannot be given",
+            hint="leave the size out, or use the backend tflm",
+        )
+    extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
+    return plan_memory(model, kernels=choose_kernels(model, extensions))
+
+
+def glue_options(section: str, alignment: int) -> BackendOptions | None:
+    """None for the options that every backend has: none."""
+    chosen = BackendOptions(section=section, alignment=alignment)
+    return None if chosen == BackendOptions() else chosen
 
 
 def overflows(error: BuildError) -> bool:
@@ -54,12 +79,6 @@ def is_host(board: Board) -> bool:
     return board.emulation is not None and board.emulation.engine == "host"
 
 
-def plan_model(model: Model, board: Board) -> MemoryPlan:
-    """The memory of `model` with the kernels that suit the board's core."""
-    extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
-    return plan_memory(model, kernels=choose_kernels(model, extensions))
-
-
 def host_board() -> Board:
     return load_board("host")
 
@@ -72,18 +91,18 @@ def generate_sources(
     out: Path,
     backend: Backend,
     personality: Personality = "bench",
+    options: BackendOptions | None = None,
 ) -> FirmwareProject:
-    """Sources with a golden self-test: the pattern input, and what TFLite Micro's interpreter answers to it.
+    """Sources with a golden self-test: an input, and what TFLite Micro's interpreter answers to it (`golden`).
 
     Where that interpreter is not to be had, the generated C itself answers on the host: then the self-test shows that
     the device computes what the host does.
     """
-    given = pattern_input(model.input_bytes)
-    row = np.frombuffer(given, dtype=np.int8)
     if reference.has_tflm():
-        expected = reference.run_tflm(path, row.reshape(1, -1)).tobytes()
+        given, expected = golden_by_tflm(path, model)
     else:
-        expected = _answer_of_generated_c(model, plan, given)
+        given = pattern_input(model.input_bytes)
+        expected = _answer_of_generated_c(model, given)
     return generate_project(
         model,
         plan,
@@ -94,10 +113,11 @@ def generate_sources(
         self_test_output=expected,
         source=path.read_bytes(),
         personality=personality,
+        options=options,
     )
 
 
-def _answer_of_generated_c(model: Model, plan: MemoryPlan, given: bytes) -> bytes:
+def _answer_of_generated_c(model: Model, given: bytes) -> bytes:
     with TemporaryDirectory(prefix="leadwire-") as folder:
-        project = generate_project(model, plan, host_board(), Path(folder) / "source")
+        project = generate_project(model, plan_memory(model), host_board(), Path(folder) / "source")
         return HostLibrary(build_image(project, host_board(), out=Path(folder) / "image").elf).infer(given)

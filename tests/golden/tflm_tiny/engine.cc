@@ -13,13 +13,16 @@
 #include <new>
 
 #include "model_data.h"
-#include "op_resolver.h"
 #include "tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h"
 #include "tensorflow/lite/micro/memory_planner/greedy_memory_planner.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 #include "tensorflow/lite/schema/schema_utils.h"
+
+#include "op_resolver.h"
+
+using namespace tflite::micro;
 
 static_assert(LW_ARENA_BYTES >= LW_ARENA_NEEDED_BYTES,
     "LW_ARENA_BYTES is too small: 1664 bytes are needed, with CMSIS-NN 1760, on 64 bits 2320");

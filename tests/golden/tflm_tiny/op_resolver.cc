@@ -5,6 +5,8 @@
 
 #include "op_resolver.h"
 
+using namespace tflite::micro;
+
 bool lw_tiny_register(lw_tiny_resolver &resolver)
 {
     if (resolver.AddConv2D(tflite::Register_CONV_2D_INT8()) != kTfLiteOk) {

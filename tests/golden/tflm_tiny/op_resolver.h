@@ -4,6 +4,12 @@
 
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 
+/* TensorFlow Lite Micro of October 2026 and later has its names in tflite::micro, earlier ones in tflite. */
+namespace tflite {
+namespace micro {}
+using namespace micro;
+} // namespace tflite
+
 constexpr unsigned int lw_tiny_kinds = 5;
 
 using lw_tiny_resolver = tflite::MicroMutableOpResolver<lw_tiny_kinds>;

@@ -85,6 +85,27 @@ def test_version(tflm: Path, name: str, content: str, version: str) -> None:
 
 
 @needs_gcc
+def test_names_of_october_2026(tflm: Path) -> None:
+    """TensorFlow Lite Micro moved from tflite to tflite::micro; the package tflite-micro has those names too."""
+    library(
+        tflm / "lib", symbols=("_ZN6tflite5micro16Register_CONV_2DEv", "_ZN6tflite5micro24Register_FULLY_CONNECTEDEv")
+    )
+    assert find_tflm(tflm, M4F).operators == {"CONV_2D", "FULLY_CONNECTED"}
+
+
+@needs_gcc
+def test_whether_each_scale_of_a_dense_layer_is_read(tflm: Path) -> None:
+    library(tflm / "lib", "ADD")
+    header = tflm / "include/tensorflow/lite/micro/kernels/fully_connected.h"
+    assert not find_tflm(tflm, M4F).every_scale
+    header.parent.mkdir(parents=True)
+    header.write_text("struct OpDataFullyConnected { int output_shift; };\n")
+    assert not find_tflm(tflm, M4F).every_scale
+    header.write_text("struct OpDataFullyConnected { bool is_per_channel; };\n")
+    assert find_tflm(tflm, M4F).every_scale
+
+
+@needs_gcc
 def test_the_library_of_the_machine(tflm: Path) -> None:
     """Hard float, soft float and this computer side by side."""
     hard = library(tflm / "lib/hard", "ADD")

@@ -16,13 +16,14 @@ from leadwire.board import load_board
 from leadwire.errors import BadInputError, ModelFileError, UnsupportedModelError
 from leadwire.generate import backends, generate_project
 from leadwire.generate.project import BackendOptions
-from leadwire.generate.tflm import ADD_FUNCTIONS, MARGIN_BYTES, arena_sizes, registrations_of
+from leadwire.generate.tflm import ADD_FUNCTIONS, registrations_of
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
-from leadwire.tflm_arena import predict_arena
+from leadwire.tflm_arena import arena_sizes, plan_tflm, predict_arena
+from leadwire.tflm_arena.sizes import MARGIN_BYTES
 from single_operator import WARNINGS, Op, T, write_tflite
 
 HOSTILE = ['int "a" */ é', "while", "\\", "?", "{{ 7 }}", "a b", "\n"]
@@ -67,10 +68,10 @@ def model(data: bytes | None = None, name: str = "m", labels: tuple[str, ...] = 
 
 
 def generated(
-    folder: Path, given: Model, source: bytes | None, options: BackendOptions | None = None
+    folder: Path, given: Model, source: bytes | None, options: BackendOptions | None = None, arena: int | None = None
 ) -> FirmwareProject:
     return generate_project(
-        given, plan_memory(given), load_board("virtual-stm32f405"), folder, backend="tflm", source=source,
+        given, plan_tflm(given, arena), load_board("virtual-stm32f405"), folder, backend="tflm", source=source,
         options=options,
     )  # fmt: skip
 
@@ -114,12 +115,12 @@ def test_the_arena_is_the_computed_one_and_a_margin(tmp_path: Path) -> None:
 
 
 def test_an_arena_one_byte_too_small_is_refused_with_the_number(tmp_path: Path) -> None:
-    sizes = arena_sizes(model(), BackendOptions())
+    sizes = arena_sizes(model())
     least = min(sizes.reference_needed, sizes.cmsis_nn_needed)
-    exact = generated(tmp_path / "exact", model(), file(), BackendOptions(arena_bytes=least))
+    exact = generated(tmp_path / "exact", model(), file(), arena=least)
     assert exact.plan_arena_bytes == least
     with pytest.raises(BadInputError, match=rf"{least - 1} B is too small for 'm': {sizes.reference_needed} B"):
-        generated(tmp_path / "less", model(), file(), BackendOptions(arena_bytes=least - 1))
+        generated(tmp_path / "less", model(), file(), arena=least - 1)
     assert not (tmp_path / "less").exists()
 
 
@@ -209,6 +210,33 @@ def test_headers_are_good_in_c_and_cxx(tmp_path: Path) -> None:
     flags = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Imodel", "-Iruntime", "-fsyntax-only"]
     for compiler, source in (("gcc", "use.c"), ("g++", "use.cc")):
         subprocess.run([compiler, *flags, "-DLW_WITH_OPERATOR_TABLE", source], cwd=project.root, check=True)
+
+
+def dense_file(*scales: float) -> bytes:
+    tensors = [
+        T(shape=(1, 2)), T(shape=(2, 2), array=np.array([[1, 2], [3, 4]], np.int8), scale=scales), T(shape=(1, 2)),
+    ]  # fmt: skip
+    op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
+    return write_tflite(tensors, [op], [0], [2])
+
+
+@pytest.mark.parametrize(("field", "refused"), [("bool is_per_channel;", False), ("int output_shift;", True)])
+def test_a_tflm_that_reads_one_scale_of_a_dense_layer_does_not_compile(
+    field: str, refused: bool, tmp_path: Path
+) -> None:
+    """The check alone, on the fields of a structure of the test; with real headers see tests/emulated."""
+    assert "is_per_channel" not in text(
+        generated(tmp_path / "a", model(dense_file(0.5)), dense_file(0.5)), "op_resolver.cc"
+    )
+    data = dense_file(0.5, 0.25)
+    source = text(generated(tmp_path / "b", model(data), data), "op_resolver.cc")
+    check = source[source.index("template") : source.index("bool lw_")]
+    (tmp_path / "check.cc").write_text(f"namespace tflite {{ struct OpDataFullyConnected {{ {field} }}; }}\n{check}")
+    done = subprocess.run(
+        ["g++", "-std=c++17", "-fsyntax-only", "check.cc"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode != 0) == refused
+    assert ("reads one scale of FULLY_CONNECTED" in done.stderr) == refused
 
 
 def test_an_operator_without_registration_is_named() -> None:

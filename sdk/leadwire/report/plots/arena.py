@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
@@ -12,6 +13,7 @@ from leadwire.report.numbers import count, size
 from leadwire.report.svg import element, figure, line, rect, text, ticks
 
 _LEFT, _PANEL, _HEIGHT, _TOP = 64, 816, 300, 30
+_WHOLE = Placement(tensor=-1, offset_bytes=0, size_bytes=0, first_operator=0, last_operator=0)
 
 
 def draw(plan: MemoryPlan, model: ModelSummary) -> Markup:
@@ -35,8 +37,12 @@ def draw(plan: MemoryPlan, model: ModelSummary) -> Markup:
     for tick in (tick for tick in ticks(0, full) if tick <= full):
         parts.append(line(_LEFT, up(tick), _LEFT + _PANEL, up(tick), "grid"))
         parts.append(text(_LEFT - 8, up(tick) + 4, count(tick), "faint", anchor="end"))
-    placed = sorted((*plan.placements, *plan.scratch), key=lambda block: (block.first_operator, block.last_operator))
     blocks = []
+    if plan.resident_bytes:
+        resident = replace(_WHOLE, offset_bytes=full - plan.resident_bytes, size_bytes=plan.resident_bytes)
+        whole = [across(end) for end in (0, operators, operators)]
+        blocks.append(_block(resident, "TFLite Micro's records", "scratch", whole, up))
+    placed = sorted((*plan.placements, *plan.scratch), key=lambda block: (block.first_operator, block.last_operator))
     for number, block in enumerate(placed):
         name = "scratch" if block.tensor < 0 else names.get(block.tensor, f"tensor {block.tensor}")
         kind = "scratch" if block.tensor < 0 else f"tint-{number % 5}"
