@@ -10,8 +10,9 @@ from typing import Literal, get_args
 from leadwire.artifacts import BudgetReport, LatencyForecast
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import Board, list_boards, load_board
+from leadwire.build import build_image
 from leadwire.device.target import Target
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
 from leadwire.forecast import check_forecast, forecast_latency
 from leadwire.forecast.tables import timing_of
@@ -19,7 +20,7 @@ from leadwire.forecast.work import OperatorWork, Work, work_from_macs
 from leadwire.model.graph import Model
 
 from .alone import Options, build_model
-from .sources import plan_model, read_model
+from .sources import generate_sources, overflows, plan_model, read_model
 from .watcher import Quiet
 
 CODES = ("cortex-m4f", "cortex-m3", "cortex-m0")
@@ -41,16 +42,21 @@ def count_work(path: Path, code: str) -> Work | None:
     """Build the model for core `code`, execute it on the emulated board and count; None where it does not fit there."""
     virtual = load_board("virtual-stm32f405")
     board = replace(virtual, core=code)
+    model = read_model(path)
+    plan = plan_model(model, board)
     with TemporaryDirectory(prefix="leadwire-") as folder:
-        options = Options(target=Target(board=board), backend="aot", toolchain="auto")
-        built = build_model(path, options, Path(folder), Quiet())
-        if built.image is None:
-            return None
-        with flash_image(built.image, options.target) as running:
-            inputs = [pattern_input(built.model.input_bytes)]
-            result = run_benchmark(running, built.model, built.plan, inputs=inputs, warmup=0)
+        project = generate_sources(path, model, plan, board, Path(folder) / "source", "aot")
+        project = replace(project, defines=(*project.defines, ("LW_CORE_HAS_DWT", "1")))
+        try:
+            image = build_image(project, board, out=Path(folder) / "image")
+        except BuildError as error:
+            if overflows(error):
+                return None
+            raise
+        with flash_image(image, Target(board=board)) as running:
+            result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)
     return Work(
-        model_digest=built.model.digest,
+        model_digest=model.digest,
         code=code,
         how=f"executed on {virtual.id} as {code} code: {result.instructions_per_inference:,} instructions",
         counted=True,
