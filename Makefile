@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup demo test check format golden bench fuzz mutation clean
+.PHONY: help setup demo test labgrid check format golden bench fuzz mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make golden  write the golden files again; read the diff"
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
+	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
 
 setup: $(VENV)/.installed
@@ -32,6 +33,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+labgrid: setup
+	LEADWIRE_LABGRID=1 $(BIN)/python -m pytest -q tests/separate
 
 check: setup
 	$(BIN)/ruff check sdk tests examples benchmarks

@@ -21,6 +21,7 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
 

@@ -22,11 +22,10 @@ from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board, with_unique_id
 from leadwire.emulator import EmulatedBoard
 from leadwire.rig import locks
-from leadwire.rig.attempt import BOARD_VARIABLE
 from leadwire.rig.crew import Crew, Row
 from leadwire.rig.file import load_rig
 from leadwire.rig.ledger import Ledger
-from leadwire.rig.records import BoardResult, RigReport
+from leadwire.rig.records import BOARD_VARIABLE, BoardResult, RigReport
 from leadwire.rig.workload import Workload, prepare
 from rig_example import INPUT_BYTES, Quiet, emulated, kill, processes_of, rig_text, wait_for, write_model
 
@@ -298,7 +297,7 @@ def answering_as(image: FirmwareImage, arena_bytes: int) -> dict[str, object]:
 def test_wrong_bytes_are_a_result_and_never_tried_again(run, workload: Workload) -> None:
     """A device that says it runs the image and computes something else."""
     (image,) = workload.images.values()
-    answer = answering_as(image, workload.plan.arena_bytes)
+    answer = answering_as(image, workload.plans[image.board_id].arena_bytes)
     with FakeDevice(input_bytes=INPUT_BYTES, output_bytes=4, operators=2, describe=answer) as device:
         report = run(rig_text(entry("liar", device.port)))
     (board,) = report.boards
@@ -316,7 +315,7 @@ def test_wrong_bytes_are_a_result_and_never_tried_again(run, workload: Workload)
 
 def test_a_board_that_vanishes_and_one_with_another_model_are_told_apart(run, workload: Workload) -> None:
     (image,) = workload.images.values()
-    answer = answering_as(image, workload.plan.arena_bytes)
+    answer = answering_as(image, workload.plans[image.board_id].arena_bytes)
     with (
         FakeDevice(input_bytes=INPUT_BYTES, output_bytes=4, operators=2, describe=answer, vanish_after=9) as gone,
         FakeDevice(describe={"board": image.board_id}) as other,

@@ -18,6 +18,7 @@ from leadwire.artifacts import (
     DeviceInfo,
     FirmwareImage,
     FirmwareProject,
+    Goal,
     MemoryPlan,
     Personality,
     QuantizedModel,
@@ -56,6 +57,7 @@ class Options:
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
+    goal: Goal = "size"
     personality: Personality = "bench"
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
@@ -121,6 +123,7 @@ def choose(
     port: str = "",
     work: Path | None = None,
     personality: str = "bench",
+    goal: str = "size",
     **place: Any,
 ) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
@@ -131,6 +134,8 @@ def choose(
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if goal not in get_args(Goal):
+        raise BadInputError(f"there is no goal '{goal}'", hint=f"goals: {', '.join(get_args(Goal))}")
     if personality not in get_args(Personality):
         raise BadInputError(
             f"there is no personality '{personality}'", hint=f"personalities: {', '.join(get_args(Personality))}"
@@ -143,6 +148,7 @@ def choose(
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,
+        goal=goal,  # type: ignore[arg-type]
         personality=personality,  # type: ignore[arg-type]
     )
 
@@ -161,7 +167,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend, options.personality, options.glue)
 
@@ -170,7 +176,7 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(

@@ -17,7 +17,7 @@ from . import locks, policy
 from .child import Child
 from .file import STAGES, Rig, RigBoard, Stage
 from .ledger import Ledger
-from .records import Attempt, BoardResult, Job, Measured, Problem, RigReport
+from .records import Attempt, BoardResult, Measured, Problem, RigReport
 from .workload import Workload
 
 _TICK_SECONDS = 0.1
@@ -142,18 +142,8 @@ class Crew:
     def _start(self, task: _Task, now: float) -> None:
         board, load = task.board, self._workload
         again = bool(task.attempts)
-        job = Job(
-            owner=self._owner(board),
-            board=board,
-            image=load.images[board.board.id],
-            plan=load.plan,
-            model=load.model,
-            inputs=load.inputs,
-            expected=load.expected,
-            warmup=load.warmup,
-            held=tuple(one.key for one in task.held),
-            power_cycle=again and bool(board.retry.power_cycle) and bool(board.power_cycle),
-        )
+        cycled = again and bool(board.retry.power_cycle) and bool(board.power_cycle)
+        job = load.job(board, self._owner(board), [one.key for one in task.held], power_cycle=cycled)
         task.message, task.ending, task.stage, task.note = {}, None, "start", ""
         task.done = task.total = 0
         task.attempt_began, task.deadline = now, now + _START_SECONDS
