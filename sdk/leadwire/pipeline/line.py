@@ -185,7 +185,7 @@ class Line:
         """The memory of a backend's code on a board, by default of the project's on this line's."""
         backend = backend or self.settings.target.backend
         given = self.settings.tflm.arena_bytes if backend == "tflm" else None
-        return plan_model(model, board or self.board, backend, given)
+        return plan_model(model, board or self.board, backend, given, self.settings.target.goal)
 
     def generate(
         self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
