@@ -124,7 +124,8 @@ class Board:
     `flash` holds the arguments of each tool that can program the board, by the tool's name: the default tool needs no
     entry. `ecosystems` names the board in the words of ecosystems of `leadwire package`: 'zephyr' may map to
     'nrf52840dk/nrf52840'.
-    `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator.
+    `crystal_hz` is the external crystal that the port derives its clock from, 0: the internal oscillator. `stack_bytes`
+    are reserved for the stack of a bare-metal image, at the beginning of the first RAM region.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Board:
     usb: tuple[UsbId, ...] = ()
     power: tuple[PowerFigure, ...] = ()
     crystal_hz: int = 0
+    stack_bytes: int = 8192
     link: LinkSettings = LinkSettings()
     emulation: Emulation | None = None
     source: str = ""
@@ -230,11 +232,7 @@ def _mistakes(board: Board) -> Iterator[str]:
     if board.clock_hz <= 0:
         yield f"clock_hz: larger than 0, found {board.clock_hz}"
     on_host = board.emulation is not None and board.emulation.engine == "host"
-    if (
-        board.port
-        and not on_host
-        and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "linker.ld.j2")
-    ):
+    if board.port and not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "port.c"):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
     if not board.port and not board.ecosystems:
         yield "port: without one, 'ecosystems' says what else builds firmware for the board"
@@ -246,6 +244,7 @@ def _mistakes(board: Board) -> Iterator[str]:
         yield from _emulation_mistakes(board.emulation)
     yield from _memory_mistakes(board.memory)
     yield from _budget_mistakes(board)
+    yield from _stack_mistakes(board)
 
 
 def _is_one_of(name: str, folder: Path, file: str) -> bool:
@@ -314,6 +313,12 @@ def _memory_mistakes(regions: tuple[MemoryRegion, ...]) -> Iterator[str]:
                 f"memory: '{one.name}' [{one.origin:#010x}, {one.end:#010x}) and '{other.name}' "
                 f"[{other.origin:#010x}, {other.end:#010x}) overlap"
             )
+
+
+def _stack_mistakes(board: Board) -> Iterator[str]:
+    room = next((region.size_bytes for region in board.memory if region.kind == "ram"), 0)
+    if board.stack_bytes % 8 or not 512 <= board.stack_bytes <= max(room, 512):
+        yield f"stack_bytes: a multiple of 8 from 512 to {room}, found {board.stack_bytes}"
 
 
 def _budget_mistakes(board: Board) -> Iterator[str]:

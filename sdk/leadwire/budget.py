@@ -25,7 +25,7 @@ def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
     lines = (
         BudgetLine(
             resource="flash",
-            used=model.size_bytes if whole_file else _constant_bytes(model),
+            used=model.size_bytes if whole_file else constant_bytes(model),
             limit=board.budget.flash_bytes,
             unit="B",
             basis="planned",
@@ -129,7 +129,7 @@ def _latency(result: BenchmarkResult, board: Board) -> BudgetLine:
     )
 
 
-def _constant_bytes(model: Model) -> int:
+def constant_bytes(model: Model) -> int:
     """Each constant once that an operator reads at run time; shapes of RESHAPE and the like are not among them."""
     read = {
         index

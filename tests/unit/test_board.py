@@ -29,7 +29,7 @@ def test_every_board_file_loads_and_its_linker_script_renders(board_id: str) -> 
         return
     assert board.core in cores.CORES
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    template = (FIRMWARE_TEMPLATES / "ports" / board.port / "linker.ld.j2").read_text()
+    template = (FIRMWARE_TEMPLATES / "ports" / "linker.ld.j2").read_text()
     script = environment.from_string(template).render(board=board)
     ram = next(region for region in board.memory if region.kind == "ram")
     for region in board.memory:

@@ -30,12 +30,23 @@ def verify(
 @app.command()
 def boards(
     board: Annotated[str, typer.Argument(help="One board's id, for its details.")] = "",
+    fits: Annotated[
+        Path | None, typer.Option("--fits", help="A full-INT8 .tflite file: rank the boards by margin.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the boards, or show one."""
+    """List the boards, show one, or rank them for a model."""
     from leadwire.board import list_boards, load_board
     from leadwire.views import around as views
 
+    if fits is not None:
+        from leadwire.pipeline.forecast import rank_boards
+        from leadwire.views.forecast import ranking
+
+        if board:
+            raise BadInputError("--fits ranks all boards", hint="leave out the board's id")
+        show(rank_boards(fits), as_json, ranking)
+        return
     found = [load_board(board)] if board else [load_board(name) for name in list_boards()]
     show(found, as_json, views.boards)
 

@@ -27,6 +27,7 @@ from leadwire.errors import (
     FileMissingError,
     FrameError,
     PortError,
+    WrongBoardError,
     WrongDeviceError,
 )
 
@@ -41,7 +42,7 @@ _ASK_SECONDS = 0.7
 def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
     """The board, running and checked by `describe`; leave it as a context manager.
 
-    BadInputError when the image was built for another board or is not the file that was built, WrongDeviceError when
+    BadInputError when the image was built for another board or is not the file that was built, WrongBoardError when
     another chip is at the target's place (it is not written) or the board says it runs something else, DeviceError when
     it cannot be programmed or has crashed. On any error nothing is left running.
     """
@@ -93,13 +94,13 @@ def _find_port(target: Target) -> Target:
             hint="say with --port which of them is the link",
         )
     if target.port and target.port not in found:
-        raise WrongDeviceError(target.port, "USB location", f"none of {', '.join(found)}", target.usb_location)
+        raise WrongBoardError(target.port, "USB location", f"none of {', '.join(found)}", target.usb_location)
     return target.at(target.port or found[0])
 
 
 def _check_identity(module: ModuleType, job: Job) -> str:
     """By what the board is known to be the expected one: 'tool', 'firmware', 'probe', 'usb', or '' where nothing was
-    expected. WrongDeviceError where it is another, DeviceError where nothing can tell."""
+    expected. WrongBoardError where it is another, DeviceError where nothing can tell."""
     from . import tool
 
     target = job.target
@@ -112,7 +113,7 @@ def _check_identity(module: ModuleType, job: Job) -> str:
         found, known_by = _ask(target), "firmware"
     if found is not None:
         if found != target.unique_id:
-            raise WrongDeviceError(target.boot_port, "unique id", found, target.unique_id)
+            raise WrongBoardError(target.boot_port, "unique id", found, target.unique_id)
         return known_by
     if target.probe_serial or target.usb_location:
         return "probe" if target.probe_serial else "usb"
@@ -135,7 +136,7 @@ def _ask(target: Target) -> str | None:
 
 
 def _restart(target: Target) -> None:
-    """Where firmware answers on the port, make it leave it to the boot loader; WrongDeviceError, and no restart, where
+    """Where firmware answers on the port, make it leave it to the boot loader; WrongBoardError, and no restart, where
     it says that it is another board."""
     from leadwire.device.client import DeviceClient
 
@@ -147,7 +148,7 @@ def _restart(target: Target) -> None:
                 return
     except (DeviceSilentError, FrameError, DeviceRefusedError):
         return  # a boot loader, or other firmware, which its own reset pin must stop
-    raise WrongDeviceError(target.port, "unique id", found, target.unique_id)
+    raise WrongBoardError(target.port, "unique id", found, target.unique_id)
 
 
 def _check_contents(module: ModuleType, job: Job) -> str:

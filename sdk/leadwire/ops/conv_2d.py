@@ -70,5 +70,5 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    variants=(DSP,),
+    variants=DSP,
 )

@@ -29,6 +29,7 @@ void lw_port_reset(void) { resets++; }
 lw_reset_cause lw_port_reset_cause(void) { return LW_RESET_UNKNOWN; }
 bool lw_port_watchdog_start(uint32_t timeout_ms) { return timeout_ms != 0; }
 void lw_port_watchdog_feed(void) {}
+void lw_port_drain(void) {}
 void lw_port_marker(bool on) { (void)on; }
 
 size_t lw_port_unique_id(uint8_t *bytes, size_t capacity)
