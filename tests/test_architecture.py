@@ -14,7 +14,7 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers",
+    "flatbuffers", "pyvisa", "joulescope",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process"},
@@ -26,6 +26,8 @@ DOORS = {
     "serial": {"device.port"},
     "smpclient": {"device"},
     "cryptography": {"evidence"},
+    "pyvisa": {"energy.meters.scpi"},
+    "joulescope": {"energy.meters.joulescope"},
     "ziglang": set(),
     "elftools": {"build", "emulator"},
 }

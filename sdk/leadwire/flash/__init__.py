@@ -25,6 +25,7 @@ from leadwire.errors import (
     DeviceSilentError,
     FileMissingError,
     FrameError,
+    WrongBoardError,
     WrongDeviceError,
 )
 
@@ -107,7 +108,7 @@ def _check_identity(module: ModuleType, job: Job) -> str:
         found, known_by = _ask(target), "firmware"
     if found is not None:
         if found != target.unique_id:
-            raise WrongDeviceError(target.boot_port, "unique id", found, target.unique_id)
+            raise WrongBoardError(target.boot_port, "unique id", found, target.unique_id)
         return known_by
     if target.probe_serial or target.usb_location:
         return "probe" if target.probe_serial else "usb"
