@@ -60,6 +60,7 @@ def count_work(path: Path, code: str) -> Work | None:
         code=code,
         how=f"executed on {virtual.id} as {code} code: {result.instructions_per_inference:,} instructions",
         counted=True,
+        instructions=result.instructions_per_inference,
         operators=tuple(
             OperatorWork(index=one.index, kind=one.kind, tensor=one.tensor, macs=one.macs, cycles=one.cycles)
             for one in result.operators
