@@ -226,7 +226,7 @@ def _remedy(output: str, otherwise: str) -> str:
     for words, remedy in (
         (("permission denied", "access denied", "libusb_error_access", "errno 13"), "give this user access to the "
          "device: its group (dialout, plugdev) or a udev rule, then plug it in again"),
-        (("no probe", "no debug probe", "unable to find", "no device found", "not found any", "no dfu capable",
+        (("no probe", "no debug probe", "no connected debug probe", "unable to find", "no device found", "not found any", "no dfu capable",
           "no accessible", "cannot connect to j-link"), "plug in the board or its debug probe; is another program "
          "using it?"),
     ):  # fmt: skip
