@@ -270,6 +270,7 @@ lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_
     bench->slice_length = count;
     bench->slice_crc = slice_crc;
     if (!bench->receiving && !hold) {
+        lw_port_drain(); /* or sending would interrupt what is measured */
         lw_rc rc = run(bench);
         if (rc == LW_RC_OK) {
             answer_result(bench, answer);

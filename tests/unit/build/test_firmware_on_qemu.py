@@ -1,4 +1,4 @@
-"""The linked firmware on every machine of QEMU that has a port: self-test, counters and reset, over a socket."""
+"""The linked firmware of both compilers on QEMU: self-test, counters and reset, over a socket."""
 
 from __future__ import annotations
 
@@ -19,22 +19,11 @@ from leadwire.device.client import DeviceClient
 from leadwire.emulator.qemu import QemuBoard
 
 DATA = bytes((i * 37 + 11) & 0xFF for i in range(A + B))
-COUNTERS = {
-    "qemu-stm32f405": ("tim2", 1_000_000_000),
-    "qemu-mps2-an385": ("timer0", 25_000_000),
-    "qemu-mps2-an386": ("timer0", 25_000_000),
-    "qemu-mps2-an500": ("timer0", 25_000_000),
-    "qemu-mps2-an505": ("timer0", 20_000_000),
-    "qemu-mps3-an547": ("cntcv", 32_000_000),
-    "qemu-lm3s6965evb": ("systick", 50_000_000),
-    "qemu-microbit": ("timer0", 16_000_000),
-    "qemu-riscv32-virt": ("mcycle", 1_000_000_000),
-}
 QEMU_BOARDS = [
-    *(pytest.param(board, "zig", marks=pytest.mark.qemu) for board in COUNTERS),
+    pytest.param("qemu-stm32f405", "zig", marks=pytest.mark.qemu),
     *(
         pytest.param(board, "arm-none-eabi-gcc", marks=[pytest.mark.qemu, pytest.mark.arm_gcc])
-        for board in ("qemu-stm32f405", "qemu-mps3-an547", "qemu-microbit")
+        for board in ("qemu-stm32f405", "qemu-mps2-an385", "qemu-mps2-an505", "qemu-mps3-an547", "qemu-microbit")
     ),
 ]
 
@@ -57,7 +46,6 @@ def test_the_image_runs_counts_and_resets(
     with emulated(board, image) as client:
         device = client.describe()
         assert (device.board_id, device.build_id, device.model_name) == (board_id, image.build_id, "tiny")
-        assert (device.cycle_counter, device.clock_hz) == COUNTERS[board_id]
         assert client.self_test().ok
         expected = tiny_model(DATA)
         first = client.infer(1, DATA)
