@@ -154,6 +154,11 @@ class Board:
         return (self.flash_tool, *(name for name in self.flash if name != self.flash_tool))
 
     @property
+    def through(self) -> str:
+        """How firmware gets there: leadwire's own image, or the packages of ecosystems."""
+        return "bare metal" if self.port else ", ".join(self.ecosystems)
+
+    @property
     def basis(self) -> Literal["emulated", "measured"]:
         """What a figure taken on this board is worth."""
         return "emulated" if self.emulation and self.emulation.engine != "host" else "measured"
