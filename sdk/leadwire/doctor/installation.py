@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire import __version__, reference
@@ -22,6 +21,8 @@ from leadwire.model.tflite import read_tflite
 from leadwire.pipeline.line import tool_versions
 from leadwire.project import load_project
 
+from .check import Check, Diagnosis
+
 _TFLM = "TensorFlow Lite Micro"
 _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
     ("Arm hard float", CORES["cortex-m4f"]),
@@ -29,22 +30,6 @@ _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
     ("this computer", None),
 )
 """One core for each kind of library that there is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """`ok` False is not an error: `remedy` says what would need it."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    version: str
-    checks: tuple[Check, ...]
 
 
 def diagnose(source: Path | None = None) -> Diagnosis:
