@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leadwire import resources
-from leadwire.errors import BadInputError, ConfigError
+from leadwire.errors import BadInputError, ConfigError, NoPortError
 from leadwire.strict import parse_table, read_toml
 
 CORES = (
@@ -162,6 +162,12 @@ class Board:
         return sum(region.size_bytes for region in self.memory if region.kind == kind)
 
 
+def require_port(board: Board) -> None:
+    """NoPortError (2) where leadwire builds no bare-metal firmware for the board; it names the packages that do."""
+    if not board.port:
+        raise NoPortError(board.id, tuple(board.ecosystems.items()))
+
+
 def list_boards() -> tuple[str, ...]:
     """The ids of the boards that come with leadwire, in alphabetical order."""
     return tuple(sorted(path.stem for path in resources.BOARDS.glob("*.toml")))
@@ -261,6 +267,8 @@ def _flash_mistakes(board: Board) -> Iterator[str]:
             if not value.isprintable() or not value:
                 yield f"flash.{name}.{key}: printable text of at least one character, found {value!r}"
     for name, value in board.ecosystems.items():
+        if not _NAME.fullmatch(name) or not (resources.FIRMWARE_TEMPLATES / "packages" / name).is_dir():
+            yield f"ecosystems: there are no packages for '{name}'"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:@/_.+-]*", value):
             yield f"ecosystems.{name}: a board's name, without spaces, found {value!r}"
 

@@ -62,6 +62,8 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
     ('port = "stm32f4"', "", "port: without one, 'ecosystems'"),
     ('port = "stm32f4"', 'ecosystems.zephyr = "a b"', "ecosystems.zephyr: a board's name"),
     ('port = "stm32f4"', "ecosystems.zephyr = 3", "ecosystems.zephyr: "),
+    ('port = "stm32f4"', 'ecosystems.mbed = "x"', "ecosystems: there are no packages for 'mbed'"),
+    ('port = "stm32f4"', 'ecosystems."../ports" = "x"', "ecosystems: there are no packages for '../ports'"),
     ('flash_tool = "unicorn"', 'flash_tool = "../host"', "flash_tool: there is no module"),
     ('flash_tool = "unicorn"', 'flash_tool = "tool"', "flash_tool: there is no module"),
     ('flash_tool = "unicorn"', 'flash_tool = "unicorn"\nflash.magic = {}', "flash.magic: there is no module"),
