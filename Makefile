@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup demo test labgrid check format golden bench forecast-errors fuzz mutation clean
+.PHONY: help setup clients demo test labgrid check format golden bench forecast-errors fuzz mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -27,6 +27,14 @@ $(VENV)/.installed: pyproject.toml
 	  || { echo "error: no venv module; on Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+# Programs of others that tests set against ours; in an environment of their own, whose versions are theirs.
+clients: $(VENV)/clients/.installed
+
+$(VENV)/clients/.installed: $(VENV)/.installed
+	$(BIN)/python -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check "smpmgr>=0.19,<0.20"
 	@touch $@
 
 demo: setup

@@ -23,6 +23,7 @@ DOORS = {
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
     "unicorn": {"emulator"},
+    "stm32loader": {"flash.stm32loader"},
     "serial": {"device.port"},
     "smpclient": {"device"},
     "cryptography": {"evidence"},

@@ -112,6 +112,10 @@ class MemoryPlan:
     resident_bytes: int = 0
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
+    overlaps: tuple[int, ...] = ()
+    """Operators whose output may overlap input 0, as far as their kernel allows."""
+    backward: tuple[int, ...] = ()
+    """Those of them that must walk from the last position to the first."""
 
     def offset(self, tensor: int) -> int:
         return next(p.offset_bytes for p in self.placements if p.tensor == tensor)

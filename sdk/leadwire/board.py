@@ -25,11 +25,6 @@ CORES = (
     "cortex-m33f", "cortex-m55", "cortex-m85", "rv32imc", "rv32imac", "xtensa-lx6", "xtensa-lx7", "host",
 )  # fmt: skip
 """Instruction sets that boards have. Which of them a bare-metal image can be built for, `leadwire.build.cores` says."""
-FLASH_TOOLS = (
-    "bossac", "dfu_util", "esptool", "host", "jlink", "mcuboot", "nrfutil", "openocd", "picotool", "probe_rs", "pyocd",
-    "qemu", "stm32flash", "stm32loader", "uf2", "unicorn",
-)  # fmt: skip
-"""Names of flash tools that a board may use; a further module of `leadwire.flash` is known without being named here."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _UNIQUE_ID = re.compile(r"[0-9a-f]{24}")
 _ADDRESS_SPACE = 1 << 32
@@ -154,6 +149,11 @@ class Board:
         return (self.flash_tool, *(name for name in self.flash if name != self.flash_tool))
 
     @property
+    def through(self) -> str:
+        """How firmware gets there: leadwire's own image, or the packages of ecosystems."""
+        return "bare metal" if self.port else ", ".join(self.ecosystems)
+
+    @property
     def basis(self) -> Literal["emulated", "measured"]:
         """What a figure taken on this board is worth."""
         return "emulated" if self.emulation and self.emulation.engine != "host" else "measured"
@@ -253,9 +253,8 @@ def _is_one_of(name: str, folder: Path, file: str) -> bool:
 
 def _flash_mistakes(board: Board) -> Iterator[str]:
     for key, name in (("flash_tool", board.flash_tool), *((f"flash.{name}", name) for name in board.flash)):
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not (
-            name in FLASH_TOOLS or (_FLASH_FOLDER / f"{name}.py").is_file()
-        ):
+        known = re.fullmatch(r"[a-z][a-z0-9_]*", name) and (_FLASH_FOLDER / f"{name}.py").is_file()
+        if not known or name == "tool":
             yield f"{key}: there is no module leadwire.flash.{name}"
     for name, arguments in board.flash.items():
         for key, value in arguments.items():

@@ -63,6 +63,7 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
     ('port = "stm32f4"', 'ecosystems.zephyr = "a b"', "ecosystems.zephyr: a board's name"),
     ('port = "stm32f4"', "ecosystems.zephyr = 3", "ecosystems.zephyr: "),
     ('flash_tool = "unicorn"', 'flash_tool = "../host"', "flash_tool: there is no module"),
+    ('flash_tool = "unicorn"', 'flash_tool = "tool"', "flash_tool: there is no module"),
     ('flash_tool = "unicorn"', 'flash_tool = "unicorn"\nflash.magic = {}', "flash.magic: there is no module"),
     ('flash_tool = "unicorn"', 'flash_tool = "unicorn"\nflash.pyocd.target = "a\\nb"', "flash.pyocd.target: printable"),
     ('flash_tool = "unicorn"', 'flash_tool = "unicorn"\nflash.pyocd.target = 1', "flash.pyocd.target: "),

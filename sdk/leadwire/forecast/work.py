@@ -24,13 +24,15 @@ class OperatorWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """`code`: the core that the kernels were compiled for; `counted`: by executing them, else from multiplications."""
+    """`code`: the core that the kernels were compiled for; `counted`: by executing them, else from multiplications,
+    which give no `instructions`."""
 
     model_digest: str
     code: str
     how: str
     counted: bool
     operators: tuple[OperatorWork, ...]
+    instructions: int | None = None
 
     @property
     def cycles(self) -> float:

@@ -16,9 +16,10 @@ from leadwire.forecast.tables import costs, timing_of
 from leadwire.forecast.work import OperatorWork, Work
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
-from leadwire.pipeline.alone import analyze_model, choose, plan_only, require_budget, require_reports
+from leadwire.pipeline.alone import analyze_model, bench_model, choose, plan_only, require_budget, require_reports
 from leadwire.pipeline.forecast import CODES, count_work, forecast_model, rank_boards
 from leadwire.pipeline.sources import read_model
+from leadwire.pipeline.watcher import Quiet
 
 
 def tensor(index: int, elements: int, *, constant: bool = False) -> Tensor:
@@ -161,7 +162,6 @@ def linked_share(path: Path) -> tuple[int, int]:
     from tempfile import TemporaryDirectory
 
     from leadwire.pipeline.alone import build_model
-    from leadwire.pipeline.watcher import Quiet
 
     with TemporaryDirectory() as folder:
         analysis = analyze_model(build_model(path, choose("virtual-stm32f405", "aot", "auto"), Path(folder), Quiet()))
@@ -177,3 +177,13 @@ def test_a_board_without_a_port_is_planned_for_and_builds_nothing(reference_mode
     with pytest.raises(NoPortError) as caught:
         require_budget(built)
     assert "--for zephyr" in caught.value.hint
+
+
+@pytest.mark.qemu
+def test_a_cores_code_takes_as_many_instructions_on_the_core_itself(reference_models: Path) -> None:
+    """QEMU executes the same kernels on a Cortex-M0: the second witness of code that stands for a core."""
+    path = reference_models / "ecg_cnn_int8.tflite"
+    counted = count_work(path, "cortex-m0")
+    assert counted is not None
+    there = bench_model(path, choose("qemu-microbit", "aot", "auto"), Quiet(), pattern=True, inputs=1, warmup=0)
+    assert there.instructions_per_inference == pytest.approx(counted.instructions, rel=0.005)
