@@ -9,7 +9,7 @@
 #include "port.h"
 #include "stack.h"
 
-#define SLICE_BYTES 928u /* output bytes in one answer; with all keys below LW_MESSAGE_BYTES */
+#define SLICE_BYTES (LW_PACKET_BYTES - 96u) /* output bytes in one answer; with all keys below LW_MESSAGE_BYTES */
 #define UNIQUE_ID_BYTES 16u
 
 static const uint8_t build_id[] = {LW_BUILD_ID};
@@ -124,7 +124,7 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     uint8_t unique_id[UNIQUE_ID_BYTES];
     size_t unique_id_bytes = lw_port_unique_id(unique_id, sizeof unique_id);
     const lw_arena_use *arena = LW_MODEL.arena_use;
-    lw_cbor_map(answer, 15);
+    lw_cbor_map(answer, 17);
     lw_cbor_text(answer, "firmware");
     lw_cbor_text(answer, LW_MODEL.generator);
     lw_cbor_text(answer, "build");
@@ -147,6 +147,8 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     lw_cbor_text(answer, "counter");
     lw_cbor_text(answer, lw_port_cycles_name());
     put_number(answer, "boot", (uint32_t)bench->boot);
+    put_number(answer, "cell", bench->cell_bytes);
+    put_number(answer, "reset", (uint32_t)lw_port_reset_cause());
     return LW_RC_OK;
 }
 
@@ -161,11 +163,20 @@ static void answer_result(const lw_bench *bench, lw_cbor_writer *answer)
     put_output(answer, 0, slice_of(bench->output_bytes, 0));
 }
 
+static void answer_next(const lw_bench *bench, lw_cbor_writer *answer)
+{
+    lw_cbor_map(answer, 2);
+    put_number(answer, "seq", bench->sequence);
+    put_number(answer, "off", bench->received);
+}
+
 static lw_rc run(lw_bench *bench)
 {
+    lw_port_marker(true);
     uint32_t start = lw_port_cycles();
     lw_status status = LW_MODEL.infer();
     bench->result.cycles = lw_port_cycles() - start;
+    lw_port_marker(false);
     if (status != LW_OK) {
         return model_error(status);
     }
@@ -176,6 +187,36 @@ static lw_rc run(lw_bench *bench)
     bench->result.sequence = bench->sequence;
     bench->result.valid = true;
     return LW_RC_OK;
+}
+
+void lw_bench_begin(lw_bench *bench)
+{
+    forget(bench);
+    bench->receiving = true;
+    bench->hold = false;
+    bench->sequence = bench->runs + 1u;
+    bench->slice_length = 0;
+    bench->received = 0;
+    bench->pending_crc = bench->io_crc;
+}
+
+lw_rc lw_bench_take(lw_bench *bench, const uint8_t *data, uint32_t count, uint32_t *taken)
+{
+    if (!bench->receiving) {
+        lw_bench_begin(bench);
+    }
+    uint32_t missing = bench->input_bytes - bench->received;
+    *taken = count < missing ? count : missing;
+    write_inputs(data, bench->received, *taken);
+    bench->pending_crc = lw_crc32(bench->pending_crc, data, *taken);
+    bench->received += *taken;
+    bench->receiving = bench->received < bench->input_bytes;
+    return bench->receiving ? LW_RC_OK : run(bench);
+}
+
+void lw_bench_read_outputs(uint8_t *data, uint32_t length)
+{
+    read_outputs(data, 0, length);
 }
 
 lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_cbor_writer *answer)
@@ -196,10 +237,14 @@ lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_
     uint32_t count = fields[DATA].number;
     bool hold = fields[HOLD].number != 0u;
     uint32_t slice_crc = lw_crc32(0, fields[DATA].bytes, count);
-    lw_result *result = &bench->result;
-    if (!hold && result->valid && result->sequence == sequence && result->slice_offset == offset &&
-        result->slice_length == count && result->slice_crc == slice_crc) {
+    bool repeated = bench->sequence == sequence && bench->hold == hold && bench->slice_offset == offset &&
+                    bench->slice_length == count && count != 0u && bench->slice_crc == slice_crc;
+    if (repeated && !hold && bench->result.valid) {
         answer_result(bench, answer);
+        return LW_RC_OK;
+    }
+    if (repeated && (bench->receiving || (bench->held && bench->steps == 0u))) {
+        answer_next(bench, answer);
         return LW_RC_OK;
     }
     bool continues = bench->receiving && bench->sequence == sequence && bench->received == offset && bench->hold == hold;
@@ -221,10 +266,11 @@ lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_
     bench->pending_crc = lw_crc32(bench->pending_crc, fields[DATA].bytes, count);
     bench->received += count;
     bench->receiving = bench->received < bench->input_bytes;
+    bench->slice_offset = offset;
+    bench->slice_length = count;
+    bench->slice_crc = slice_crc;
     if (!bench->receiving && !hold) {
-        result->slice_offset = offset;
-        result->slice_length = count;
-        result->slice_crc = slice_crc;
+        lw_port_drain(); /* or sending would interrupt what is measured */
         lw_rc rc = run(bench);
         if (rc == LW_RC_OK) {
             answer_result(bench, answer);
@@ -235,9 +281,7 @@ lw_rc lw_bench_infer(lw_bench *bench, const uint8_t *request, size_t length, lw_
         bench->held = true;
         bench->held_sequence = sequence;
     }
-    lw_cbor_map(answer, 2);
-    put_number(answer, "seq", sequence);
-    put_number(answer, "off", bench->received);
+    answer_next(bench, answer);
     return LW_RC_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "cbor.h"
 #include "leadwire.h"
+#include "sizes.h"
 
 typedef enum {
     LW_RC_OK = 0,
@@ -25,9 +26,6 @@ typedef enum {
 typedef struct {
     bool valid; /* the outputs are still in the arena */
     uint32_t sequence;
-    uint32_t slice_offset;
-    uint32_t slice_length;
-    uint32_t slice_crc;
     uint32_t cycles;
     uint32_t stack;
     uint32_t output_crc;
@@ -37,6 +35,7 @@ typedef struct {
     lw_status boot;        /* of init() and the golden self-test: LW_OK or why `infer` is refused */
     uint32_t input_bytes;  /* of all inputs */
     uint32_t output_bytes; /* of all outputs */
+    uint32_t cell_bytes;   /* largest cell of a stream, 0 where there are no streams */
     uint32_t runs;         /* completed since reset */
     uint32_t io_crc;       /* CRC-32 over the (input, output) bytes of all runs */
 
@@ -45,6 +44,10 @@ typedef struct {
     uint32_t sequence;
     uint32_t received;
     uint32_t pending_crc; /* io_crc carried over the input received so far */
+
+    uint32_t slice_offset; /* of the latest slice, which is known when it comes again */
+    uint32_t slice_length;
+    uint32_t slice_crc;
 
     lw_result result;
 
@@ -55,6 +58,14 @@ typedef struct {
     uint32_t profile_count;
     uint32_t profile[LW_PROFILE_OPERATORS];
 } lw_bench;
+
+/* Without requests, for a stream: lw_bench_take() takes input bytes, begins a sample where none is being received, runs the
+ * model when they complete one, and then stops; `taken` is how many it took. lw_bench_begin() forgets what has come. */
+void lw_bench_begin(lw_bench *bench);
+lw_rc lw_bench_take(lw_bench *bench, const uint8_t *data, uint32_t count, uint32_t *taken);
+
+/* The first `length` bytes of all outputs. */
+void lw_bench_read_outputs(uint8_t *data, uint32_t length);
 
 /* Prepares the model and runs its golden self-test. */
 void lw_bench_boot(lw_bench *bench);

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LW_PACKET_BYTES 1024u                   /* length field, message and CRC: `buf_size` of the MCUmgr parameters */
+#include "sizes.h"
+
 #define LW_MESSAGE_BYTES (LW_PACKET_BYTES - 4u) /* largest SMP message, header included */
 #define LW_LINE_BYTES 127u                      /* start bytes and line feed included */
 

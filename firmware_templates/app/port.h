@@ -1,6 +1,7 @@
 /* port.h: what the bench firmware needs from a microcontroller; each folder of ports/ implements it.
  *
- * The app is the only caller, from one thread; a port may use interrupts for reception. */
+ * The app is the only caller, from one thread. cores/ has what all chips with one kind of core have in common, serial.c
+ * the rings of the serial port: docs/manual/firmware.md says what is left for a port to do. */
 #ifndef LW_PORT_H
 #define LW_PORT_H
 
@@ -14,11 +15,14 @@ void lw_port_init(void);
 /* Takes up to `capacity` received bytes without waiting; 0 when there are none. */
 size_t lw_port_read(uint8_t *bytes, size_t capacity);
 
-/* Sends all bytes and returns when the last one is on its way. */
+/* Returns when all bytes are sent or wait in the port's buffer, whose interrupt sends them. */
 void lw_port_write(const uint8_t *bytes, size_t length);
 
+/* Returns when everything written has left, so that nothing interrupts what is measured next. */
+void lw_port_drain(void);
+
 /* Sleeps until a byte arrives; returns at once when one has arrived since the last lw_port_read(). Where the watchdog
- * runs it returns after a tenth of a second at most, so that the caller can feed it. */
+ * runs it returns after a tenth of a second or so, so that the caller can feed it. */
 void lw_port_idle(void);
 
 /* A free-running counter of 32 bits that wraps, its frequency and its name as `describe` answers them. */

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LW_RING_BYTES 2048u /* a power of two */
+#include "sizes.h"
+
 
 typedef struct {
     volatile uint32_t head; /* written by the producer; both run freely and wrap */

@@ -12,6 +12,8 @@
 /* What a request asks for, as one number for a switch. */
 #define ASKS(group, op, command) (((uint32_t)(group) << 16) | ((uint32_t)(op) << 8) | (uint32_t)(command))
 
+#define OPENS_STREAM ASKS(GROUP_LEADWIRE, OP_WRITE, 7)
+
 static lw_rc echo(const uint8_t *request, size_t length, lw_cbor_writer *answer)
 {
     lw_cbor_field text = {.key = "d", .type = LW_CBOR_TEXT};
@@ -49,6 +51,9 @@ static lw_rc parameters(const uint8_t *request, size_t length, lw_cbor_writer *a
 
 static lw_rc dispatch(lw_smp *server, uint32_t asked, const uint8_t *request, size_t length, lw_cbor_writer *answer)
 {
+    if (asked != OPENS_STREAM) {
+        lw_stream_close(&server->stream, &server->bench);
+    }
     switch (asked) {
     case ASKS(GROUP_OS, OP_WRITE, 0):
         return echo(request, length, answer);
@@ -70,6 +75,8 @@ static lw_rc dispatch(lw_smp *server, uint32_t asked, const uint8_t *request, si
         return lw_bench_tensor(&server->bench, request, length, answer);
     case ASKS(GROUP_LEADWIRE, OP_READ, 6):
         return lw_bench_status(&server->bench, request, length, answer);
+    case OPENS_STREAM:
+        return lw_stream_open(&server->stream, &server->bench, request, length, answer);
     default:
         return LW_RC_NOT_SUPPORTED;
     }
@@ -88,6 +95,12 @@ static void answer_error(lw_cbor_writer *answer, uint32_t version, uint32_t grou
     }
     lw_cbor_text(answer, "rc");
     lw_cbor_uint(answer, (uint32_t)rc);
+}
+
+void lw_smp_boot(lw_smp *server)
+{
+    lw_bench_boot(&server->bench);
+    lw_stream_boot(&server->stream, &server->bench);
 }
 
 size_t lw_smp_answer(lw_smp *server, const uint8_t *request, size_t length)
@@ -128,6 +141,9 @@ void lw_smp_receive(lw_smp *server, const uint8_t *bytes, size_t length)
         size_t message = lw_frame_receive(&server->decoder, bytes[i]);
         size_t response = message == 0u ? 0u : lw_smp_answer(server, lw_frame_message(&server->decoder), message);
         if (response == 0u) {
+            if (message == 0u && server->stream.open) {
+                lw_stream_receive(&server->stream, &server->bench, bytes[i]);
+            }
             continue;
         }
         lw_frame_encoder encoder;

@@ -73,6 +73,27 @@ static inline int32_t lw_saturate_s8(int32_t x)
     return x;
 }
 
+static inline int32_t lw_add_saturating(int32_t a, int32_t b)
+{
+    __asm__("qadd %0, %0, %1" : "+r"(a) : "r"(b));
+    return a;
+}
+
+/* x / 2^22 rounded down, as a byte. */
+static inline int32_t lw_saturate_shifted(int32_t x)
+{
+    __asm__("ssat %0, #8, %0, asr #22" : "+r"(x));
+    return x;
+}
+
+/* The larger of each pair of signed bytes. */
+static inline uint32_t lw_max_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t y;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(y) : "r"(a), "r"(b));
+    return y;
+}
+
 /* Adds the two lanes of a pair of words. */
 static inline uint32_t lw_add_lanes(uint32_t a, uint32_t b)
 {
@@ -128,6 +149,28 @@ static inline int32_t lw_saturate_s8(int32_t x)
     return lw_clamp_s8(x, INT8_MIN, INT8_MAX);
 }
 
+static inline int32_t lw_add_saturating(int32_t a, int32_t b)
+{
+    const int64_t sum = (int64_t)a + b;
+    return (int32_t)(sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : sum);
+}
+
+static inline int32_t lw_saturate_shifted(int32_t x)
+{
+    return lw_clamp_s8(x >> 22, INT8_MIN, INT8_MAX);
+}
+
+static inline uint32_t lw_max_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t most = 0;
+    for (int32_t i = 0; i < 32; i += 8) {
+        const uint32_t x = a >> i & 0xffu;
+        const uint32_t y = b >> i & 0xffu;
+        most |= ((x ^ 0x80u) > (y ^ 0x80u) ? x : y) << i;
+    }
+    return most;
+}
+
 static inline uint32_t lw_add_lanes(uint32_t a, uint32_t b)
 {
     return ((a + b) & 0xffffu) | ((a & 0xffff0000u) + (b & 0xffff0000u));
@@ -148,7 +191,18 @@ static inline uint32_t lw_load_4(const int8_t *bytes)
 #endif
 }
 
-/* The same for 1 to 3 bytes; the rest is 0. */
+static inline void lw_store_4(int8_t *bytes, uint32_t word)
+{
+#if defined(__ARM_FEATURE_UNALIGNED)
+    __builtin_memcpy(bytes, &word, 4);
+#else
+    for (int32_t i = 0; i < 4; i++) {
+        bytes[i] = (int8_t)(word >> 8 * i & 0xffu);
+    }
+#endif
+}
+
+/* 1 to 3 bytes in the same way; the rest is 0. */
 static inline uint32_t lw_load_some(const int8_t *bytes, int32_t count)
 {
     uint32_t word = 0;
@@ -178,8 +232,30 @@ typedef struct {
     lw_window window;
     int32_t input_zero_point;
     int32_t column_words;
+    int32_t wide;     /* weights are 16-bit lanes */
+    int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
     lw_clamp_params clamp;
 } lw_columns_params;
+
+/* A vector and its outputs. */
+typedef struct {
+    int32_t depth, outputs;
+    int32_t wide; /* weights are 16-bit lanes */
+    lw_clamp_params clamp;
+} lw_row_params;
+
+/* A window over channels that are not mixed. */
+typedef struct {
+    lw_window window;
+    int32_t input_zero_point;
+    lw_clamp_params clamp;
+} lw_taps_params;
+
+/* A sum as one linear form, found and proven by the generator. */
+typedef struct {
+    int32_t multiplier_a, multiplier_b, offset;
+    lw_clamp_params clamp;
+} lw_sum_params;
 
 void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t *input, int32_t position,
                        uint32_t *columns);
@@ -187,7 +263,26 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
 void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
                         const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1);
 
+void lw_multiply_wide_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output0,
+                             int8_t *output1);
+void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                                 const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                            const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const int8_t *input, const uint32_t *weights,
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+
 void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                        const lw_channel *channels, uint32_t *scratch, int8_t *output);
+
+void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                               const lw_channel *channels, uint32_t *scratch, int8_t *output);
+void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, const uint32_t *weights,
+                                 const lw_channel *channels, uint32_t *scratch, int8_t *output);
+
+void lw_add_s8_dsp(const lw_sum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_max_pool_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, int8_t *output);
+void lw_average_pool_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, int8_t *output);
 
 #endif /* LW_DSP_H */

@@ -144,7 +144,7 @@ def _measure_device(
         if info.operator_count != len(model.operators):
             found, expected = f"{info.operator_count} operators", f"{len(model.operators)} operators"
             raise WrongDeviceError(running.port, "model", found, expected)
-        run_samples(client, [inputs[i % len(inputs)] for i in range(warmup)])
+        run_samples(client, [inputs[i % len(inputs)] for i in range(warmup)], one_by_one=True)
         spans: list[tuple[int, int]] = []
 
         def after_each(done: int, total: int) -> None:
@@ -155,7 +155,7 @@ def _measure_device(
 
         if running.counter_reads is not None:
             running.counter_reads()
-        run = run_samples(client, inputs, after_each)
+        run = run_samples(client, inputs, after_each, one_by_one=True)
         if 0 in run.cycles:
             raise DeviceError(f"the cycle counter '{info.cycle_counter}' of '{running.port}' stands still")
         clock = _Clock(running, info)

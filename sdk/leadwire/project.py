@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Personality
+from leadwire.artifacts import Backend, Goal, Personality
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -56,6 +56,7 @@ class TargetSettings:
     backend: Backend = "aot"
     compare: tuple[Backend, ...] = ()
     toolchain: Literal["auto", "zig", "arm-none-eabi-gcc"] = "auto"
+    goal: Goal = "size"
     personality: Personality = "bench"
     port: str = ""
     flash_bytes: Bytes | None = None
@@ -233,6 +234,7 @@ boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is
 backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
 compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
 toolchain = "auto"              # zig, for the backend tflm arm-none-eabi-gcc; or one of them by name
+goal = "size"                   # of the kernels of aot; or "speed": wider weights, as far as the flash budget goes
 personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf Tiny's runner (generate and build only)
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's

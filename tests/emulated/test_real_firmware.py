@@ -156,7 +156,7 @@ def test_reset_over_the_link(build):
 
 
 def test_frames_pass_fast_enough(build):
-    """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than half a minute of work."""
+    """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than a minute of work."""
     board = load_board("virtual-stm32f405")
     text = "".join(chr(65 + i % 26) for i in range(400))
     with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
@@ -165,7 +165,7 @@ def test_frames_pass_fast_enough(build):
         before = cpu_seconds(emulated)
         for _ in range(100):
             assert client.echo(text) == text
-        assert (cpu_seconds(emulated) - before) * 20 < 30, f"{time.perf_counter() - began:.1f} s for 100 frames"
+        assert (cpu_seconds(emulated) - before) * 20 < 60, f"{time.perf_counter() - began:.1f} s for 100 frames"
 
 
 def test_a_burst_of_bytes_costs_one_interrupt(build):

@@ -6,48 +6,27 @@
 #include "clock.h"
 #include "registers.h"
 #include "restart.h"
-#include "ring.h"
+#include "serial.h"
+#include "uart.h"
 
 #ifndef LW_LINK_BAUD
 #define LW_LINK_BAUD 115200
 #endif
 
 #define QEMU_TIM2_HZ 1000000000u /* without a clock controller TIM2 counts nanoseconds of virtual time */
-#define IDLE_HZ 11u /* 168 MHz / 11 fits the 24 bits of the system timer */
-#define TC_POLLS 100000u
 #define IWDG_POLLS 100000u
 #define MARKER_PIN 8u /* PA8 */
 
-static lw_ring received;
+LW_INTERRUPTS = {[USART1_IRQ] = {.handler = lw_serial_interrupt}};
+
 static lw_clocks clocks;
 static lw_reset_cause reset_cause;
 static bool has_dwt;
 static bool guarded; /* the watchdog runs */
 
-void lw_usart1_handler(void);
-
-/* Reading SR then DR clears RXNE and an overrun alike (RM0090 section 30.6.1). A byte that came meanwhile needs no
- * interrupt of its own: on an emulator, which delivers many at once, that is most of the cost of a byte. */
-void lw_usart1_handler(void)
-{
-    uint32_t status = USART1_SR;
-    do {
-        uint8_t byte = (uint8_t)USART1_DR;
-        if ((status & USART_SR_RXNE) != 0u) {
-            lw_ring_put(&received, byte);
-        }
-        status = USART1_SR;
-    } while ((status & USART_SR_RXNE) != 0u);
-}
-
 static void start_counters(void)
 {
-    DEMCR |= DEMCR_TRCENA;
-    DWT_CYCCNT = 0;
-    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
-    uint32_t before = DWT_CYCCNT;
-    __asm volatile("nop\n\tnop\n\tnop\n\tnop");
-    has_dwt = DWT_CYCCNT != before;
+    has_dwt = lw_core_dwt_start();
     if (!has_dwt) {
         RCC_APB1ENR |= RCC_APB1ENR_TIM2;
         (void)RCC_APB1ENR; /* the clock takes two cycles to arrive (RM0090 section 7.2.11) */
@@ -66,8 +45,8 @@ static void start_usart(void)
     GPIOA_PUPDR = (GPIOA_PUPDR & ~(3u << 20)) | (1u << 20); /* RX idles high when nothing is connected */
     GPIOA_MODER = (GPIOA_MODER & ~(15u << 18)) | (10u << 18);
     USART1_BRR = (clocks.usart1_hz + LW_LINK_BAUD / 2u) / LW_LINK_BAUD;
-    USART1_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
-    NVIC_ISER1 = 1u << (USART1_IRQ - 32u);
+    lw_uart_send_interrupt(false);
+    lw_core_enable(USART1_IRQ);
 }
 
 static void start_marker(void)
@@ -100,48 +79,15 @@ void lw_port_init(void)
 {
     reset_cause = find_reset_cause();
     clocks = lw_clock_init();
+    lw_core_clock(clocks.core_hz);
     start_marker();
     start_counters();
     start_usart();
 }
 
-size_t lw_port_read(uint8_t *bytes, size_t capacity)
-{
-    return lw_ring_take(&received, bytes, capacity);
-}
-
-void lw_port_write(const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        while ((USART1_SR & USART_SR_TXE) == 0u) {
-        }
-        USART1_DR = bytes[i];
-    }
-    for (uint32_t poll = 0; poll < TC_POLLS && (USART1_SR & USART_SR_TC) == 0u; poll++) {
-    }
-}
-
-/* With interrupts masked a byte that comes between the look and WFI still wakes the core (DDI 0403E B1.5.19), and so does
- * the system timer, whose interrupt is then taken back. It only runs here: nothing interrupts an inference. */
-void lw_port_idle(void)
-{
-    __asm volatile("cpsid i" ::: "memory");
-    if (received.head == received.tail) {
-        if (guarded) {
-            SYSTICK_RELOAD = clocks.core_hz / IDLE_HZ - 1u;
-            SYSTICK_CURRENT = 0;
-            SYSTICK_CONTROL = SYSTICK_CORE_CLOCK | SYSTICK_INTERRUPT | SYSTICK_ENABLE;
-        }
-        __asm volatile("dsb\n\twfi" ::: "memory");
-        SYSTICK_CONTROL = 0;
-        SCB_ICSR = SCB_ICSR_PENDSTCLR;
-    }
-    __asm volatile("cpsie i\n\tisb" ::: "memory");
-}
-
 uint32_t lw_port_cycles(void)
 {
-    return has_dwt ? DWT_CYCCNT : TIM2_CNT;
+    return has_dwt ? lw_core_dwt() : TIM2_CNT;
 }
 
 uint32_t lw_port_cycles_hz(void)
@@ -187,6 +133,7 @@ bool lw_port_watchdog_start(uint32_t timeout_ms)
     for (uint32_t poll = 0; poll < IWDG_POLLS && IWDG_SR != 0u; poll++) {
     }
     guarded = true;
+    lw_core_guard();
     lw_port_watchdog_feed();
     return true;
 }

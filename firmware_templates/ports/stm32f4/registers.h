@@ -1,11 +1,8 @@
-/* registers.h: the registers this port touches. ST RM0090 rev 19 (peripherals), ST PM0214 rev 10 and Arm DDI 0403E
- * (core). */
+/* registers.h: the registers this port touches. ST RM0090 rev 19. */
 #ifndef LW_STM32F4_REGISTERS_H
 #define LW_STM32F4_REGISTERS_H
 
-#include <stdint.h>
-
-#define LW_REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#include "core.h"
 
 /* Reset and clock control, RM0090 section 7.3 */
 #define RCC_CR LW_REGISTER(0x40023800u)
@@ -54,12 +51,14 @@
 #define USART1_DR LW_REGISTER(0x40011004u)
 #define USART1_BRR LW_REGISTER(0x40011008u)
 #define USART1_CR1 LW_REGISTER(0x4001100cu)
+#define USART_SR_ORE (1u << 3)
 #define USART_SR_RXNE (1u << 5)
 #define USART_SR_TC (1u << 6)
 #define USART_SR_TXE (1u << 7)
 #define USART_CR1_RE (1u << 2)
 #define USART_CR1_TE (1u << 3)
 #define USART_CR1_RXNEIE (1u << 5)
+#define USART_CR1_TXEIE (1u << 7)
 #define USART_CR1_UE (1u << 13)
 
 /* Independent watchdog, RM0090 section 21.4 */
@@ -80,27 +79,6 @@
 #define TIM2_CNT LW_REGISTER(0x40000024u)
 #define TIM2_PSC LW_REGISTER(0x40000028u)
 #define TIM2_ARR LW_REGISTER(0x4000002cu)
-
-/* Core: interrupt controller, system control block, debug, data watchpoint and trace, DDI 0403E B3.2, B3.4, C1.6, C1.8 */
-#define NVIC_ISER1 LW_REGISTER(0xe000e104u)
-#define SYSTICK_CONTROL LW_REGISTER(0xe000e010u)
-#define SYSTICK_RELOAD LW_REGISTER(0xe000e014u) /* 24 bits */
-#define SYSTICK_CURRENT LW_REGISTER(0xe000e018u)
-#define SYSTICK_ENABLE (1u << 0)
-#define SYSTICK_INTERRUPT (1u << 1)
-#define SYSTICK_CORE_CLOCK (1u << 2)
-#define SCB_ICSR LW_REGISTER(0xe000ed04u)
-#define SCB_ICSR_PENDSTCLR (1u << 25)
-#define SCB_VTOR LW_REGISTER(0xe000ed08u)
-#define SCB_AIRCR LW_REGISTER(0xe000ed0cu)
-#define SCB_CPACR LW_REGISTER(0xe000ed88u)
-#define DEMCR LW_REGISTER(0xe000edfcu)
-#define DWT_CTRL LW_REGISTER(0xe0001000u)
-#define DWT_CYCCNT LW_REGISTER(0xe0001004u)
-#define SCB_AIRCR_RESET 0x05fa0004u /* VECTKEY, SYSRESETREQ */
-#define SCB_CPACR_FPU (15u << 20)   /* full access to CP10 and CP11 */
-#define DEMCR_TRCENA (1u << 24)
-#define DWT_CTRL_CYCCNTENA (1u << 0)
 
 #define USART1_IRQ 37u /* position in the vector table, RM0090 table 62 */
 #define IRQ_COUNT 82u

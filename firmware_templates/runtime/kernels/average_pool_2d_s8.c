@@ -9,7 +9,7 @@
 
 static inline int8_t lw_store(const lw_pool_params *params, int32_t sum, int32_t count)
 {
-    const int32_t mean = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+    const int32_t mean = (sum + (sum >> 31 | 1) * (count / 2)) / count;
     return lw_clamp_s8(mean, params->activation_min, params->activation_max);
 }
 

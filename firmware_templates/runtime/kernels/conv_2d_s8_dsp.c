@@ -7,6 +7,17 @@
  */
 #include "dsp.h"
 
+static void lw_channels(const lw_columns_params *params, const uint32_t *columns, const uint32_t *weights,
+                        const lw_channel *channels, int32_t count, int8_t *output0, int8_t *output1)
+{
+    const uint32_t *const end = columns + params->column_words;
+    if (params->wide) {
+        lw_multiply_wide_s8_dsp(columns, end, weights, channels, channels + count, output0, output1);
+    } else {
+        lw_multiply_s8_dsp(columns, end, weights, channels, channels + count, output0, output1);
+    }
+}
+
 void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                        const lw_channel *channels, uint32_t *scratch, int8_t *output)
 {
@@ -14,22 +25,22 @@ void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, con
     const int32_t positions = window->output_height * window->output_width;
     const int32_t outputs = window->output_channels;
     const int32_t even = outputs & ~1;
-    const uint32_t *const end = scratch + params->column_words;
-    int8_t *first = output;
-    for (int32_t position = 0; position < positions; position += 2) {
+    const int32_t weight_words = even * params->column_words / (params->wide ? 2 : 4); /* of the even channels */
+    const int32_t last_pair = (positions - 1) & ~1;
+    for (int32_t step = 0; step <= last_pair; step += 2) {
+        const int32_t position = params->backward ? last_pair - step : step;
+        int8_t *const first = output + position * outputs;
         int8_t *const second = position + 1 < positions ? first + outputs : first;
         lw_columns_s8_dsp(window, params->input_zero_point, input, position, scratch);
         if (even > 0) {
-            lw_multiply_s8_dsp(scratch, end, weights, channels, channels + even, first, second);
+            lw_channels(params, scratch, weights, channels, even, first, second);
         }
         if (even < outputs) {
             int8_t last[4];
-            lw_multiply_s8_dsp(scratch, end, weights + even * (params->column_words / 4), channels + even,
-                               channels + even + 2, last, last + 2);
+            lw_channels(params, scratch, weights + weight_words, channels + even, 2, last, last + 2);
             first[even] = last[0];
             second[even] = last[2];
         }
-        first += 2 * outputs;
     }
     lw_narrow(&params->clamp, output);
 }

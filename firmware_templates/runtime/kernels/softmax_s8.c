@@ -4,21 +4,35 @@
  *
  * d is held in Q5.26, exp in Q0.31, the sum in Q12.19. exp(d) is a polynomial on (-1/4, 0] times one constant for each
  * bit of d above it; 1 / sum is three steps of Newton's method. Every rounding step counts: the order below is the
- * specification. May run in place.
+ * specification. Nothing depends on the data but through masks, so that every input takes the same instructions. May
+ * run in place.
  */
 #include "kernels.h"
+
+/* `yes` where `condition` is 1, `no` where it is 0 */
+static inline int32_t lw_select(uint32_t condition, int32_t yes, int32_t no)
+{
+    return (int32_t)((uint32_t)no ^ (((uint32_t)yes ^ (uint32_t)no) & (0u - condition)));
+}
+
+/* 1 where x < 0 */
+static inline uint32_t lw_negative(int32_t x)
+{
+    return (uint32_t)x >> 31;
+}
+
+/* 1 where x is not 0 */
+static inline uint32_t lw_some(uint32_t x)
+{
+    return (x | (0u - x)) >> 31;
+}
 
 /* x * 2^bits, held at the ends of the range */
 static int32_t lw_shift_saturating(int32_t x, int32_t bits)
 {
-    const int32_t limit = (int32_t)((UINT32_C(1) << (31 - bits)) - 1u);
-    if (x > limit) {
-        return INT32_MAX;
-    }
-    if (x < -limit) {
-        return INT32_MIN;
-    }
-    return x * (INT32_C(1) << bits);
+    const int32_t shifted = (int32_t)((uint32_t)x << bits);
+    const uint32_t lost = lw_some((uint32_t)((shifted >> bits) ^ x));
+    return lw_select(lost, (x >> 31) ^ INT32_MAX, shifted);
 }
 
 /* exp(x / 2^31) in Q0.31 for x in [-2^29, 0): fourth-order Taylor polynomial around -1/8 */
@@ -43,18 +57,13 @@ static int32_t lw_exp(int32_t x)
                                      INT32_C(290630308),  INT32_C(39332535),   INT32_C(720401),
                                      INT32_C(242)};
     const int32_t quarter = INT32_C(1) << 24;
-    if (x == 0) {
-        return INT32_MAX;
-    }
     const int32_t fraction = (x & (quarter - 1)) - quarter;
     const int32_t quarters = fraction - x; /* a multiple of 1/4 */
     int32_t result = lw_exp_quarter(lw_shift_saturating(fraction, 5));
     for (int32_t k = 0; k < 7; k++) {
-        if ((quarters & (quarter << k)) != 0) {
-            result = lw_multiply_high(result, factor[k]);
-        }
+        result = lw_select((uint32_t)quarters >> (24 + k) & 1u, lw_multiply_high(result, factor[k]), result);
     }
-    return result;
+    return lw_select(lw_some((uint32_t)x), result, INT32_MAX);
 }
 
 /* 1 / (1 + x / 2^31) in Q0.31 for x >= 0 */
@@ -70,9 +79,12 @@ static int32_t lw_reciprocal(int32_t x)
     return lw_shift_saturating(y, 1);
 }
 
+/* 0 where the difference lies below the smallest that counts */
 static int32_t lw_exp_of_difference(const lw_softmax_params *params, int32_t difference)
 {
-    return lw_exp(lw_multiply_high(difference * (INT32_C(1) << params->left), params->multiplier));
+    const uint32_t small = lw_negative(difference - params->diff_min);
+    const int32_t held = lw_select(small, params->diff_min, difference);
+    return lw_select(small, 0, lw_exp(lw_multiply_high(held * (INT32_C(1) << params->left), params->multiplier)));
 }
 
 static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input, int8_t *output)
@@ -83,25 +95,20 @@ static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input,
     }
     uint32_t sum = 0;
     for (int32_t i = 0; i < params->depth; i++) {
-        const int32_t difference = input[i] - max;
-        if (difference >= params->diff_min) {
-            sum += (uint32_t)lw_divide_by_power(lw_exp_of_difference(params, difference), 12);
-        }
+        sum += (uint32_t)lw_divide_by_power(lw_exp_of_difference(params, input[i] - max), 12);
     }
-    int32_t exponent = 23 + 12;
-    while ((sum & UINT32_C(0x80000000)) == 0) {
-        sum <<= 1;
-        exponent--;
+    uint32_t zeros = 0; /* leading ones of `sum`, which is not 0 */
+    for (uint32_t step = 16; step > 0; step >>= 1) {
+        const uint32_t shift = step * (1u ^ lw_some(sum >> (32u - step)));
+        sum <<= shift;
+        zeros += shift;
     }
+    const int32_t exponent = 23 + 12 - (int32_t)zeros;
     const int32_t scale = lw_reciprocal((int32_t)((sum << 1) >> 1));
     for (int32_t i = 0; i < params->depth; i++) {
-        const int32_t difference = input[i] - max;
-        int32_t probability = 0;
-        if (difference >= params->diff_min) {
-            probability =
-                lw_divide_by_power(lw_multiply_high(scale, lw_exp_of_difference(params, difference)), exponent);
-        }
-        output[i] = lw_clamp_s8(probability + INT8_MIN, INT8_MIN, INT8_MAX);
+        const int32_t part = lw_exp_of_difference(params, input[i] - max);
+        const int32_t probability = lw_divide_by_power(lw_multiply_high(scale, part), exponent);
+        output[i] = (int8_t)(lw_select(lw_negative(255 - probability), 255, probability) + INT8_MIN);
     }
 }
 

@@ -23,6 +23,7 @@ from leadwire.workspace import write_atomically
 _FOLDER = resources.FIRMWARE_TEMPLATES / "bootloaders"
 _APP = resources.FIRMWARE_TEMPLATES / "app"
 _PORTS = resources.FIRMWARE_TEMPLATES / "ports"
+_CORES = resources.FIRMWARE_TEMPLATES / "cores"
 _CORE = "cortex-m4"
 """Without the FPU, which no boot loader switches on."""
 
@@ -68,14 +69,14 @@ def build_bootloader(name: str, board: Board, out: Path) -> Path:
         *(_APP / file for file in place.shared),
         port / "clock.c",
     ]
-    includes = (f"-I{path}" for path in (_FOLDER, folder, _FOLDER / name, port, _APP))
+    includes = (f"-I{path}" for path in (_FOLDER, folder, _FOLDER / name, port, _CORES / "cortex-m", _APP))
     defines = (f"-DLW_LINK_BAUD={board.link.baud}", f"-DLW_CRYSTAL_HZ={board.crystal_hz}")
     flags = (*tools.compile_flags(CORES[_CORE]), *defines, *includes)
     with TemporaryDirectory(prefix="leadwire-") as scratch:
         work = Path(scratch)
         script = work / "linker.ld"
         template = jinja2.Template(
-            (port / "linker.ld.j2").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined
+            (_PORTS / "linker.ld.j2").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined
         )
         script.write_text(template.render(board=replace(board, memory=(flash, ram))), encoding="utf-8")
         objects = []

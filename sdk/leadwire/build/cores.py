@@ -29,7 +29,7 @@ class Core:
     extensions: frozenset[Extension] = frozenset()
 
 
-_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f")
+_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "cortex-m55")
 
 
 def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
@@ -45,6 +45,17 @@ def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
     )
 
 
+def _riscv(name: str, zig_cpu: str) -> Core:
+    return Core(
+        name=name,
+        zig_target="riscv32-freestanding-none",
+        zig_cxx_target="riscv32-linux-musl",
+        zig_cpu=zig_cpu,
+        gcc_flags=None,
+        exception_frame_bytes=0,
+    )
+
+
 CORES: Mapping[str, Core] = MappingProxyType(
     {
         core.name: core
@@ -55,14 +66,9 @@ CORES: Mapping[str, Core] = MappingProxyType(
             _arm("cortex-m4f", "cortex_m4+vfp4d16sp", "fpv4-sp-d16"),
             _arm("cortex-m7f", "cortex_m7+fp_armv8d16", "fpv5-d16"),
             _arm("cortex-m33f", "cortex_m33+dsp+fp_armv8d16sp", "fpv5-sp-d16"),
-            Core(
-                name="rv32imc",
-                zig_target="riscv32-freestanding-none",
-                zig_cxx_target="riscv32-linux-musl",
-                zig_cpu="generic_rv32+m+c",
-                gcc_flags=None,
-                exception_frame_bytes=0,
-            ),
+            _arm("cortex-m55", "cortex_m55+mve_fp+fp_armv8d16", "auto"),  # with MVE, integer and floating point
+            _riscv("rv32imc", "generic_rv32+m+c"),
+            _riscv("rv32imac", "generic_rv32+m+a+c"),
         )
     }
 )

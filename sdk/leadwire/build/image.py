@@ -93,7 +93,7 @@ def build_image(
             raise BuildError(
                 f"the stack may grow to {stack.bytes} B of {reserve.size_bytes} B reserved",
                 " -> ".join(stack.path),
-                hint="raise lw_stack_size in the port's linker.ld.j2",
+                hint="raise stack_bytes in the board's file",
             )
         data = linked.read_bytes()
     _write(elf, data)
@@ -175,7 +175,12 @@ def _host_image(project: FirmwareProject, board: Board, library: Path) -> Firmwa
 
 def _defines(project: FirmwareProject, board: Board) -> tuple[str, ...]:
     """The project's macros, and the facts of the board that the bench firmware is compiled with."""
-    firmware = [("LW_BOARD_ID", f'"{board.id}"')]
+    ram = next(region for region in board.memory if region.kind == "ram")
+    firmware = [
+        ("LW_BOARD_ID", f'"{board.id}"'),
+        ("LW_CLOCK_HZ", str(board.clock_hz)),
+        ("LW_RAM_BYTES", str(ram.size_bytes)),
+    ]
     if "LW_LINK_BAUD" not in dict(project.defines):
         firmware.append(("LW_LINK_BAUD", str(board.link.baud)))
     if board.crystal_hz:

@@ -30,33 +30,13 @@ from pathlib import Path
 from leadwire.artifacts import StackBound
 from leadwire.build.cores import Core
 from leadwire.build.elf import Elf, ModelShare
+from leadwire.build.machine_code import Function, is_riscv, read_code
 
 _LEVELS = 4
 _KERNEL = re.compile(r"P(NS\d*_)?13TfLiteContextE?P((NS\d*_)?10TfLiteNodeE?|Kc[jmy])(\.|$)")
 _OPERATOR_LOOP = re.compile(r"MicroInterpreterGraph|run_operator")
 _APART = re.compile(r"MicroInterpreterGraph|run_operator|^lw_")
 _FOLLOWED = f"virtual calls of the interpreter are followed by name and {_LEVELS} in a chain: an estimate"
-
-_TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
-_SUBTRACT = re.compile(r"^(?:sp, )?(?:sp, )?#(0x[0-9a-f]+|\d+)$")
-_PRE_DECREMENT = re.compile(r"\[sp, #-(0x[0-9a-f]+|\d+)\]!$")
-_REGISTER_RANGE = re.compile(r"([rsd])(\d+)-[rsd](\d+)")
-_CONDITIONS = ("eq", "ne", "hs", "lo", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le")
-_BRANCHES = frozenset(["b", *("b" + condition for condition in _CONDITIONS)])
-
-
-@dataclass(slots=True)
-class _Function:
-    name: str
-    start: int
-    end: int
-    frame: int | None = None
-    pushed: int = 0
-    variable: bool = False
-    calls: set[int] = field(default_factory=set)
-    indirect: bool = False
-    materialized: set[int] = field(default_factory=set)
-    """Constants that the code builds with movw and movt: addresses of functions may be among them."""
 
 
 def usage_frames(files: Iterable[Path]) -> dict[str, int]:
@@ -94,7 +74,7 @@ def section_frames(elf: Elf) -> dict[int, int]:
 def stack_bound(
     elf: Elf, core: Core, share: ModelShare, usage: Mapping[str, int], *, interpreter: bool = False
 ) -> StackBound:
-    """The bound of a Thumb image that starts at its entry point. `usage` are the frames of `usage_frames`; with an
+    """The bound of an image that starts at its entry point. `usage` are the frames of `usage_frames`; with an
     `interpreter`, `share` holds all but the bench firmware."""
     functions = _functions(elf)
     by_section = section_frames(elf)
@@ -102,12 +82,12 @@ def stack_bound(
         function.frame = by_section.get(function.start, usage.get(function.name))
     notes: list[str] = []
     virtual: dict[int, frozenset[int]] = {}
-    graph = _call_graph(elf, functions, share, notes, virtual if interpreter else None)
+    graph = _call_graph(elf, core, functions, share, notes, virtual if interpreter else None)
     walk = _Walk(functions=functions, graph=graph, virtual=virtual, notes=notes)
     if virtual:
         notes.append(_FOLLOWED)
     entry = elf.entry & ~1
-    handlers = _handlers(elf, functions) - {entry}
+    handlers = _handlers(elf, core, functions) - {entry}
     depth, path = walk.deepest(entry) if entry in functions else (0, ())
     if handlers:
         deepest = max((walk.deepest(handler) for handler in sorted(handlers)), key=lambda found: found[0])
@@ -118,28 +98,29 @@ def stack_bound(
     return StackBound(bytes=depth, path=path, notes=tuple(dict.fromkeys(notes)))
 
 
-def _functions(elf: Elf) -> dict[int, _Function]:
-    found: dict[int, _Function] = {}
+def _functions(elf: Elf) -> dict[int, Function]:
+    found: dict[int, Function] = {}
     for symbol in elf.symbols:
         if symbol.kind == "STT_FUNC" and symbol.size_bytes:
             start = symbol.address & ~1
             known = found.get(start)
             if known is None or symbol.size_bytes > known.end - known.start:
-                found[start] = _Function(name=symbol.name, start=start, end=start + symbol.size_bytes)
+                found[start] = Function(name=symbol.name, start=start, end=start + symbol.size_bytes)
     return found
 
 
 def _call_graph(
     elf: Elf,
-    functions: dict[int, _Function],
+    core: Core,
+    functions: dict[int, Function],
     share: ModelShare,
     notes: list[str],
     virtual: dict[int, frozenset[int]] | None,
 ) -> dict[int, tuple[int, ...]]:
     """Calls of every function; with `virtual`, an interpreter's indirect calls are put there instead."""
     for function in functions.values():
-        _read_code(elf, function)
-    stored = _stored_functions(elf, functions)
+        read_code(elf, function, core.name)
+    stored = _stored_functions(elf, functions, thumb_bit=0 if is_riscv(core.name) else 1)
     model = {start for start in stored if functions[start].name in share.functions}
     descriptor = [address & ~1 for address in _descriptor_slots(elf)]
     steps = model - set(descriptor)
@@ -170,7 +151,7 @@ def _call_graph(
     return graph
 
 
-def _reached_by_interpreter(function: _Function, kernels: set[int], descriptor: list[int]) -> set[int]:
+def _reached_by_interpreter(function: Function, kernels: set[int], descriptor: list[int]) -> set[int]:
     """What an indirect call is known to reach: kernels, or init() and infer() from the self-test; else nothing."""
     if function.name.startswith("lw_run_self_test"):
         return set(descriptor[:2])
@@ -186,100 +167,24 @@ def _reachable(start: int, direct: Mapping[int, set[int]]) -> set[int]:
     return found
 
 
-def _containing(address: int, starts: list[int], functions: Mapping[int, _Function]) -> int | None:
+def _containing(address: int, starts: list[int], functions: Mapping[int, Function]) -> int | None:
     """The function that an address lies in: compilers also branch into the middle of one."""
     at = bisect_right(starts, address) - 1
     return starts[at] if at >= 0 and address < functions[starts[at]].end else None
-
-
-def _read_code(elf: Elf, function: _Function) -> None:
-    """Calls, frame pushes and constants of one function, from its instructions."""
-    low_halves: dict[str, int] = {}
-    for mnemonic, operands in _instructions(elf, function):
-        name = mnemonic.removesuffix(".w").removesuffix(".n")
-        if name in ("bl", "blx", "bx") or name in _BRANCHES:
-            target = _TARGET.search(operands)
-            if target is None:
-                function.indirect |= name != "bl" and operands != "lr"
-            elif name in ("bl", "blx") or not function.start <= int(target[1], 0) < function.end:
-                function.calls.add(int(target[1], 0))
-        elif name in ("mov", "ldr") and operands.startswith("pc,"):
-            function.indirect = True
-        elif name == "movw":
-            register, value = operands.split(", #")
-            low_halves[register] = int(value, 0)
-        elif name == "movt":
-            register, value = operands.split(", #")
-            function.materialized.add(int(value, 0) << 16 | low_halves.get(register, 0))
-        else:
-            _add_push(function, name, operands)
-
-
-def _add_push(function: _Function, name: str, operands: str) -> None:
-    if name in ("push", "vpush") or (name == "stmdb" and operands.startswith("sp!")):
-        function.pushed += _register_bytes(operands)
-    elif name in ("sub", "subw", "sub.w") and operands.startswith("sp"):
-        amount = _SUBTRACT.match(operands.removeprefix("sp, "))
-        if amount:
-            function.pushed += int(amount[1], 0)
-        else:
-            function.variable = function.frame is None
-    elif name in ("str", "strd", "vstmdb") and (step := _PRE_DECREMENT.search(operands)):
-        function.pushed += int(step[1], 0)
-
-
-def _register_bytes(operands: str) -> int:
-    """Bytes of a register list like '{r4, r5, lr}' or '{d8-d10}'."""
-    listed = operands[operands.index("{") + 1 : operands.index("}")].split(", ")
-    total = 0
-    for register in listed:
-        span = _REGISTER_RANGE.fullmatch(register)
-        count = int(span[3]) - int(span[2]) + 1 if span else 1
-        total += count * (8 if register.startswith("d") else 4)
-    return total
-
-
-def _instructions(elf: Elf, function: _Function) -> Iterator[tuple[str, str]]:
-    from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
-
-    section = next(
-        (s for s in elf.sections if s.executable and s.address <= function.start < s.address + s.size_bytes), None
-    )
-    if section is None:
-        return
-    engine = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
-    for begin, end in _code_ranges(elf, function):
-        code = section.data[begin - section.address : end - section.address]
-        for _, _, mnemonic, operands in engine.disasm_lite(code, begin):
-            yield mnemonic, operands
-
-
-def _code_ranges(elf: Elf, function: _Function) -> Iterator[tuple[int, int]]:
-    """The parts of a function that are instructions: literal pools follow the mapping symbol $d (AAELF32 5.5.5)."""
-    marks = sorted(
-        (symbol.address & ~1, symbol.name[:2] == "$t")
-        for symbol in elf.symbols
-        if symbol.name[:2] in ("$t", "$d") and function.start < symbol.address & ~1 < function.end
-    )
-    begin, is_code = function.start, True
-    for address, code_follows in [*marks, (function.end, False)]:
-        if is_code and address > begin:
-            yield begin, address
-        begin, is_code = address, code_follows
 
 
 def _words(data: bytes) -> Iterator[int]:
     return (word for (word,) in struct.iter_unpack("<I", data[: len(data) & ~3]))
 
 
-def _stored_functions(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
+def _stored_functions(elf: Elf, functions: Mapping[int, Function], *, thumb_bit: int) -> set[int]:
     """Functions whose address is stored in data or a literal pool, or built by code; the vector table is not asked."""
     stored: set[int] = set()
     for section in elf.sections:
         if section.loaded and section.in_file and section.name != ".vectors":
-            stored |= {word & ~1 for word in _words(section.data) if word & 1}
+            stored |= {word & ~1 for word in _words(section.data) if word & 1 == thumb_bit}
     for function in functions.values():
-        stored |= {value & ~1 for value in function.materialized if value & 1}
+        stored |= {value & ~1 for value in function.materialized if value & 1 == thumb_bit}
     return stored & functions.keys()
 
 
@@ -294,7 +199,10 @@ def _descriptor_slots(elf: Elf) -> list[int]:
     return []
 
 
-def _handlers(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
+def _handlers(elf: Elf, core: Core, functions: Mapping[int, Function]) -> set[int]:
+    """Of the vector table; a RISC-V core of ours has one, by name."""
+    if is_riscv(core.name):
+        return {start for start, function in functions.items() if function.name == "lw_trap_entry"}
     section = elf.section(".vectors")
     words = list(_words(section.data))[1:] if section else []
     return {word & ~1 for word in words} & functions.keys()
@@ -302,7 +210,7 @@ def _handlers(elf: Elf, functions: Mapping[int, _Function]) -> set[int]:
 
 @dataclass(slots=True)
 class _Walk:
-    functions: Mapping[int, _Function]
+    functions: Mapping[int, Function]
     graph: Mapping[int, tuple[int, ...]]
     virtual: Mapping[int, frozenset[int]]
     notes: list[str]

@@ -40,6 +40,9 @@ BackendNames = Annotated[
 Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
+GoalName = Annotated[
+    str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+]
 PersonalityName = Annotated[
     str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")
 ]
@@ -83,12 +86,13 @@ def options_of(
     port: str = "",
     work: Path | None = None,
     personality: str = "bench",
+    goal: str = "size",
     **place: str,
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, personality, **place)
+    return choose(board, backend, toolchain, port, work, personality, goal, **place)
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:
@@ -114,11 +118,14 @@ def run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_js
 
 
 def within_budget(built: Built) -> None:
-    """Exit 4 where the model is over the board's budget."""
-    from leadwire.pipeline.alone import require_budget
+    """Exit 4 where the model is over the board's budget. A board without a port has no image to judge."""
+    from leadwire.pipeline.alone import require_budget, require_reports
 
     try:
-        require_budget(built)
+        if built.board.port:
+            require_budget(built)
+        else:
+            require_reports(built)
     except BudgetError as error:
         end(error)
 

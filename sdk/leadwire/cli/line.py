@@ -17,6 +17,7 @@ from .app import (
     BackendNames,
     BoardId,
     Fresh,
+    GoalName,
     Json,
     ModelFile,
     Output,
@@ -89,6 +90,7 @@ def analyze(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -96,9 +98,12 @@ def analyze(
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
-    options = options_of(board, backend, toolchain, "", work)
-    with alone.work_folder(options) as folder, watcher() as progress:
-        built = alone.build_model(model, options, folder, progress)
+    options = options_of(board, backend, toolchain, "", work, goal=goal)
+    if options.board.port:
+        with alone.work_folder(options) as folder, watcher() as progress:
+            built = alone.build_model(model, options, folder, progress)
+    else:
+        built = alone.plan_only(model, options)
     show(alone.analyze_model(built), as_json, views.analysis)
     within_budget(built)
 
@@ -109,6 +114,7 @@ def generate(
     source: Annotated[Path, typer.Argument(help="leadwire.toml, or a full-INT8 .tflite file.")],
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
+    goal: GoalName = "size",
     personality: PersonalityName = "bench",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
     section: Section = "",
@@ -120,7 +126,7 @@ def generate(
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "personality", "out", "section", "alignment", "arena_bytes")
+        only_of_models(context, "board", "backend", "goal", "personality", "out", "section", "alignment", "arena_bytes")
         run_until("generate", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -128,7 +134,7 @@ def generate(
     from leadwire.views import line as views
 
     options = replace(
-        options_of(board, backend, "auto", personality=personality),
+        options_of(board, backend, "auto", personality=personality, goal=goal),
         glue=glue_options(section, alignment),
         arena_bytes=arena_bytes,
     )
@@ -190,6 +196,7 @@ def build(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     personality: PersonalityName = "bench",
     work: Work = None,
     output: Output = None,
@@ -198,7 +205,7 @@ def build(
 ) -> None:
     """Compile and link the firmware; the same inputs give the same ELF on every machine."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "personality", "work")
+        only_of_models(context, "board", "backend", "toolchain", "goal", "personality", "work")
         run_until("build", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -207,7 +214,7 @@ def build(
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
     with watcher() as progress:
         built = alone.build_model(
-            source, options_of(board, backend, toolchain, personality=personality), folder, progress
+            source, options_of(board, backend, toolchain, personality=personality, goal=goal), folder, progress
         )
     if built.image is not None:
         show(built.image, as_json, views.image)
@@ -269,6 +276,7 @@ def bench(
     board: BoardId = "virtual-stm32f405",
     backend: BackendNames = "aot",
     toolchain: Toolchain = "auto",
+    goal: GoalName = "size",
     port: Port = "",
     pattern: Annotated[
         bool,
@@ -288,7 +296,7 @@ def bench(
     With several backends each is run on the same inputs, and what differs stands side by side.
     """
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "port", "pattern", "inputs", "warmup", "work")
+        only_of_models(context, "board", "backend", "toolchain", "goal", "port", "pattern", "inputs", "warmup", "work")
         run_until("bench", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -297,12 +305,12 @@ def bench(
     if "," in backend:
         from leadwire.pipeline.backends import choose_several, compare_model
 
-        several = choose_several(board, backend, toolchain, port, work)
+        several = choose_several(board, backend, toolchain, port, work, goal)
         with watcher() as progress:
             comparison = compare_model(source, several, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(comparison, as_json, views.comparison)
         return
-    options = options_of(board, backend, toolchain, port, work)
+    options = options_of(board, backend, toolchain, port, work, goal=goal)
     with watcher() as progress:
         result = alone.bench_model(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
     show(result, as_json, views.benchmark)

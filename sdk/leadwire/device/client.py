@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -18,13 +18,14 @@ from smpclient.generics import SMPRequest, TEr1, TEr2, TRep
 from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
 
 from leadwire.artifacts import DeviceInfo, FirmwareImage
-from leadwire.errors import DeviceRefusedError, DeviceSilentError, FrameError, PortError, WrongDeviceError
+from leadwire.errors import DeviceRefusedError, FrameError, PortError, WrongDeviceError
 
 from .framing import FRAME_OVERHEAD_BYTES
 from .link import Link
 from .messages import (
     RC_INVALID,
     RC_STATUS,
+    RESET_CAUSES,
     Describe,
     Infer,
     InferResponse,
@@ -35,6 +36,7 @@ from .messages import (
     Status,
     Tensor,
 )
+from .stream import Opened, Result
 
 SMALLEST_BUFFER_BYTES = 64
 _LARGEST_LENGTH_BYTES = 4
@@ -42,6 +44,7 @@ _LARGEST_LENGTH_BYTES = 4
 _LARGEST_EMPTY = Infer(seq=0xFFFF_FFFF, off=0xFFFF_FFFF, data=b"", hold=True, sequence=0)
 _AROUND_SLICE_BYTES = FRAME_OVERHEAD_BYTES + len(_LARGEST_EMPTY.BYTES) + _LARGEST_LENGTH_BYTES
 """What a packet with a slice has besides the slice's bytes, at most."""
+_NOISY_SLICE_BYTES = 128
 _ARENA_TOO_SMALL = 2
 """LW_ERROR_ARENA_TOO_SMALL of leadwire.h."""
 
@@ -97,6 +100,8 @@ class DeviceClient:
         self._parameters: Parameters | None = None
         self._info: DeviceInfo | None = None
         self._boot_status = 0
+        self._cell_bytes = 0
+        self._reset_cause = 0
 
     def __enter__(self) -> DeviceClient:
         self._open_link = Link(
@@ -111,8 +116,18 @@ class DeviceClient:
 
     @property
     def retries(self) -> int:
-        """Requests that had to be sent again since the port was opened."""
+        """Requests and cells that had to be sent again since the port was opened."""
         return self._link.retries
+
+    @property
+    def corrected(self) -> int:
+        """Damaged cells of the device that were put right."""
+        return self._link.corrected
+
+    @property
+    def carried_bytes(self) -> tuple[int, int]:
+        """Sent and received since the port was opened."""
+        return self._link.sent_bytes, self._link.received_bytes
 
     @property
     def _link(self) -> Link:
@@ -147,6 +162,8 @@ class DeviceClient:
         attempts = max(self.attempts, math.ceil(boot_timeout_s / self.timeout_s))
         answer = self._link.request("describe", Describe(sequence=self._link.next_sequence()), attempts=attempts)
         self._boot_status = answer.boot
+        self._cell_bytes = answer.cell
+        self._reset_cause = answer.reset
         self._info = DeviceInfo(
             firmware_version=answer.firmware,
             build_id=answer.build.hex(),
@@ -249,11 +266,41 @@ class DeviceClient:
         answer = self._link.request("status", Status(sequence=self._link.next_sequence()))
         return DeviceStatus(runs=answer.runs, io_crc=answer.io_crc, stack_bytes=answer.stack)
 
+    def info(self) -> DeviceInfo:
+        """What the device said of itself last."""
+        return self._info or self.describe()
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether the device takes samples without a request for each, as it said last."""
+        return self._cell_bytes > 0
+
+    @property
+    def reset_cause(self) -> str:
+        """Why the device last started, as it said last: 'watchdog', 'software', ..., 'unknown'."""
+        return RESET_CAUSES.get(self._reset_cause, f"cause {self._reset_cause}")
+
+    def open_stream(self) -> Opened:
+        """Makes the device ready for `stream`; any other request ends it."""
+        return self._link.open_stream(self._cell_bytes)
+
+    def stream(self, opened: Opened, samples: Sequence[bytes], *, start: int, answered: int) -> Iterator[Result]:
+        """Runs samples without a request for each; those from `start` on are sent, the device has run those before it
+        since sample `answered`. Results in order, from `answered` on; ends early when nothing goes forward any more."""
+        info = self.info()
+        for sample in samples:
+            self._info_for(sample)
+        return self._link.stream(opened, samples, start=start, answered=answered, output_bytes=info.output_bytes)
+
+    def reopen(self) -> None:
+        """Opens the port anew after it has vanished; PortError where it is not back yet."""
+        self._link.reopen()
+
     # ------------------------------------------------------------------------------------------ transfers
 
     def _info_for(self, data: bytes) -> DeviceInfo:
         """What the device said last; WrongDeviceError where its model takes another number of input bytes."""
-        info = self._info or self.describe()
+        info = self.info()
         if len(data) != info.input_bytes:
             raise WrongDeviceError(self.port, "model input", f"{info.input_bytes} B", f"{len(data)} B")
         return info
@@ -263,7 +310,7 @@ class DeviceClient:
         try:
             return self._send_once(what, seq, data, hold=hold)
         except RefusalError as refusal:
-            if refusal.rc != RC_INVALID or len(data) <= self._slice_bytes() or attempts <= 1:
+            if refusal.rc != RC_INVALID or len(data) <= _NOISY_SLICE_BYTES or attempts <= 1:
                 raise DeviceRefusedError(self.port, what, str(refusal)) from None
         self._link.retries += 1
         return self._send(what, seq, data, hold=hold, attempts=attempts - 1)
@@ -276,7 +323,7 @@ class DeviceClient:
             slice_ = Infer(seq=seq, off=offset, data=part, hold=hold, sequence=self._link.next_sequence())
             self._check_next(what, self._link.ask(what, slice_), seq, offset + size)
         slice_ = Infer(seq=seq, off=last, data=data[last:], hold=hold, sequence=self._link.next_sequence())
-        answer = self._link.ask(what, slice_, runs=not hold)
+        answer = self._link.ask(what, slice_, runs=not hold, stored=not hold)
         if hold:
             self._check_next(what, answer, seq, len(data))
         return answer
@@ -286,19 +333,21 @@ class DeviceClient:
             raise self._unsound(what, f"sample {answer.seq} goes on at {answer.off}, not {seq} at {offset}")
 
     def _slice_bytes(self) -> int:
-        """Most input bytes that fit any request."""
-        return self.parameters().buffer_bytes - _AROUND_SLICE_BYTES
+        """Most input bytes that fit any request; few on a noisy line, where long requests seldom arrive whole."""
+        most = self.parameters().buffer_bytes - _AROUND_SLICE_BYTES
+        return min(most, _NOISY_SLICE_BYTES) if self._link.noisy else most
 
     def _request_held(
         self, what: str, seq: int, data: bytes, build: Callable[[int], SMPRequest[TRep, TEr1, TEr2]], attempts: int
     ) -> TRep:
-        """Sends the input to be held, then the request that consumes it; both again where its answer was lost."""
+        """Sends the input to be held, then the request that consumes it; both again where the device has lost it."""
         self._send(what, seq, data, hold=True, attempts=self.attempts)
+        before = self._link.retries
         try:
-            return self._link.request(what, build(self._link.next_sequence()), runs=True, attempts=1)
-        except (DeviceSilentError, FrameError):
-            if attempts <= 1:
-                raise
+            return self._link.ask(what, build(self._link.next_sequence()), runs=True, stored=True)
+        except RefusalError as refusal:
+            if refusal.rc != RC_INVALID or attempts <= 1 or self._link.retries == before:
+                raise DeviceRefusedError(self.port, what, str(refusal)) from None
         self._link.retries += 1
         return self._request_held(what, seq, data, build, attempts - 1)
 

@@ -63,8 +63,9 @@ class FrameDecoder:
     others lines or packets). Memory is bounded by one line and one packet.
     """
 
-    def __init__(self) -> None:
-        self.faults: Counter[Fault] = Counter()
+    def __init__(self, faults: Counter[Fault] | None = None) -> None:
+        """`faults`: goes on counting there."""
+        self.faults: Counter[Fault] = Counter() if faults is None else faults
         self._start = b""  # start bytes of the line being received, b"" outside lines
         self._pending = b""  # a first start byte that waits for its second
         self._text = bytearray()

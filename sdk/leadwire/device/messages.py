@@ -40,6 +40,9 @@ _STATUS_NAMES = {
     RC_STATUS + 9: "not supported by this build",
 }
 
+RESET_CAUSES = {0: "unknown", 1: "software", 2: "watchdog", 3: "pin", 4: "fault"}
+"""lw_reset_cause of port.h."""
+
 U32 = Annotated[int, Strict(), Field(ge=0, le=0xFFFF_FFFF)]
 Text = Annotated[str, Strict(), Field(max_length=255)]
 Bytes = Annotated[bytes, Strict()]
@@ -79,6 +82,8 @@ class DescribeResponse(_Group, message.ReadResponse):
     ops: Annotated[int, Strict(), Field(ge=1, le=0xFFFF)]
     counter: Text
     boot: U32
+    cell: Annotated[int, Strict(), Field(ge=0, le=255)] = 0
+    reset: U32 = 0
 
 
 class Describe(_Request, message.ReadRequest):
@@ -172,6 +177,24 @@ class StatusResponse(_Group, message.ReadResponse):
 class Status(_Request, message.ReadRequest):
     _COMMAND_ID = 6
     _Response = StatusResponse
+
+
+class StreamResponse(_Group, message.WriteResponse):
+    _COMMAND_ID = 7
+    id: U32
+    cell: Annotated[int, Strict(), Field(ge=32, le=255)]
+    answer: Annotated[int, Strict(), Field(ge=32, le=255)]
+    window: Annotated[int, Strict(), Field(ge=32, le=1 << 20)]
+    kept: Annotated[int, Strict(), Field(ge=1, le=0xFFFF)]
+    runs: U32
+    io_crc: U32
+
+
+class OpenStream(_Request, message.WriteRequest):
+    _COMMAND_ID = 7
+    _Response = StreamResponse
+    id: U32
+    cell: int
 
 
 class MalformedAnswerError(ValueError):

@@ -24,9 +24,13 @@ class Port:
         self.name = name
         try:
             self._serial = serial.serial_for_url(
-                name, baudrate=baud, timeout=SLICE_S, write_timeout=write_timeout_s, exclusive=True
+                name,
+                baudrate=baud,
+                timeout=SLICE_S,
+                write_timeout=None if name.startswith("rfc2217:") else write_timeout_s,  # pyserial has none there
+                exclusive=True,
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, NotImplementedError) as error:
             raise PortError(name, f"cannot be opened: {_reason(error)}") from None
 
     def read(self) -> bytes:

@@ -1,12 +1,15 @@
-"""QEMU's Cortex-M machines as boards: the second emulator, and so the witness of the built-in one.
+"""QEMU's machines as boards: the second emulator, and so the witness of the built-in one.
 
-`-icount shift=0` makes one executed instruction one nanosecond of virtual time, so that a timer of the emulated machine
-counts instructions (QEMU documentation, "TCG Instruction Counting"). With `sleep=on` a sleeping machine's time is the
-host's; with off it would jump to the next timer, and a watchdog would bite a board that waits for its host.
+`-icount shift=n` makes one executed instruction 2^n nanoseconds of virtual time, so that a timer of the emulated
+machine counts instructions (QEMU documentation, "TCG Instruction Counting"): n follows a board's
+`ns_per_instruction`.
+With `sleep=on` a sleeping machine's time is the host's; with off it would jump to the next timer, and a watchdog would
+bite a board that waits for its host.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import select
@@ -22,7 +25,12 @@ from leadwire.board import Board
 from leadwire.errors import BadInputError, DeviceError, FileMissingError
 
 PROGRAM = "qemu-system-arm"
-_HINT = "install QEMU for Arm (Debian, Ubuntu: apt-get install qemu-system-arm), or use board 'virtual-stm32f405'"
+_RISCV_PROGRAM = "qemu-system-riscv32"
+_MOST_SHIFT = 10
+_HINT = (
+    "install QEMU (Debian, Ubuntu: apt-get install qemu-system-arm, for RISC-V qemu-system-misc), or use board "
+    "'virtual-stm32f405'"
+)
 _REDIRECTED = re.compile(rb"char device redirected to (/dev/\S+) \(label serial0\)")
 _LISTENING = re.compile(rb"waiting for connection on: disconnected:tcp:([\d.]+:\d+)")
 _START_SECONDS = 20.0
@@ -31,7 +39,7 @@ _STOP_SECONDS = 2.0
 
 def qemu_version() -> str:
     """'7.2.22'; DeviceError where QEMU for Arm is not installed or does not answer."""
-    program = _installed()
+    program = _installed(PROGRAM)
     try:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.SubprocessError) as error:
@@ -56,7 +64,9 @@ class QemuBoard:
             raise BadInputError(f"board '{board.id}' is not one QEMU runs")
         if not elf.is_file():
             raise FileMissingError(elf, role="firmware image")
-        program = _installed()
+        self._program = _RISCV_PROGRAM if board.core.startswith("rv32") else PROGRAM
+        program = _installed(self._program)
+        firmware = ("-bios", "none") if self._program == _RISCV_PROGRAM else ()
         self._received = b""
         self._far: int | None = None
         serial = "pty" if transport == "pty" else f"tcp:127.0.0.1:{_free_port()},server=on,wait=on,nodelay=on"
@@ -64,6 +74,7 @@ class QemuBoard:
             program,
             "-M",
             board.emulation.machine,
+            *firmware,
             "-kernel",
             str(elf),
             "-display",
@@ -73,7 +84,7 @@ class QemuBoard:
             "-serial",
             serial,
             "-icount",
-            "shift=0,sleep=on",
+            f"shift={_shift(board)},sleep=on",
         ]
         guard = str(Path(__file__).with_name("guard.py"))
         self._process = subprocess.Popen(
@@ -125,7 +136,7 @@ class QemuBoard:
         while (found := wanted.search(self._received)) is None:
             if not self._read(max(0.0, deadline - time.monotonic())):
                 if self._process.poll() is None and time.monotonic() >= deadline:
-                    raise DeviceError(f"{PROGRAM} named no serial port within {_START_SECONDS:g} s")
+                    raise DeviceError(f"{self._program} named no serial port within {_START_SECONDS:g} s")
                 raise self._ended()
         return found.group(1).decode()
 
@@ -142,13 +153,25 @@ class QemuBoard:
         while self._read(0.5):
             pass
         said = self._received.decode(errors="replace").strip().splitlines()
-        return DeviceError(f"{PROGRAM} ended" + (f": {said[-1]}" if said else ""), hint=_HINT)
+        return DeviceError(f"{self._program} ended" + (f": {said[-1]}" if said else ""), hint=_HINT)
 
 
-def _installed() -> str:
-    program = shutil.which(PROGRAM)
+def _shift(board: Board) -> int:
+    """n for `ns_per_instruction` 2^n; 0 where the board does not say."""
+    nanoseconds = board.emulation.ns_per_instruction if board.emulation is not None else None
+    shift = 0 if nanoseconds is None else round(math.log2(nanoseconds))
+    if nanoseconds is not None and (not 0 <= shift <= _MOST_SHIFT or 2.0**shift != nanoseconds):
+        raise BadInputError(
+            f"board '{board.id}' takes {nanoseconds:g} ns an instruction, which QEMU cannot",
+            hint=f"a power of two from 1 to {2**_MOST_SHIFT}",
+        )
+    return shift
+
+
+def _installed(name: str) -> str:
+    program = shutil.which(name)
     if program is None:
-        raise DeviceError(f"'{PROGRAM}' is not installed", hint=_HINT)
+        raise DeviceError(f"'{name}' is not installed", hint=_HINT)
     return program
 
 

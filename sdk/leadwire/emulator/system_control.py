@@ -60,7 +60,7 @@ class SysTick:
     def write_reload(self, value: int) -> None:
         self.reload = value & 0xFFFFFF
 
-    def clear(self) -> None:
+    def clear(self, _value: int) -> None:
         self._start = self._now()
         self._wrapped = False
 
@@ -93,6 +93,9 @@ class SysTick:
     @property
     def _divider(self) -> int:
         return 1 if self.control & 4 else 8
+
+
+_SYSTICK_WRITES = {0xE010: SysTick.write_control, 0xE014: SysTick.write_reload, 0xE018: SysTick.clear}
 
 
 class SystemControl(Registers):
@@ -168,15 +171,10 @@ class SystemControl(Registers):
         super().write(offset, size, value)
 
     def put(self, offset: int, value: int) -> None:
-        if offset == 0xE010:
-            self.systick.write_control(value)
-            self._signals.changed()
-        elif offset == 0xE014:
-            self.systick.write_reload(value)
-            self._signals.changed()
-        elif offset == 0xE018:
-            self.systick.clear()
-            self._signals.changed()
+        if offset in _SYSTICK_WRITES:
+            _SYSTICK_WRITES[offset](self.systick, value)
+            if self.systick.interrupts:
+                self._signals.changed()
         elif offset == DWT_CYCCNT:
             self.words[DWT_CYCCNT] = value
             self.rebase_counter()

@@ -1,4 +1,4 @@
-"""The firmware around a model: the bench application, the board's port and its linker script."""
+"""The firmware around a model: the bench application, what the core needs, the board's port and the linker script."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.artifacts import Personality
-from leadwire.board import Board
-from leadwire.errors import BadInputError, NoPortError
+from leadwire.board import Board, require_port
+from leadwire.errors import BadInputError
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 _TEXT = (".c", ".h", ".S", ".s")
 _SOURCES = (".c", ".S", ".s")
-_LINK = frozenset({"main", "bench", "smp", "frame", "cbor"})
+_LINK = frozenset({"main", "bench", "smp", "frame", "cbor", "cell", "correct", "stream"})
 """Files of app/ that speak leadwire's link; the others serve any personality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwarePart:
-    """(path, contents) of every file, sorted; sources; include folders; linker script, None where a port has none."""
+    """(path, contents) of every file, sorted; sources; include folders; linker script, None without firmware."""
 
     files: tuple[tuple[str, bytes], ...]
     sources: tuple[str, ...]
@@ -28,24 +28,22 @@ class FirmwarePart:
 
 def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePart:
     """The firmware of a board; NoPortError (2) where it has no port, BadInputError (2) where that does not exist."""
-    if not board.port:
-        raise NoPortError(board.id, tuple(board.ecosystems.items()))
+    require_port(board)
     port = FIRMWARE_TEMPLATES / "ports" / board.port
     if Path(board.port).name != board.port or not port.is_dir():
         raise BadInputError(
             f"board '{board.id}' names the port '{board.port}', which does not exist",
             hint=f"use a folder of {FIRMWARE_TEMPLATES / 'ports'}",
         )
-    files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(port, "port")
-    include_dirs: tuple[str, ...] = ("app", "port")
+    core = FIRMWARE_TEMPLATES / "cores" / ("riscv" if board.core.startswith("rv32") else "cortex-m")
+    files = _copied(FIRMWARE_TEMPLATES / "app", "app") | _copied(core, "core") | _copied(port, "port")
+    include_dirs: tuple[str, ...] = ("app", "core", "port")
     if personality != "bench":
         files = {path: text for path, text in files.items() if not _speaks_link(path)}
         files |= _copied(FIRMWARE_TEMPLATES / "mlperf", "mlperf")
         include_dirs = ("mlperf", *include_dirs)
-    linker_script = None
-    if (port / "linker.ld.j2").is_file():
-        linker_script = "port/linker.ld"
-        files[linker_script] = _render_linker_script(port, board)
+    linker_script = "port/linker.ld"
+    files[linker_script] = _render_linker_script(port, board)
     return FirmwarePart(
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in sorted(files) if path.endswith(_SOURCES)),
@@ -68,10 +66,11 @@ def _copied(folder: Path, name: str) -> dict[str, bytes]:
 
 
 def _render_linker_script(port: Path, board: Board) -> bytes:
+    """The port's own, or the one that all ports share."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(port),
+        loader=jinja2.FileSystemLoader([port, port.parent]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, rescale, scale_of, zero_point_of
+from .add_dsp import DSP, rescales_of
+from .arithmetic import zero_point_of
 from .broadcast import BROADCASTS, INT8_OPERANDS, ONE_COMPUTED, broadcast_of, full_size_inputs
 from .convolution import output_params
 from .rules import FUSED_ACTIVATION, inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
-_HEAD_ROOM = 20
-_LARGEST = 255 << _HEAD_ROOM
-
-
-def _rescales(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None, Rescale | None]:
-    """Of input 0, input 1 and output; None where a factor does not lie below 1, which TensorFlow Lite Micro demands."""
-    a, b = scale_of(model.required(operator, 0)), scale_of(model.required(operator, 1))
-    common = 2 * max(a, b)
-    result = common / ((1 << _HEAD_ROOM) * scale_of(model.output(operator)))
-    return (
-        rescale(a / common, _LARGEST),
-        rescale(b / common, _LARGEST),
-        rescale(result, 2 * _LARGEST) if 0 < result < 1 else None,
-    )
-
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    a, b, result = (scale.initializer for scale in _rescales(model, operator) if scale is not None)
+    a, b, result = (scale.initializer for scale in rescales_of(model, operator) if scale is not None)
     return (
         KernelCall(
             function="lw_add_s8",
@@ -57,10 +43,11 @@ SPEC = OperatorSpec(
         BROADCASTS,
         Rule(
             text="the output scale is more than 2^-19 of the larger input scale",
-            holds=lambda model, op: None not in _rescales(model, op),
+            holds=lambda model, op: None not in rescales_of(model, op),
             remedy="calibrate with data of the true range",
         ),
     ),
     emit=_emit,
     in_place=full_size_inputs,
+    variants=(DSP,),
 )

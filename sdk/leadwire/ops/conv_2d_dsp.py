@@ -1,22 +1,20 @@
-"""CONV_2D on Armv7E-M: two positions side by side, two channels at a time. Also a depthwise one of a single channel."""
+"""CONV_2D on Armv7E-M: two positions side by side, two channels at a time.
+
+The same kernel does what is the same sum: a DEPTHWISE_CONV_2D of a single channel, a FULLY_CONNECTED of many vectors.
+"""
 
 from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
-from .convolution import filters_of
-from .dsp import byte_words, channels_of, clamp_initializer, interleaved, output_zero_point, runs_of_four
-from .geometry import Window, window_of
-from .spec import KernelCall, Variant
+from .convolution import Filters, filters_of
+from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
+from .geometry import Window, distance_by_blocks, window_of
+from .spec import BACKWARD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
 """Above so many taps, filled up to multiples of four, for each one of the model the portable kernel is no slower."""
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width).flattened
 
 
 def _run(window: Window) -> int:
@@ -24,27 +22,46 @@ def _run(window: Window) -> int:
     return (window.x.filter if window.x.dilation == 1 else 1) * window.input_channels
 
 
+def _taps(window: Window) -> int:
+    return window.y.filter * window.x.filter * window.input_channels
+
+
 def _filled_taps(window: Window) -> int:
-    taps, run = window.y.filter * window.x.filter * window.input_channels, _run(window)
-    return taps // run * (run + 3 & ~3)
+    return _taps(window) // _run(window) * (_run(window) + 3 & ~3)
 
 
-def _fits(model: Model, operator: Operator) -> bool:
-    window = _window(model, operator)
-    taps = window.y.filter * window.x.filter * window.input_channels
-    filters = filters_of(model, operator, 0, broadcast=True)
-    return (
-        _filled_taps(window) <= _MOST_FILLED * taps
-        and channels_of(filters, output_zero_point(model, operator)) is not None
-    )
+def columns_fit(window: Window, filters: Filters, zero_point: int) -> bool:
+    return _filled_taps(window) <= _MOST_FILLED * _taps(window) and channels_of(filters, zero_point) is not None
 
 
-def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    window = _window(model, operator)
-    filters = filters_of(model, operator, 0, broadcast=True)
+def columns_scratch(window: Window) -> int:
+    """Two columns of 16-bit lanes."""
+    return 4 * _filled_taps(window)
+
+
+def columns_distance(window: Window) -> Distance:
+    """Two positions are laid out in scratch before their outputs are written."""
+    return distance_by_blocks(window, 2)
+
+
+def columns_extra_bytes(window: Window) -> int:
+    """Flash that wide weights take beyond bytes."""
+    return _filled_taps(window) * (window.output_channels + 1 & ~1)
+
+
+def columns_saved(window: Window) -> int:
+    """Instructions that wide weights save: 4 of 14 in every step of 16 products."""
+    positions = window.y.output * window.x.output
+    return positions * window.output_channels * _filled_taps(window) // 4
+
+
+def columns_calls(
+    model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool
+) -> tuple[KernelCall, ...]:
+    """`filters` as a convolution with `window`, whatever the operator."""
     channels = channels_of(filters, output_zero_point(model, operator))
     assert channels is not None
-    weights = interleaved(runs_of_four(filters.weights * channels.live[:, None], _run(window)), 2)
+    weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
     return (
         KernelCall(
             function="lw_conv_2d_s8_dsp",
@@ -55,18 +72,50 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 ("column_words", str(_filled_taps(window))),
+                ("wide", str(int(wide))),
+                ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
-            constants=(byte_words(weights), channels.constant(2)),
+            constants=(blocks(weights, 2, wide=wide), channels.constant(2)),
         ),
     )
 
 
-DSP = Variant(
-    name="dsp",
-    extension="dsp",
-    fits=_fits,
-    emit=_emit,
-    scratch_bytes=lambda model, operator: 4 * _filled_taps(_window(model, operator)),
+def _window(model: Model, operator: Operator) -> Window:
+    _, height, width, _ = model.required(operator, 1).shape
+    return window_of(model, operator, height, width).flattened
+
+
+def _filters(model: Model, operator: Operator) -> Filters:
+    return filters_of(model, operator, 0, broadcast=True)
+
+
+def _fits(model: Model, operator: Operator) -> bool:
+    return columns_fit(_window(model, operator), _filters(model, operator), output_zero_point(model, operator))
+
+
+def _scratch_bytes(model: Model, operator: Operator) -> int:
+    return columns_scratch(_window(model, operator))
+
+
+DSP = (
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
+    ),
+    Variant(
+        name="dsp-wide",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=True),
+        scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
+        extra_bytes=lambda model, op: columns_extra_bytes(_window(model, op)),
+        saved=lambda model, op: columns_saved(_window(model, op)),
+    ),
 )

@@ -67,10 +67,27 @@ def interleaved(weights: Weights, block: int) -> Weights:
     return filled.reshape(-1, block, taps // 4, 4).transpose(0, 2, 1, 3)
 
 
+def blocks(weights: Weights, block: int, *, wide: bool) -> Constant:
+    """[outputs, taps], taps a multiple of four, as a kernel that does `block` outputs at a time reads them.
+
+    Four taps of each output in turn: their four bytes, or with `wide` the lanes (t0, t2) of each and (t1, t3) of each.
+    """
+    cells = interleaved(weights, block)
+    if not wide:
+        return byte_words(cells)
+    return lane_words(np.stack([cells[..., [0, 2]], cells[..., [1, 3]]], axis=2))
+
+
 def byte_words(weights: Weights) -> Constant:
     """Four signed bytes a word, the first in the lowest bits."""
     words = weights.reshape(-1, 4) & 0xFF
     return _words(words[:, 0] | words[:, 1] << 8 | words[:, 2] << 16 | words[:, 3] << 24)
+
+
+def lane_words(weights: Weights) -> Constant:
+    """Two signed 16-bit values a word, the first in the lower lane."""
+    lanes = weights.reshape(-1, 2) & 0xFFFF
+    return _words(lanes[:, 0] | lanes[:, 1] << 16)
 
 
 def _words(values: Weights) -> Constant:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import activation_range
-from .geometry import WINDOW_OPTIONS, Window, integer, window_of
+from .dsp import clamp_initializer
+from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, integer, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, is_int8, rank
-from .spec import KernelCall, OperatorSpec, Rule
+from .spec import Distance, KernelCall, OperatorSpec, Rule, Variant
+
+_MOST_TAPS = 255
+"""As many bytes can be added in a 16-bit lane."""
 
 
 def _window(model: Model, operator: Operator) -> Window:
@@ -52,6 +56,31 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
             ),
         )
 
+    def distance(model: Model, operator: Operator) -> Distance:
+        return distance_by_channel(_window(model, operator))
+
+    def fits_dsp(model: Model, operator: Operator) -> bool:
+        window = _window(model, operator)
+        covers = all(axis.before < axis.filter for axis in (window.y, window.x))
+        taps = window.y.filter * window.x.filter
+        return covers and window.input_channels % 4 == 0 and (kind == "MAX_POOL_2D" or taps <= _MOST_TAPS)
+
+    def emit_dsp(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        return (
+            KernelCall(
+                function=f"{function}_dsp",
+                source=source.replace(".c", "_dsp.c"),
+                also=("clamp_values_s8.c",),
+                params_type="lw_taps_params",
+                params=(
+                    ("window", _window(model, operator).initializer),
+                    ("input_zero_point", "0"),
+                    ("clamp", clamp_initializer(model, operator)),
+                ),
+                arguments=("in0", "out0"),
+            ),
+        )
+
     return OperatorSpec(
         kind=kind,
         rules=(
@@ -70,4 +99,6 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
             Rule(text="input and output shapes agree", holds=_shapes_match, remedy="export the model again"),
         ),
         emit=emit,
+        distance=distance,
+        variants=(Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp, distance=distance),),
     )

@@ -21,8 +21,9 @@ from leadwire.artifacts import (
     QuantizedModel,
     ValidationResult,
 )
-from leadwire.board import load_board
+from leadwire.board import load_board, require_port
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import Bundle
 from leadwire.project import LoadedProject
@@ -59,23 +60,31 @@ class Outcome:
     boards: tuple[BoardOutcome, ...]
 
 
-def run_project(project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False) -> Outcome:
+def run_project(
+    project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False, target: Target | None = None
+) -> Outcome:
     """Run a project's line up to stage `until`.
 
     The first board goes the whole way and has its files in the output folder; further boards are built and benchmarked,
-    each in a folder of its name, and stand in the first one's report. Raises the errors of the stages; a validation
-    that fails is a result and not an error.
+    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board.
+    Raises the errors of the stages; a validation that fails is a result and not an error.
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
-    boards = [load_board(name) for name in project.boards]
+    boards = [load_board(name) for name in project.boards] if target is None else [target.board]
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
-    lines = [Line(project, board, folder, watcher, fresh=fresh) for board, folder in zip(boards, folders, strict=True)]
+    lines = [
+        Line(project, board, folder, watcher, fresh=fresh, target=target)
+        for board, folder in zip(boards, folders, strict=True)
+    ]
     last = STAGES.index(until)
     if is_host(boards[0]) and last > STAGES.index("bench"):
         raise BadInputError(
             f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
         )
+    if last > STAGES.index("budget"):
+        for board in boards:
+            require_port(board)
     if project.settings.target.personality != "bench" and last > STAGES.index("build"):
         raise BadInputError(
             f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",

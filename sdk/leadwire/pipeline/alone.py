@@ -18,12 +18,13 @@ from leadwire.artifacts import (
     DeviceInfo,
     FirmwareImage,
     FirmwareProject,
+    Goal,
     MemoryPlan,
     Personality,
     QuantizedModel,
 )
 from leadwire.bench import pattern_input, run_benchmark
-from leadwire.board import Board, load_board
+from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_image, check_plan, require_fit
 from leadwire.build import build_image
 from leadwire.datasets import load_dataset, read_source
@@ -56,6 +57,7 @@ class Options:
     backend: Backend
     toolchain: Toolchain
     work: Path | None = None
+    goal: Goal = "size"
     personality: Personality = "bench"
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
@@ -69,9 +71,10 @@ class Options:
 class Built:
     model: Model
     plan: MemoryPlan
-    project: FirmwareProject
+    board: Board
+    backend: Backend
     image: FirmwareImage | None
-    """None where model and bench firmware are larger than the board's memory."""
+    """None where model and bench firmware are larger than the board's memory, or the board has no port."""
     budgets: tuple[BudgetReport, ...]
 
 
@@ -121,6 +124,7 @@ def choose(
     port: str = "",
     work: Path | None = None,
     personality: str = "bench",
+    goal: str = "size",
     **place: Any,
 ) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
@@ -131,6 +135,8 @@ def choose(
         raise BadInputError(
             f"there is no toolchain '{toolchain}'", hint=f"toolchains: {', '.join(get_args(Toolchain))}"
         )
+    if goal not in get_args(Goal):
+        raise BadInputError(f"there is no goal '{goal}'", hint=f"goals: {', '.join(get_args(Goal))}")
     if personality not in get_args(Personality):
         raise BadInputError(
             f"there is no personality '{personality}'", hint=f"personalities: {', '.join(get_args(Personality))}"
@@ -143,6 +149,7 @@ def choose(
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,
+        goal=goal,  # type: ignore[arg-type]
         personality=personality,  # type: ignore[arg-type]
     )
 
@@ -161,7 +168,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend, options.personality, options.glue)
 
@@ -170,34 +177,51 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(
         path, model, plan, options.board, folder / "source", options.backend, options.personality, options.glue
     )
     watcher.stage("build", False)
+    image: FirmwareImage | None = None
+    budgets: tuple[BudgetReport, ...] = (planned,)
     try:
         image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
+        budgets = (planned, check_image(image, plan, options.board, model))
     except BuildError as error:
         if not overflows(error):
             raise
-        return Built(model=model, plan=plan, project=project, image=None, budgets=(planned,))
-    budgets = (planned, check_image(image, plan, options.board, model))
-    return Built(model=model, plan=plan, project=project, image=image, budgets=budgets)
+    return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=image, budgets=budgets)
+
+
+def plan_only(path: Path, options: Options) -> Built:
+    """What can be known of a model on a board that leadwire builds no image for: the plan and its check."""
+    model = read_model(path)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
+    budgets = (check_plan(plan, model, options.board),)
+    return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=None, budgets=budgets)
 
 
 def require_budget(built: Built) -> FirmwareImage:
-    """The image; BudgetError (4) where the model is over the board's budget, planned or linked, or over its memory."""
-    for report in built.budgets:
-        require_fit(report, built.model)
+    """The image; BudgetError (4) where the model is over the board's budget, planned or linked, or over its memory,
+    NoPortError (2) where the board has no port."""
+    require_reports(built)
     return require_image(built)
 
 
+def require_reports(built: Built) -> None:
+    """BudgetError (4) where a report is over the board's budget."""
+    for report in built.budgets:
+        require_fit(report, built.model)
+
+
 def require_image(built: Built) -> FirmwareImage:
-    """The image; BudgetError (4) where there is none because it is larger than the board's memory."""
+    """The image; BudgetError (4) where there is none because it is larger than the board's memory, NoPortError (2)
+    where the board has no port."""
     if built.image is None:
-        raise too_large(built.model, built.plan, built.project.board_id)
+        require_port(built.board)
+        raise too_large(built.model, built.plan, built.board.id)
     return built.image
 
 
@@ -209,8 +233,8 @@ def analyze_model(built: Built) -> Analysis:
     return Analysis(
         model=model.name,
         model_digest=model.digest,
-        board=built.project.board_id,
-        backend=built.project.backend,
+        board=built.board.id,
+        backend=built.backend,
         macs=sum(macs),
         parameters=sum(tensor.elements for tensor in model.tensors if tensor.is_constant),
         arena_bytes=plan.arena_bytes,
@@ -222,7 +246,7 @@ def analyze_model(built: Built) -> Analysis:
         image_flash_bytes=None if image is None else image.flash_bytes,
         image_ram_bytes=None if image is None else image.ram_bytes,
         basis="planned" if image is None else "linked",
-        fits=image is not None and all(report.fits for report in built.budgets),
+        fits=(image is not None or not built.board.port) and all(report.fits for report in built.budgets),
         budgets=built.budgets,
         operators=tuple(
             OperatorLine(

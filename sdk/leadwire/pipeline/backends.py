@@ -27,15 +27,16 @@ from .sources import is_host
 from .watcher import Watcher
 
 _KERNELS: Mapping[str, Kernels] = {"CMSIS-NN": "cmsis-nn", "reference": "reference"}
-_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f")
 
 
-def choose_several(board: str, backends: str, toolchain: str, port: str, work: Path | None) -> tuple[Options, ...]:
+def choose_several(
+    board: str, backends: str, toolchain: str, port: str, work: Path | None, goal: str = "size"
+) -> tuple[Options, ...]:
     """Options for each backend of a comma list; BadInputError where there are not two."""
     names = [name.strip() for name in backends.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
         raise BadInputError(f"'{backends}' does not name different backends", hint="for example: --backend aot,tflm")
-    return tuple(choose(board, name, toolchain, port, work) for name in names)
+    return tuple(choose(board, name, toolchain, port, work, goal=goal) for name in names)
 
 
 def compare_model(
@@ -147,7 +148,7 @@ def with_arena(comparison: BackendComparison, board: Board, path: Path, tflm: Pa
             file,
             pointer_bytes=8 if core is None else 4,
             kernels=kernels,
-            extension="dsp" if board.core in _WITH_DSP else "none",
+            extension="dsp" if core is not None and "dsp" in core.extensions else "none",
             short_enums=not board.core.startswith("rv"),
         )
         figures = arena_figures(file, predicted, result, reference.tflm_arena_bytes(path))

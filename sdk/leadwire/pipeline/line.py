@@ -76,11 +76,22 @@ TOOLS = (
 class Line:
     """The stages of `project` on `board`, with files in `folder`. The quantized model is shared by all boards."""
 
-    def __init__(self, project: LoadedProject, board: Board, folder: Path, watcher: Watcher, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        project: LoadedProject,
+        board: Board,
+        folder: Path,
+        watcher: Watcher,
+        *,
+        fresh: bool,
+        target: Target | None = None,
+    ) -> None:
+        """`target` says where the board is and who it must be; default: what the project says."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
-        self.target = Target(board=self.board, port=self.settings.target.port)
+        plugged = target or Target(board=board, port=self.settings.target.port)
+        self.target = replace(plugged, board=self.board)
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -174,7 +185,7 @@ class Line:
         """The memory of a backend's code on a board, by default of the project's on this line's."""
         backend = backend or self.settings.target.backend
         given = self.settings.tflm.arena_bytes if backend == "tflm" else None
-        return plan_model(model, board or self.board, backend, given)
+        return plan_model(model, board or self.board, backend, given, self.settings.target.goal)
 
     def generate(
         self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
@@ -432,7 +443,8 @@ class Line:
             "image": image.digest,
             "board": asdict(self.board),
             "data": self._data_key,
-            "port": self.settings.target.port,
+            "port": self.target.port,
+            "unique_id": self.target.unique_id,
         }
 
     def _signing_key(self) -> tuple[Path, bool]:

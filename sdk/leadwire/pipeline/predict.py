@@ -17,11 +17,15 @@ from leadwire.artifacts import Predictions
 from leadwire.datasets import Dataset
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
+from leadwire.device.journal import Journal
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
 from leadwire.model.graph import Model
 from leadwire.validate import OperatorOutput, OperatorOutputs
 from leadwire.workspace import write_atomically
+
+_REPLUG_S = 15.0
+"""A port that vanishes in mid-run is waited for so long."""
 
 Progress = Callable[[str], Callable[[int, int], None]]
 
@@ -74,7 +78,14 @@ def predict_all(
         device.count_instructions(False)
     with DeviceClient(device.port, device.board.link.baud) as client:
         client.expect(device.image)
-        run = run_samples(client, [rows[beat].tobytes() for beat in beats], progress("device"))
+        run = run_samples(
+            client,
+            [rows[beat].tobytes() for beat in beats],
+            progress("device"),
+            image=device.image,
+            journal=Journal(folder / "device.journal"),
+            replug_s=_REPLUG_S,
+        )
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
     found.append(_int8("device", model, dataset, answers, beats))
     return PredictionSet(

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadwire import reference
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan, Personality
+from leadwire.artifacts import Backend, FirmwareProject, Goal, MemoryPlan, Personality
 from leadwire.bench import pattern_input
 from leadwire.board import Board, load_board
+from leadwire.budget import constant_bytes
 from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.device.host_library import HostLibrary
@@ -26,6 +27,9 @@ from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
 
+_CODE_BYTES = 32_768
+"""Code and tables of a model beyond its weights and biases, on the safe side."""
+
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     """The model as the device runs it: float inputs and outputs around an INT8 body are the host's to convert.
@@ -37,8 +41,11 @@ def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     return model
 
 
-def plan_model(model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None) -> MemoryPlan:
-    """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core.
+def plan_model(
+    model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None, goal: Goal = "size"
+) -> MemoryPlan:
+    """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core and the
+    goal: 'size' stores weights as bytes, 'speed' wider ones as far as the board's flash budget goes.
 
     `arena_bytes` is an arena of the user's choice, for TFLite Micro alone. BadInputError (2) for one that is too small,
     or where the arena is leadwire's to plan.
@@ -51,7 +58,8 @@ def plan_model(model: Model, board: Board, backend: Backend = "aot", arena_bytes
             hint="leave the size out, or use the backend tflm",
         )
     extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
-    return plan_memory(model, kernels=choose_kernels(model, extensions))
+    spare = board.budget.flash_bytes - constant_bytes(model) - _CODE_BYTES if goal == "speed" else 0
+    return plan_memory(model, kernels=choose_kernels(model, extensions, spare_flash_bytes=max(0, spare)))
 
 
 def glue_options(section: str, alignment: int) -> BackendOptions | None:

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from leadwire.errors import LeadwireError
 
 from .attempt import carry_out
-from .records import Job, Problem, to_json
+from .records import BOARD_VARIABLE, Job, Problem, to_json
 
 _GRACE_SECONDS = 5.0
 
@@ -65,6 +65,7 @@ def main() -> int:
     except ValidationError as error:
         print(f"not a job: {error}", file=sys.stderr)
         return 2
+    os.environ[BOARD_VARIABLE] = job.board.name
     threading.Thread(target=_watch_parent, daemon=True).start()
     try:
         measured = carry_out(

@@ -6,13 +6,13 @@ who the board must be, and that nobody else uses it.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 
-from leadwire.artifacts import BenchmarkResult
+from leadwire.artifacts import BenchmarkResult, FirmwareImage
 from leadwire.bench import run_benchmark
 from leadwire.budget import check_benchmark
 from leadwire.device.client import DeviceClient
@@ -30,9 +30,8 @@ from .records import Compared, Job, Measured
 
 PROGRESS_SECONDS = 0.2
 """Shortest time between two reports of progress."""
-BOARD_VARIABLE = "LEADWIRE_RIG_BOARD"
-"""Environment variable by which hooks, flash tools and emulators know the board's name in the rig."""
 _LOCK_POLL_SECONDS = 0.1
+Flasher = Callable[[FirmwareImage, Target], RunningBoard]
 
 
 def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[int, int], None]) -> Measured:
@@ -41,31 +40,14 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
     `stage` is told as each stage begins, `progress(done, total)` of samples now and then.
     """
     board = job.board
-    os.environ[BOARD_VARIABLE] = board.name
     if job.power_cycle:
         stage("power")
         power_cycle(board)
-    before = Identity()
-    place: Place | None = None
-    held: tuple[locks.Held, ...] = ()
-    try:
-        if board.entry.plugged:
-            stage("identify")
-            place = locate(board)
-            stage("lock")
-            held = _lock(board, place, job)
-            stage("identify")
-            before = check(board, place, ask(place.port, board.board.link.baud))
-        stage("flash")
-        with flash_image(job.image, target_of(board, place)) as running:
-            place = place or Place(port=running.port)
-            _confirm(job, running, place)
-            stage("bench")
-            outputs, measured = _bench(job, running, progress)
-            stage("confirm")
-            after = _confirm(job, running, place)
-    finally:
-        locks.release(held)
+    with ready(board, job.image, job.owner, job.held, stage) as (running, place, before):
+        stage("bench")
+        outputs, measured = measure(job, running, progress)
+        stage("confirm")
+        after = confirm(board, job.image, running, place)
     return Measured(
         before=before,
         flashed=running.flashed,
@@ -74,6 +56,37 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
         budget=check_benchmark(measured, board.board, job.image),
         compared=compare(outputs, samples(job.expected, measured.device.output_bytes)),
     )
+
+
+@contextmanager
+def ready(
+    board: RigBoard,
+    image: FirmwareImage,
+    owner: str,
+    held: Sequence[str],
+    stage: Callable[[Stage], None],
+    flasher: Flasher = flash_image,
+) -> Iterator[tuple[RunningBoard, Place, Identity]]:
+    """The board, running the image: found, known to be the right one, locked unless its lock is among `held`, flashed.
+    With it where it is, and who answered before writing."""
+    before = Identity()
+    place: Place | None = None
+    taken: tuple[locks.Held, ...] = ()
+    try:
+        if board.entry.plugged:
+            stage("identify")
+            place = locate(board)
+            stage("lock")
+            taken = wait_for(board, {f"port {canonical_port(place.port)}"} - set(held), owner)
+            stage("identify")
+            before = check(board, place, ask(place.port, board.board.link.baud))
+        stage("flash")
+        with flasher(image, target_of(board, place)) as running:
+            place = place or Place(port=running.port)
+            confirm(board, image, running, place)
+            yield running, place, before
+    finally:
+        locks.release(taken)
 
 
 def target_of(board: RigBoard, place: Place | None) -> Target:
@@ -120,33 +133,33 @@ def power_cycle(board: RigBoard) -> None:
         )
 
 
-def _lock(board: RigBoard, place: Place, job: Job) -> tuple[locks.Held, ...]:
-    """The lock of the port that was found, unless the rig run has handed it on already."""
-    keys = {f"port {canonical_port(place.port)}"} - set(job.held)
+def wait_for(board: RigBoard, keys: Set[str], owner: str) -> tuple[locks.Held, ...]:
+    """These locks, or BusyBoardError with who holds one of them after the board's `lock_s`."""
     seconds = board.timeout_s("lock")
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return locks.take(sorted(keys), job.owner)
+            return locks.take(sorted(keys), owner)
         except locks.TakenError as error:
             if time.monotonic() >= deadline:
                 raise BusyBoardError(board.name, error.key, error.holder, seconds) from None
         time.sleep(_LOCK_POLL_SECONDS)
 
 
-def _confirm(job: Job, running: RunningBoard, place: Place) -> Identity:
+def confirm(board: RigBoard, image: FirmwareImage, running: RunningBoard, place: Place) -> Identity:
     """Board, model, firmware build and unique id by the firmware's own word: before and after the run."""
     with DeviceClient(running.port, running.board.link.baud) as client:
-        info = client.expect(job.image)
-    wanted = job.board.entry.unique_id.lower()
+        info = client.expect(image)
+    wanted = board.entry.unique_id.lower()
     if wanted and info.unique_id != wanted:
         raise WrongDeviceError(running.port, "unique id", info.unique_id or "none", wanted)
-    return identity_of(place, info, job.board.entry.probe_serial)
+    return identity_of(place, info, board.entry.probe_serial)
 
 
-def _bench(
+def measure(
     job: Job, running: RunningBoard, progress: Callable[[int, int], None]
 ) -> tuple[tuple[bytes, ...], BenchmarkResult]:
+    """Outputs of all samples in order, and the benchmark."""
     model = int8_interface(read_tflite(job.model))
     kept: list[tuple[bytes, ...]] = []
     told = 0.0

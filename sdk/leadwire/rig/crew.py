@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -17,7 +20,7 @@ from . import locks, policy
 from .child import Child
 from .file import STAGES, Rig, RigBoard, Stage
 from .ledger import Ledger
-from .records import Attempt, BoardResult, Job, Measured, Problem, RigReport
+from .records import Attempt, BoardResult, Measured, Problem, RigReport
 from .workload import Workload
 
 _TICK_SECONDS = 0.1
@@ -90,14 +93,18 @@ class Crew:
                     self._step(task)
                 self._show(self._rows())
         except BaseException:
-            self._end_all()
+            with _undisturbed():
+                self._end_all()
+                self._close()
             raise
-        finally:
-            for task in self._tasks:
-                locks.release(task.held)
-                task.held = ()
-            report = self.report()
-            self._ledger.write(report)
+        return self._close()
+
+    def _close(self) -> RigReport:
+        for task in self._tasks:
+            locks.release(task.held)
+            task.held = ()
+        report = self.report()
+        self._ledger.write(report)
         return report
 
     def report(self) -> RigReport:
@@ -142,18 +149,8 @@ class Crew:
     def _start(self, task: _Task, now: float) -> None:
         board, load = task.board, self._workload
         again = bool(task.attempts)
-        job = Job(
-            owner=self._owner(board),
-            board=board,
-            image=load.images[board.board.id],
-            plan=load.plan,
-            model=load.model,
-            inputs=load.inputs,
-            expected=load.expected,
-            warmup=load.warmup,
-            held=tuple(one.key for one in task.held),
-            power_cycle=again and bool(board.retry.power_cycle) and bool(board.power_cycle),
-        )
+        cycled = again and bool(board.retry.power_cycle) and bool(board.power_cycle)
+        job = load.job(board, self._owner(board), [one.key for one in task.held], power_cycle=cycled)
         task.message, task.ending, task.stage, task.note = {}, None, "start", ""
         task.done = task.total = 0
         task.attempt_began, task.deadline = now, now + _START_SECONDS
@@ -237,6 +234,10 @@ class Crew:
         except ValidationError as error:
             problem = Problem(kind="ProcessDied", message=f"the process of '{task.board.name}' gave no result: {error}")
             return self._so_far(task, "error", problem)
+        if (twin := self._twin(task, measured)) is not None:
+            told = f"'{task.board.name}' and '{twin}' are one board: both answer unique id {measured.after.unique_id}"
+            hint = "two entries of the rig file lead to it; 'leadwire rig enroll' tells them apart"
+            return self._so_far(task, "error", Problem(kind="SameBoard", message=told, hint=hint))
         compared, budget = measured.compared, measured.budget
         problem_found: Problem | None = None
         if compared.identical < compared.samples:
@@ -259,6 +260,13 @@ class Crew:
             )
         state = "failed" if problem_found else "passed"
         return replace(self._so_far(task, state, problem_found), measured=measured)
+
+    def _twin(self, task: _Task, measured: Measured) -> str | None:
+        """Another board on a port of its own that answered the same unique id."""
+        results = (other.result for other in self._tasks if other.board.entry.plugged and task.board.entry.plugged)
+        ended = ((one.name, one.measured) for one in results if one is not None and one.measured is not None)
+        uid = measured.after.unique_id
+        return next((name for name, other in ended if uid and other.after.unique_id == uid), None)
 
     def _so_far(self, task: _Task, state: Any, problem: Problem | None) -> BoardResult:
         return BoardResult(
@@ -316,6 +324,20 @@ class Crew:
             seconds=result.seconds if result else 0.0 if task.began is None else now - task.began,
             note=result.problem.message.partition("\n")[0] if result and result.problem else task.note,
         )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C, or SIGTERM after it, does not break off what the first one began: it takes seconds at most."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _started_here(board: RigBoard) -> bool:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from leadwire.board import Board, load_board, with_unique_id
 from leadwire.errors import BadInputError, ConfigError, LeadwireError
-from leadwire.strict import load_toml
+from leadwire.strict import load_toml, parse_table
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Stage = Literal["lock", "power", "identify", "flash", "bench", "confirm"]
@@ -172,7 +172,21 @@ def _adapter(entry: Entry) -> str:
 
 def load_rig(path: Path, *, output: Path | None = None) -> Rig:
     """The rig of a rig.toml. FileMissingError, or ConfigError with all mistakes of the file."""
-    settings = load_toml(RigSettings, path, "rig file")
+    return _checked(load_toml(RigSettings, path, "rig file"), path, output)
+
+
+def rig_of_one(
+    board: str, port: str, folder: Path, *, unique_id: str = "", probe_serial: str = "", inputs: int = 50
+) -> Rig:
+    """A rig without a file: one board, on a port or emulated. ConfigError for what cannot be."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", Path(board).stem.lower()).strip("-._") or "board"
+    given = {"port": port, "unique_id": unique_id, "probe_serial": probe_serial}
+    table = {"board": [{"name": name[:64], "board": board, **given}], "run": {"inputs": inputs}}
+    path = Path("options")
+    return _checked(parse_table(RigSettings, table, path), path, folder)
+
+
+def _checked(settings: RigSettings, path: Path, output: Path | None) -> Rig:
     base = path.resolve().parent
     mistakes = [*_clashes(settings.board)]
     boards: list[RigBoard] = []

@@ -14,6 +14,8 @@ from leadwire.device.running import Flashed
 from .file import RigBoard
 from .identity import Identity
 
+BOARD_VARIABLE = "LEADWIRE_RIG_BOARD"
+"""Environment variable by which hooks, flash tools and emulators know the board's name in the rig."""
 State = Literal["passed", "failed", "error", "interrupted", "waiting"]
 """`failed`: measured, and a result is not as it must be. `error`: it could not be measured. `waiting`: not yet begun,
 or not ended."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from leadwire import reference
 from leadwire.artifacts import FirmwareImage, MemoryPlan
-from leadwire.board import Board
+from leadwire.board import Board, Budget, load_board
 from leadwire.build import build_image
 from leadwire.device.host_library import HostLibrary
 from leadwire.device.target import Target
@@ -20,31 +20,49 @@ from leadwire.model.graph import Model
 from leadwire.pipeline import run_project
 from leadwire.pipeline.alone import Options, bench_inputs, build_model, require_budget
 from leadwire.pipeline.line import Line
-from leadwire.pipeline.sources import host_board, read_model
+from leadwire.pipeline.sources import host_board, plan_model, read_model
 from leadwire.pipeline.watcher import Watcher
-from leadwire.planner import plan_memory
 from leadwire.project import load_project
 from leadwire.workspace import write_atomically
 
 from .file import Rig, RigBoard
+from .records import Job
 
 INPUTS, EXPECTED = "inputs.bin", "expected.bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """`images` by board id. `inputs` and `expected` are files with the bytes of all samples in order; `witness` says
-    who computed the expected ones."""
+    """`images` and `plans` by board id. `inputs` and `expected` are files with the bytes of all samples in order;
+    `witness` says who computed the expected ones."""
 
     model: Path
     model_digest: str
-    plan: MemoryPlan
+    plans: dict[str, MemoryPlan]
     images: dict[str, FirmwareImage]
     inputs: Path
     expected: Path
     samples: int
     warmup: int
     witness: str
+    budgets: dict[str, Budget]
+    """Of boards whose budget is not their file's."""
+
+    def job(self, board: RigBoard, owner: str, held: Sequence[str], *, power_cycle: bool = False) -> Job:
+        """One attempt at a board."""
+        budget = self.budgets.get(board.board.id, board.board.budget)
+        return Job(
+            owner=owner,
+            board=replace(board, board=replace(board.board, budget=budget)),
+            image=self.images[board.board.id],
+            plan=self.plans[board.board.id],
+            model=self.model,
+            inputs=self.inputs,
+            expected=self.expected,
+            warmup=self.warmup,
+            held=tuple(held),
+            power_cycle=power_cycle,
+        )
 
 
 def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher, *, fresh: bool = False) -> Workload:
@@ -57,14 +75,15 @@ def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher
     if source.suffix == ".toml":
         return _of_project(source, rig, {id_: _path_of(rig, files[id_]) for id_ in kinds}, watcher, fresh)
     path = source.resolve()
-    images = {}
+    images, plans = {}, {}
     for id_, board in kinds.items():
         watcher.note(f"building for {id_}")
         options = Options(target=Target(board=board), backend="aot", toolchain="auto")
-        images[id_] = require_budget(build_model(path, options, rig.output / "firmware" / id_, watcher))
+        built = build_model(path, options, rig.output / "firmware" / id_, watcher)
+        images[id_], plans[id_] = require_budget(built), built.plan
     model = read_model(path)
     inputs = bench_inputs(model, pattern=False, count=rig.run.inputs)
-    return _workload(path, model, images, inputs, rig, rig.run.warmup)
+    return _workload(path, model, plans, images, inputs, rig, rig.run.warmup)
 
 
 def _of_project(source: Path, rig: Rig, boards: dict[str, str], watcher: Watcher, fresh: bool) -> Workload:
@@ -72,12 +91,13 @@ def _of_project(source: Path, rig: Rig, boards: dict[str, str], watcher: Watcher
     project = replace(load_project(source), boards=tuple(boards.values()), output=rig.output / "firmware")
     outcome = run_project(project, until="build", watcher=watcher, fresh=fresh)
     images = {one.board: one.image for one in outcome.boards if one.image is not None}
+    plans = {one.board: one.plan for one in outcome.boards if one.plan is not None}
     first = outcome.boards[0]
     model = read_model(first.quantized.path)
-    from leadwire.board import load_board
-
-    line = Line(project, load_board(project.boards[0]), first.folder, watcher, fresh=fresh)
-    return _workload(first.quantized.path, model, images, line.bench_inputs(model), rig, project.settings.bench.warmup)
+    lines = [Line(project, load_board(name), first.folder, watcher, fresh=fresh) for name in project.boards]
+    inputs = lines[0].bench_inputs(model)
+    load = _workload(first.quantized.path, model, plans, images, inputs, rig, project.settings.bench.warmup)
+    return replace(load, budgets={line.board.id: line.board.budget for line in lines})
 
 
 def _path_of(rig: Rig, board: str) -> str:
@@ -92,10 +112,15 @@ def _plain(board: Board) -> Board:
 
 
 def _workload(
-    path: Path, model: Model, images: dict[str, FirmwareImage], inputs: Sequence[bytes], rig: Rig, warmup: int
+    path: Path,
+    model: Model,
+    plans: dict[str, MemoryPlan],
+    images: dict[str, FirmwareImage],
+    inputs: Sequence[bytes],
+    rig: Rig,
+    warmup: int,
 ) -> Workload:
-    plan = plan_memory(model)
-    outputs, witness = _expected(path, model, plan, inputs, rig.output / "host")
+    outputs, witness = _expected(path, model, inputs, rig.output / "host")
     if len(outputs) != len(inputs):
         raise BadInputError(f"the witness gave {len(outputs)} outputs to {len(inputs)} inputs")
     for name, content in ((INPUTS, inputs), (EXPECTED, outputs)):
@@ -103,23 +128,22 @@ def _workload(
     return Workload(
         model=path,
         model_digest=model.digest,
-        plan=plan,
+        plans=plans,
         images=images,
         inputs=rig.output / INPUTS,
         expected=rig.output / EXPECTED,
         samples=len(inputs),
         warmup=warmup,
         witness=witness,
+        budgets={},
     )
 
 
-def _expected(
-    path: Path, model: Model, plan: MemoryPlan, inputs: Sequence[bytes], folder: Path
-) -> tuple[list[bytes], str]:
+def _expected(path: Path, model: Model, inputs: Sequence[bytes], folder: Path) -> tuple[list[bytes], str]:
     """TFLite Micro's interpreter is the witness; where there is none, the generated C on this computer stands in."""
     if reference.has_tflm():
         rows = np.frombuffer(b"".join(inputs), dtype=np.int8).reshape(len(inputs), -1)
         return [row.tobytes() for row in reference.run_tflm(path, rows)], "TensorFlow Lite Micro's interpreter"
-    project = generate_project(model, plan, host_board(), folder / "source")
+    project = generate_project(model, plan_model(model, host_board()), host_board(), folder / "source")
     library = HostLibrary(build_image(project, host_board(), out=folder / "image").elf)
     return [library.infer(data) for data in inputs], "the generated C on this computer"

@@ -16,6 +16,14 @@ static void fault(void)
 #endif
 }
 
+/* Runs out of the reserved stack: 'deep' is never as deep as asked. */
+static uint32_t overflow(uint32_t deep)
+{
+    volatile uint32_t frame[64];
+    frame[deep % 64u] = deep;
+    return deep == 0u ? 0u : frame[deep % 64u] + overflow(deep - 1u);
+}
+
 int main(void)
 {
     uint8_t letter;
@@ -35,6 +43,9 @@ int main(void)
             }
         case 'f':
             fault();
+            break;
+        case 's':
+            say('s', (char)overflow(0x7fffffffu));
             break;
         case 'r':
             lw_port_reset();

@@ -7,21 +7,13 @@ inputs, a long output, a hundred operators. A proxy on a pseudo-terminal can dam
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import select
-import shutil
 import signal
-import socket
-import subprocess
-import threading
-import tty
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from firmware_process import BUILD, compile_firmware, device
 from smpclient import SMPClient
 from smpclient.generics import success
 from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
@@ -31,12 +23,9 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.messages import Describe, DescribeResponse
 from leadwire.device.samples import run_samples
 from leadwire.errors import DeviceError, DeviceRefusedError, DeviceSilentError
-from leadwire.resources import FIRMWARE_TEMPLATES
 
 BYTES, OPERATORS = 2000, 100
-BUILD = bytes(range(16))
 
-MODEL_H = '#include <stddef.h>\n#include "leadwire.h"\nextern const lw_model LW_MODEL;\n'
 MODEL_C = """
 #include "model.h"
 static int8_t arena[2000];
@@ -57,42 +46,6 @@ static lw_status infer(void)
 const lw_model LW_MODEL = {"process", "leadwire test aot", {1, 2, 3}, 2000, 2, 1, 100, 0, inputs, outputs, operators, 0,
                            nothing, infer, step, nothing, nothing};
 """
-PORT_C = """
-#include <poll.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include "port.h"
-static uint32_t ticks, stack[256];
-void lw_port_init(void) {}
-size_t lw_port_read(uint8_t *bytes, size_t capacity)
-{
-    struct pollfd input = {0, POLLIN, 0};
-    if (poll(&input, 1, 0) <= 0) return 0;
-    ssize_t count = read(0, bytes, capacity);
-    if (count <= 0) exit(0);
-    return (size_t)count;
-}
-void lw_port_write(const uint8_t *bytes, size_t length)
-{
-    if (write(1, bytes, length) < 0) exit(0);
-}
-void lw_port_idle(void)
-{
-    struct pollfd input = {0, POLLIN, 0};
-    poll(&input, 1, -1);
-}
-uint32_t lw_port_cycles(void) { return ticks += 7; }
-uint32_t lw_port_cycles_hz(void) { return 1000000; }
-const char *lw_port_cycles_name(void) { return "sevens"; }
-size_t lw_port_unique_id(uint8_t *bytes, size_t capacity) { bytes[0] = 0xab; return capacity ? 1 : 0; }
-uint32_t *lw_port_stack_bottom(void) { return stack; }
-uint32_t *lw_port_stack_top(void) { return stack + 256; }
-lw_reset_cause lw_port_reset_cause(void) { return LW_RESET_UNKNOWN; }
-bool lw_port_watchdog_start(uint32_t timeout_ms) { return timeout_ms != 0; }
-void lw_port_watchdog_feed(void) {}
-void lw_port_marker(bool on) { (void)on; }
-void lw_port_reset(void) { execl("/proc/self/exe", "bench", (char *)0); }
-"""
 
 
 def expected_output(data: bytes, last: int = OPERATORS - 1) -> bytes:
@@ -103,58 +56,7 @@ def expected_output(data: bytes, last: int = OPERATORS - 1) -> bytes:
 
 @pytest.fixture(scope="module")
 def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler, folder, app = shutil.which("gcc"), tmp_path_factory.mktemp("firmware"), FIRMWARE_TEMPLATES / "app"
-    if compiler is None or not Path("/proc/self/exe").exists():
-        pytest.skip("needs gcc and /proc")
-    for name, text in (("model.h", MODEL_H), ("model.c", MODEL_C), ("port.c", PORT_C)):
-        (folder / name).write_text(text)
-    sources = [str(app / f"{name}.c") for name in ("main", "bench", "smp", "cbor", "crc", "frame", "stack")]
-    defines = [f"-DLW_BUILD_ID={','.join(map(str, BUILD))}", '-DLW_BOARD_ID="host-process"', "-DLW_MODEL=lw_model_test"]
-    subprocess.run(
-        [compiler, "-O1", "-fsanitize=undefined,address", *defines, f"-I{folder}", f"-I{app}",
-         f"-I{FIRMWARE_TEMPLATES / 'runtime'}", "-o", str(folder / "bench"), *sources, str(folder / "model.c"),
-         str(folder / "port.c")],
-        check=True, timeout=120,
-    )  # fmt: skip
-    return folder / "bench"
-
-
-Damage = Callable[[bytes], bytes]
-
-
-@contextmanager
-def device(program: Path, damage: Damage = bytes) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """(port, process): the firmware behind a pseudo-terminal; every piece of bytes goes through `damage`."""
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    near, far = socket.socketpair()
-    process = subprocess.Popen([str(program)], stdin=far, stdout=far, stderr=subprocess.PIPE)
-    far.close()
-
-    def pump() -> None:
-        while True:
-            for ready in select.select([master, near], [], [], 5)[0]:
-                try:
-                    data = os.read(master, 4096) if ready == master else near.recv(4096)
-                    if not data:
-                        return
-                    (near.sendall if ready == master else lambda piece: os.write(master, piece))(damage(data))
-                except OSError:
-                    return
-
-    thread = threading.Thread(target=pump, daemon=True)
-    thread.start()
-    try:
-        yield os.ttyname(slave), process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        near.shutdown(socket.SHUT_RDWR)
-        _, complaints = process.communicate(timeout=10)
-        thread.join(10)
-        for descriptor in (master, slave):
-            os.close(descriptor)
-        near.close()
-    assert complaints == b""
+    return compile_firmware(tmp_path_factory.mktemp("firmware"), MODEL_C)
 
 
 def quick(port: str, attempts: int = 3) -> DeviceClient:

@@ -18,7 +18,7 @@ from leadwire.resources import FIRMWARE_TEMPLATES
 HERE = Path(__file__).resolve().parent
 TINY = HERE.parent / "build" / "tiny_model" / "model"
 APP = FIRMWARE_TEMPLATES / "app"
-PARTS = ("bench", "cbor", "crc", "frame", "smp", "stack")
+PARTS = ("bench", "cbor", "cell", "correct", "crc", "frame", "smp", "stack", "stream")
 SOURCES = [HERE / "harness.c", TINY / "model.c", *(APP / f"{part}.c" for part in PARTS)]
 FLAGS = [
     "-std=c99",

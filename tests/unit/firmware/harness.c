@@ -29,6 +29,7 @@ void lw_port_reset(void) { resets++; }
 lw_reset_cause lw_port_reset_cause(void) { return LW_RESET_UNKNOWN; }
 bool lw_port_watchdog_start(uint32_t timeout_ms) { return timeout_ms != 0; }
 void lw_port_watchdog_feed(void) {}
+void lw_port_drain(void) {}
 void lw_port_marker(bool on) { (void)on; }
 
 size_t lw_port_unique_id(uint8_t *bytes, size_t capacity)
@@ -54,7 +55,7 @@ void test_boot(void)
     sent_bytes = 0;
     resets = 0;
     lw_stack_paint();
-    lw_bench_boot(&server.bench);
+    lw_smp_boot(&server);
 }
 
 void test_receive(const uint8_t *bytes, size_t length) { lw_smp_receive(&server, bytes, length); }

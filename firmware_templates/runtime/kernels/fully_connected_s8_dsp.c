@@ -1,0 +1,45 @@
+/* FULLY_CONNECTED of one vector, int8, with the multiplications of two 16-bit lanes of Armv7E-M.
+ *
+ *   output[o] = clamp(zo + rescale[o]( b[o] + sum over i of w[o, i] * (in[i] - zi) ))
+ *
+ * as lw_fully_connected_s8. The vector is widened once into `scratch`, then multiplied with four outputs at a time
+ * (multiply_row_s8_dsp.c). Weights fill up depth and outputs to multiples of four with zeros.
+ */
+#include "dsp.h"
+
+static void lw_outputs(const lw_row_params *params, const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                       const lw_channel *channels, int32_t count, int8_t *output)
+{
+    if (params->wide) {
+        lw_multiply_row_wide_s8_dsp(row, end, weights, channels, channels + count, output);
+    } else {
+        lw_multiply_row_s8_dsp(row, end, weights, channels, channels + count, output);
+    }
+}
+
+void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                               const lw_channel *channels, uint32_t *scratch, int8_t *output)
+{
+    const int32_t outputs = params->outputs;
+    const int32_t fours = outputs & ~3;
+    uint32_t *row = scratch;
+    for (int32_t rest = params->depth; rest > 0; rest -= 4) {
+        const uint32_t word = rest >= 4 ? lw_load_4(input) : lw_load_some(input, rest);
+        row[0] = lw_even(word);
+        row[1] = lw_odd(word);
+        row += 2;
+        input += 4;
+    }
+    if (fours > 0) {
+        lw_outputs(params, scratch, row, weights, channels, fours, output);
+    }
+    if (fours < outputs) {
+        int8_t last[4];
+        const int32_t words = fours * (int32_t)(row - scratch) / (params->wide ? 1 : 2);
+        lw_outputs(params, scratch, row, weights + words, channels + fours, 4, last);
+        for (int32_t i = fours; i < outputs; i++) {
+            output[i] = last[i - fours];
+        }
+    }
+    lw_narrow(&params->clamp, output);
+}

@@ -1,0 +1,148 @@
+/* The matrix product behind FULLY_CONNECTED: one row of widened inputs with four output channels at a time.
+ *
+ *   output[o] = clamp8(zo + rescale[o]( b[o] + sum over t of w[o, t] * row[t] ))
+ *
+ * `row` holds, of every four values t0..t3, the words (t0, t2) and (t1, t3). `weights` are, for every four channels and
+ * every four taps, the four bytes of each channel: 16 products for 18 instructions. Wide ones are 16-bit lanes, (t0, t2)
+ * of each channel, then (t1, t3) of each: 11 instructions, and twice the bytes. The number of channels is a multiple of
+ * four and not 0. Assembly for the same reason as in multiply_s8_dsp.c.
+ */
+#include "dsp.h"
+
+#ifdef LW_DSP
+
+/* r0 row, r1 weights, r3 end of the row, r4-r7 sums, r8 and r9 four inputs, r10-r12 and lr weights; on the stack: row,
+ * its end, the next channel, where the first round of four steps begins; from 52 on the arguments end of the channels
+ * and output. */
+#define LW_BEGIN(name, step_bytes)                                                  \
+    ".syntax unified\n"                                                             \
+    ".section .text." name ", \"ax\", %progbits\n"                                  \
+    ".balign 4\n"                                                                   \
+    ".global " name "\n"                                                            \
+    ".type " name ", %function\n"                                                   \
+    ".thumb\n"                                                                      \
+    ".thumb_func\n" name ":\n"                                                      \
+    "    push    {r4-r11, lr}\n"                                                    \
+    "    sub     sp, #16\n"                                                         \
+    "    subs    r4, r1, r0\n"                                                      \
+    "    lsrs    r4, r4, #3\n"                                                      \
+    "    rsbs    r4, r4, #0\n"                                                      \
+    "    and     r4, r4, #3\n" /* steps that the first round leaves out */          \
+    "    movs    r5, #" step_bytes "\n"                                             \
+    "    adr     r6, 2f\n"                                                          \
+    "    mla     r6, r4, r5, r6\n"                                                  \
+    "    orr     r6, r6, #1\n"                                                      \
+    "    strd    r0, r1, [sp]\n"                                                    \
+    "    strd    r3, r6, [sp, #8]\n"                                                \
+    "    mov     r1, r2\n"                                                          \
+    "    mov     r2, r3\n"                                                          \
+    "1:  ldrd    r0, r3, [sp]\n"                                                    \
+    "    ldr     r4, [r2]\n"                                                        \
+    "    ldr     r5, [r2, #16]\n"                                                   \
+    "    ldr     r6, [r2, #32]\n"                                                   \
+    "    ldr     r7, [r2, #48]\n"                                                   \
+    "    ldr     pc, [sp, #12]\n"                                                   \
+    "    .balign 4\n"                                                               \
+    "2:\n"                                                                          \
+    "    .rept 4\n"                                                                 \
+    "    ldrd    r8, r9, [r0], #8\n"                                                \
+    "    ldm.w   r1!, {r10-r12, lr}\n"
+
+/* r8-r11: bias, multiplier, offset and right of a channel */
+#define LW_END(name)                                                                \
+    "    .endr\n"                                                                   \
+    "    cmp     r0, r3\n"                                                          \
+    "    bne     2b\n"                                                              \
+    "    ldr     r2, [sp, #8]\n"                                                    \
+    "    ldrd    r0, r12, [sp, #52]\n"                                              \
+    "    .irp    sum, r4, r5, r6, r7\n"                                             \
+    "    ldm.w   r2!, {r8-r11}\n"                                                   \
+    "    smmlar  \\sum, \\sum, r9, \\sum\n"                                         \
+    "    add     \\sum, \\sum, \\sum, asr #31\n"                                    \
+    "    add     \\sum, r10\n"                                                      \
+    "    asr     \\sum, \\sum, r11\n"                                               \
+    "    ssat    \\sum, #8, \\sum\n"                                                \
+    "    strb    \\sum, [r12], #1\n"                                                \
+    "    .endr\n"                                                                   \
+    "    str     r2, [sp, #8]\n"                                                    \
+    "    str     r12, [sp, #56]\n"                                                  \
+    "    cmp     r2, r0\n"                                                          \
+    "    bne     1b\n"                                                              \
+    "    add     sp, #16\n"                                                         \
+    "    pop     {r4-r11, pc}\n"                                                    \
+    ".size " name ", . - " name "\n"                                                \
+    ".text\n"
+
+/* r2 one widened weight */
+__asm__(
+    LW_BEGIN("lw_multiply_row_s8_dsp", "72")
+    "    sxtb16  r2, r10\n"
+    "    sxtb16  r10, r10, ror #8\n"
+    "    smlad   r4, r8, r2, r4\n"
+    "    smlad   r4, r9, r10, r4\n"
+    "    sxtb16  r2, r11\n"
+    "    sxtb16  r11, r11, ror #8\n"
+    "    smlad   r5, r8, r2, r5\n"
+    "    smlad   r5, r9, r11, r5\n"
+    "    sxtb16  r2, r12\n"
+    "    sxtb16  r12, r12, ror #8\n"
+    "    smlad   r6, r8, r2, r6\n"
+    "    smlad   r6, r9, r12, r6\n"
+    "    sxtb16  r2, lr\n"
+    "    sxtb16  lr, lr, ror #8\n"
+    "    smlad   r7, r8, r2, r7\n"
+    "    smlad   r7, r9, lr, r7\n"
+    LW_END("lw_multiply_row_s8_dsp"));
+
+__asm__(
+    LW_BEGIN("lw_multiply_row_wide_s8_dsp", "44")
+    "    smlad   r4, r8, r10, r4\n"
+    "    smlad   r5, r8, r11, r5\n"
+    "    smlad   r6, r8, r12, r6\n"
+    "    smlad   r7, r8, lr, r7\n"
+    "    ldm.w   r1!, {r10-r12, lr}\n"
+    "    smlad   r4, r9, r10, r4\n"
+    "    smlad   r5, r9, r11, r5\n"
+    "    smlad   r6, r9, r12, r6\n"
+    "    smlad   r7, r9, lr, r7\n"
+    LW_END("lw_multiply_row_wide_s8_dsp"));
+
+#else
+
+void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                            const lw_channel *channel, const lw_channel *channel_end, int8_t *output)
+{
+    for (; channel != channel_end; channel += 4) {
+        int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
+        for (const uint32_t *x = row; x != end; x += 2) {
+            for (int32_t i = 0; i < 4; i++) {
+                sums[i] = lw_dot_lanes(x[0], lw_even(weights[i]), sums[i]);
+                sums[i] = lw_dot_lanes(x[1], lw_odd(weights[i]), sums[i]);
+            }
+            weights += 4;
+        }
+        for (int32_t i = 0; i < 4; i++) {
+            *output++ = lw_finish(sums[i], channel + i);
+        }
+    }
+}
+
+void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
+                                 const lw_channel *channel, const lw_channel *channel_end, int8_t *output)
+{
+    for (; channel != channel_end; channel += 4) {
+        int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
+        for (const uint32_t *x = row; x != end; x += 2) {
+            for (int32_t i = 0; i < 4; i++) {
+                sums[i] = lw_dot_lanes(x[0], weights[i], sums[i]);
+                sums[i] = lw_dot_lanes(x[1], weights[4 + i], sums[i]);
+            }
+            weights += 8;
+        }
+        for (int32_t i = 0; i < 4; i++) {
+            *output++ = lw_finish(sums[i], channel + i);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,109 @@
+"""FULLY_CONNECTED on Armv7E-M: one vector with four outputs at a time; several vectors as a convolution of one tap."""
+
+from __future__ import annotations
+
+from leadwire.model.graph import Model, Operator
+
+from .conv_2d_dsp import columns_calls, columns_distance, columns_extra_bytes, columns_saved, columns_scratch
+from .convolution import Filters, filters_of
+from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
+from .geometry import Axis, Window
+from .spec import Distance, KernelCall, Variant
+
+
+def _filters(model: Model, operator: Operator) -> Filters:
+    return filters_of(model, operator, 0, broadcast=False)
+
+
+def _window(model: Model, operator: Operator) -> Window:
+    outputs, depth = model.required(operator, 1).shape
+    rows = model.required(operator, 0).elements // depth
+    return Window(
+        y=Axis(size=1, filter=1, stride=1, dilation=1, same=False),
+        x=Axis(size=rows, filter=1, stride=1, dilation=1, same=False),
+        input_channels=depth,
+        output_channels=outputs,
+    )
+
+
+def _single(model: Model, operator: Operator) -> bool:
+    return _window(model, operator).x.size == 1
+
+
+def _calls(model: Model, operator: Operator, *, wide: bool) -> tuple[KernelCall, ...]:
+    window, filters = _window(model, operator), _filters(model, operator)
+    if not _single(model, operator):
+        return columns_calls(model, operator, window, filters, wide=wide)
+    depth = window.input_channels
+    channels = channels_of(filters, output_zero_point(model, operator))
+    assert channels is not None
+    weights = runs_of_four(filters.weights * channels.live[:, None], depth)
+    return (
+        KernelCall(
+            function="lw_fully_connected_s8_dsp",
+            source="fully_connected_s8_dsp.c",
+            also=("multiply_row_s8_dsp.c", "clamp_values_s8.c"),
+            params_type="lw_row_params",
+            params=(
+                ("depth", str(depth)),
+                ("outputs", str(window.output_channels)),
+                ("wide", str(int(wide))),
+                ("clamp", clamp_initializer(model, operator)),
+            ),
+            arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
+            constants=(blocks(weights, 4, wide=wide), channels.constant(4)),
+        ),
+    )
+
+
+def _scratch_bytes(model: Model, operator: Operator) -> int:
+    window = _window(model, operator)
+    return 2 * (window.input_channels + 3 & ~3) if _single(model, operator) else columns_scratch(window)
+
+
+def _distance(model: Model, operator: Operator) -> Distance:
+    """One vector is widened into scratch before the first output is written."""
+    window = _window(model, operator)
+    nothing_left = -window.input_channels
+    return Distance(below=nothing_left, above=nothing_left) if _single(model, operator) else columns_distance(window)
+
+
+def _fits(model: Model, operator: Operator) -> bool:
+    return channels_of(_filters(model, operator), output_zero_point(model, operator)) is not None
+
+
+def _extra_bytes(model: Model, operator: Operator) -> int:
+    window = _window(model, operator)
+    if not _single(model, operator):
+        return columns_extra_bytes(window)
+    return (window.input_channels + 3 & ~3) * (window.output_channels + 3 & ~3)
+
+
+def _saved(model: Model, operator: Operator) -> int:
+    """7 of 18 instructions in every step of 16 products."""
+    window = _window(model, operator)
+    if not _single(model, operator):
+        return columns_saved(window)
+    return window.input_channels * window.output_channels * 7 // 16
+
+
+DSP = (
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: _calls(model, op, wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=_distance,
+    ),
+    Variant(
+        name="dsp-wide",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: _calls(model, op, wide=True),
+        scratch_bytes=_scratch_bytes,
+        distance=_distance,
+        extra_bytes=_extra_bytes,
+        saved=_saved,
+    ),
+)

@@ -1,0 +1,97 @@
+"""The kernels as they run on a Cortex-M4: the bytes of TensorFlow Lite Micro, in a number of instructions that no input
+changes. By both compilers, whose code differs; the assembly of the kernels for Armv7E-M runs nowhere else.
+
+LEADWIRE_KERNEL_EXAMPLES (10) sets how many models of 40 to 80 operators are drawn: a tenth as many.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from many_operators import many_operators
+from on_core import load
+from single_operator import EXAMPLES, every_choice, run_witness, sample_rows, spread_plan
+
+pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
+
+TOOLCHAINS = ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc)]
+
+
+@pytest.mark.requirement("LW-TIM-001")
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+@pytest.mark.parametrize("seed", range(max(1, EXAMPLES // 10)))
+def test_bytes_and_constant_time(seed: int, toolchain: str) -> None:
+    if toolchain != "zig" and not shutil.which(toolchain):
+        pytest.skip(f"needs {toolchain}")
+    data = many_operators(seed, each=10)
+    model = parse_tflite(data, "many")
+    registry.check(model)
+    rows = sample_rows(model, seed, count=3)
+    expected = run_witness(data, model, rows)
+    for kernels in every_choice(model):
+        core = load(model, spread_plan(model, kernels), toolchain)
+        assert (core.run(rows) == expected).all(), _first_difference(model, core.run(rows), expected, kernels)
+        steps = np.array([core.steps(row) for row in rows])
+        varying = [
+            (model.describe(model.operators[i]), kernels[i], sorted(set(steps[:, i].tolist())))
+            for i in np.flatnonzero((steps != steps[0]).any(axis=0))
+        ]
+        assert not varying, varying
+
+
+@pytest.mark.requirement("LW-MEM-001")
+@pytest.mark.parametrize("choice", [0, 1])
+def test_distances_as_the_kernels_access_memory(choice: int) -> None:
+    """How far an output must lie below its input, or above it when walking backward, is what each access asks for."""
+    data = many_operators(0, each=10)
+    model = parse_tflite(data, "many")
+    kernels = every_choice(model)[choice]
+    row = sample_rows(model, 0, count=1)[0]
+    forward, backward = spread_plan(model, kernels), spread_plan(model, kernels)
+    backward = dataclasses.replace(backward, backward=tuple(range(len(model.operators))))
+    tight = 0
+    for plan, walks_backward in ((forward, False), (backward, True)):
+        core = load(model, plan)
+        for operator in model.operators:
+            spec = registry.spec(operator.kind).using(kernels[operator.index])
+            distance = spec.distance(model, operator)
+            if distance is None or (walks_backward and distance.above is None):
+                continue
+            starts = [core.call("input_at", model.inputs.index(operator.inputs[0]))]
+            starts.append(core.call("output_at", model.outputs.index(operator.outputs[0])))
+            sizes = [model.required(operator, 0).size_bytes, model.output(operator).size_bytes]
+            below, above = _needed(core.trace(operator.index, row), starts, sizes)
+            stated, needed = (distance.above, above) if walks_backward else (distance.below, below)
+            assert stated is not None
+            assert needed is None or needed <= stated, (model.describe(operator), needed, stated)
+            tight += needed == stated
+    assert choice == 0 or tight > 15
+
+
+def _needed(trace: list[tuple[bool, int, int]], starts: list[int], sizes: list[int]) -> tuple[int | None, int | None]:
+    """The least distances at which no byte of the input is read after a byte of the output was written there."""
+    below, above = [], []
+    written: list[int] = []
+    for writes, address, size in trace:
+        if writes and starts[1] <= address < starts[1] + sizes[1]:
+            written = [min([address - starts[1], *written[:1]]), max([address - starts[1] + size - 1, *written[1:]])]
+        elif not writes and starts[0] <= address < starts[0] + sizes[0] and written:
+            below.append(written[1] - (address - starts[0]) + 1)
+            above.append(address - starts[0] + size - 1 - written[0] + 1)
+    return max(below, default=None), max(above, default=None)
+
+
+def _first_difference(model, ours: np.ndarray, theirs: np.ndarray, kernels: tuple[str, ...]) -> str:  # type: ignore[no-untyped-def]
+    at, place = 0, int(np.argwhere(ours != theirs)[0][1])
+    for operator, kernel in zip(model.operators, kernels, strict=True):
+        size = model.output(operator).size_bytes
+        if place < at + size:
+            return f"{model.describe(operator)} by '{kernel}' differs at byte {place - at} of {size}"
+        at += size
+    return "no operator"

@@ -1,0 +1,172 @@
+"""One model of many unconnected operators, drawn by a seed: one compilation for dozens of shapes, scales and corners.
+
+Every operator has an input and an output of its own. Scales are such that outputs fill their range, which is also where
+the kernels for Armv7E-M apply; sizes are drawn around the blocks of two and four in which these work.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from single_operator import Op, T, write_tflite
+
+ZEROS = (-128, 127, 0, -3, 17)
+
+
+class _Builder:
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.tensors: list[T] = []
+        self.operators: list[Op] = []
+        self.inputs: list[int] = []
+        self.outputs: list[int] = []
+
+    def pick(self, *choices: int) -> int:
+        return int(self.random.choice(choices))
+
+    def add(self, tensor: T) -> int:
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def given(self, *shape: int, scale: float = 0.05, zero_point: int | None = None) -> int:
+        zero = self.pick(*ZEROS) if zero_point is None else zero_point
+        self.inputs.append(self.add(T(shape=shape, scale=scale, zero_point=zero)))
+        return self.inputs[-1]
+
+    def operator(self, kind: str, given: tuple[int, ...], result: T, options: str, **fields: int) -> None:
+        output = self.add(result)
+        self.outputs.append(output)
+        self.operators.append(Op(kind=kind, inputs=given, outputs=(output,), options=options, fields=fields))
+
+    def weights(self, shape: tuple[int, ...], axis: int, given_scale: float = 0.05) -> tuple[int, int, float]:
+        """Weights, bias, and the scale of an output that they fill."""
+        outputs = shape[axis]
+        values = self.random.integers(-127, 128, shape).astype(np.int8)
+        if self.pick(0, 1):
+            values[self.random.random(shape) < 0.3] = 127
+        scales = tuple(float(np.float32(0.01 * 2.0 ** self.random.uniform(-1, 1))) for _ in range(outputs))
+        if self.pick(0, 1, 1):
+            values[tuple(0 if i == axis else slice(None) for i in range(len(shape)))] = 0  # a channel that is dead
+        bias = self.random.integers(-9000, 9001, outputs).astype(np.int32)
+        taps = math.prod(shape) / outputs
+        return (
+            self.add(T(shape=shape, array=values, scale=scales, axis=axis)),
+            self.add(T(shape=(outputs,), array=bias, scale=tuple(given_scale * s for s in scales))),
+            given_scale * 0.01 * 80 * 80 * math.sqrt(taps) / 64,
+        )
+
+    def convolution(self, kind: str, after: int | None = None) -> int:
+        """Of a new input, or `after` a tensor; the output."""
+        depthwise = kind == "DEPTHWISE_CONV_2D"
+        if after is None:
+            cin = self.pick(1, 4, 8, 12) if depthwise else self.pick(1, 2, 3, 4, 5, 7, 8, 16)
+            after = self.given(1, self.pick(1, 1, 3, 5), self.pick(1, 2, 5, 8, 11), cin)
+        _, h, w, cin = self.tensors[after].shape
+        kh, kw = self.pick(1, min(h, 3)), self.pick(1, 2, 3, 5)
+        stride, dilation = self.pick(1, 1, 2), self.pick(1, 1, 1, 2)
+        cout = cin if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
+        same = self.pick(0, 1) if (kw - 1) * dilation < w and (kh - 1) * dilation < h else 1
+
+        def size(length: int, taps: int) -> int:
+            return -(-length // stride) if same else -(-(length - (taps - 1) * dilation) // stride)
+
+        shape = (1, kh, kw, cin) if depthwise else (cout, kh, kw, cin)
+        weights, bias, scale = self.weights(shape, 3 if depthwise else 0, float(self.tensors[after].scale))  # type: ignore[arg-type]
+        result = T(shape=(1, size(h, kh), size(w, kw), cout), scale=scale, zero_point=self.pick(*ZEROS))
+        fields = {"depthMultiplier": 1} if depthwise else {}
+        self.operator(
+            kind, (after, weights, bias), result, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
+            padding=0 if same else 1, strideH=stride, strideW=stride, dilationHFactor=dilation,
+            dilationWFactor=dilation, fusedActivationFunction=self.pick(0, 1, 3), **fields,
+        )  # fmt: skip
+        return self.outputs[-1]
+
+    def fully_connected(self) -> None:
+        rows, depth, outputs = self.pick(1, 1, 1, 2, 3), self.pick(1, 3, 4, 8, 17, 40, 64), self.pick(1, 2, 4, 5, 8, 11)
+        given = self.given(rows, depth)
+        weights, bias, scale = self.weights((outputs, depth), 0)
+        result = T(shape=(rows, outputs), scale=scale, zero_point=self.pick(*ZEROS))
+        self.operator(
+            "FULLY_CONNECTED", (given, weights, bias), result, "FullyConnectedOptions",
+            fusedActivationFunction=self.pick(0, 1, 3), keepNumDims=0,
+        )  # fmt: skip
+
+    def add_two(self) -> None:
+        shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
+        scales = [float(np.float32(2.0 ** self.random.uniform(-6, -3))) for _ in range(2)]
+        pair = tuple(self.given(*shape, scale=scale) for scale in scales)
+        result = T(shape=shape, scale=sum(scales) * 0.6, zero_point=self.pick(*ZEROS))
+        self.operator("ADD", pair, result, "AddOptions", fusedActivationFunction=self.pick(0, 1, 3))
+
+    def multiply(self) -> None:
+        shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
+        pair = (self.given(*shape), self.given(1, 1, shape[2]))
+        result = T(shape=shape, scale=0.05 * 0.05 * 60, zero_point=self.pick(*ZEROS))
+        self.operator("MUL", pair, result, "MulOptions", fusedActivationFunction=self.pick(0, 1, 3))
+
+    def one_to_one(self, kind: str) -> None:
+        size, zero = self.pick(1, 4, 9), self.pick(*ZEROS)
+        given = self.given(1, size, zero_point=zero)
+        same = kind == "RELU6"
+        result = T(shape=(1, size), scale=0.05 if same else 0.06, zero_point=zero if same else self.pick(*ZEROS))
+        self.operator(kind, (given,), result, "QuantizeOptions" if kind == "QUANTIZE" else "")
+
+    def pool(self, kind: str, after: int | None = None) -> int:
+        if after is None:
+            after = self.given(1, self.pick(1, 3, 5), self.pick(2, 5, 9), self.pick(1, 4, 6, 8))
+        _, h, w, channels = self.tensors[after].shape
+        kh, kw, stride, same = self.pick(1, h), self.pick(1, 2, 3), self.pick(1, 2), self.pick(0, 1)
+        kw = min(kw, w)
+
+        def size(length: int, taps: int) -> int:
+            return -(-length // stride) if same else -(-(length - taps + 1) // stride)
+
+        given = self.tensors[after]
+        result = T(shape=(1, size(h, kh), size(w, kw), channels), scale=given.scale, zero_point=given.zero_point)
+        self.operator(
+            kind, (after,), result, "Pool2DOptions", padding=0 if same else 1, strideH=stride, strideW=stride,
+            filterHeight=kh, filterWidth=kw, fusedActivationFunction=self.pick(0, 1, 3),
+        )  # fmt: skip
+        return self.outputs[-1]
+
+    def softmax(self) -> None:
+        shape = (self.pick(1, 2), self.pick(1, 2, 5, 12))
+        given = self.given(*shape, scale=float(2.0 ** self.random.uniform(-6, 1)))
+        self.operator("SOFTMAX", (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1)
+
+    def mean(self) -> None:
+        h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
+        given = self.given(1, h, channels)
+        axes = self.add(T(shape=(1,), array=np.array([1], np.int32), quantized=False))
+        result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
+        self.operator("MEAN", (given, axes), result, "ReducerOptions", keepDims=0)
+
+
+def many_operators(seed: int, each: int = 5) -> bytes:
+    """A .tflite file with `each` operators of every kind that computes."""
+    builder = _Builder(seed)
+    for _ in range(each):
+        builder.convolution("CONV_2D")
+        builder.convolution("DEPTHWISE_CONV_2D")
+        builder.fully_connected()
+        builder.add_two()
+        builder.pool("MAX_POOL_2D")
+        builder.pool("AVERAGE_POOL_2D")
+        builder.softmax()
+        builder.mean()
+        builder.multiply()
+        for kind in ("RELU", "RELU6", "QUANTIZE"):
+            builder.one_to_one(kind)
+    return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
+
+
+def chain(seed: int, length: int = 7) -> bytes:
+    """A .tflite file whose operators follow each other: what a plan overlaps is overwritten while it is read."""
+    builder = _Builder(seed)
+    at = builder.given(1, builder.pick(1, 6, 9), builder.pick(8, 20), builder.pick(1, 4, 8))
+    for _ in range(length):
+        kind = ("CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")[builder.pick(0, 1, 2, 3)]
+        at = builder.pool(kind, at) if kind == "MAX_POOL_2D" else builder.convolution(kind, at)
+    return write_tflite(builder.tensors, builder.operators, builder.inputs, [at])
