@@ -117,7 +117,7 @@ static lw_status infer(void)
 }
 static lw_status step(uint16_t index) { (void)index; return infer(); }
 const lw_model LW_MODEL = {"small", "leadwire test aot", {1, 2, 3}, 192, 1, 1, 1, 0, inputs, outputs, operators, 0,
-                           nothing, infer, step, nothing, nothing};
+                           nothing, infer, step, nothing, nothing, 0};
 """
 
 
