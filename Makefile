@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup demo test labgrid check format golden bench fuzz mutation clean
+.PHONY: help setup clients demo test labgrid check format golden bench forecast-errors fuzz mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make golden  write the golden files again; read the diff"
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
+	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
 
@@ -26,6 +27,14 @@ $(VENV)/.installed: pyproject.toml
 	  || { echo "error: no venv module; on Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+# Programs of others that tests set against ours; in an environment of their own, whose versions are theirs.
+clients: $(VENV)/clients/.installed
+
+$(VENV)/clients/.installed: $(VENV)/.installed
+	$(BIN)/python -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check "smpmgr>=0.19,<0.20"
 	@touch $@
 
 demo: setup
@@ -58,6 +67,9 @@ fuzz: setup
 
 mutation: setup
 	LEADWIRE_MUTATIONS=all $(BIN)/python -m pytest -q tests/mutation
+
+forecast-errors: setup
+	$(BIN)/leadwire forecast --errors
 
 bench: setup
 	$(BIN)/python benchmarks/models.py

@@ -14,7 +14,7 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers",
+    "flatbuffers", "pyvisa", "joulescope",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process"},
@@ -23,9 +23,12 @@ DOORS = {
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
     "unicorn": {"emulator"},
+    "stm32loader": {"flash.stm32loader"},
     "serial": {"device.port"},
     "smpclient": {"device"},
     "cryptography": {"evidence"},
+    "pyvisa": {"energy.meters.scpi"},
+    "joulescope": {"energy.meters.joulescope"},
     "ziglang": set(),
     "elftools": {"build", "emulator"},
 }

@@ -17,7 +17,7 @@
     │   ├── FrameError               answers arrive but are corrupted
     │   ├── DeviceRefusedError       the device answered with an error of its own
     │   ├── WrongDeviceError         another board, firmware or model than the one expected
-    │   ├── WrongBoardError          a board whose identity is not the rig file's; nothing was written to it
+    │   │   └── WrongBoardError      known before anything was written: nothing was
     │   └── BusyBoardError           another rig run holds the board
     ├── ValidationError          7   only raised by the CLI: a failed or inconclusive verdict
     └── EvidenceError            8   a bundle that does not verify
@@ -174,17 +174,14 @@ class WrongDeviceError(DeviceError):
         )
 
 
-class WrongBoardError(DeviceError):
-    """The identity lock: raised before anything is erased."""
+class WrongBoardError(WrongDeviceError):
+    """The identity lock: raised before anything is erased. `name` is the board's in its rig."""
 
-    def __init__(self, name: str, port: str, what: str, found: str, expected: str) -> None:
-        where = f" on '{port}'" if port else ""
-        super().__init__(
-            f"rig board '{name}'{where} is another board: {what} found {found or 'none'}, expected {expected}; "
-            "nothing was written",
-            hint=f"plug in the board that the rig file means, or look at this one with 'leadwire rig enroll "
-            f"--name {name}' and correct its entry",
-        )
+    def __init__(self, port: str, what: str, found: str, expected: str, *, name: str = "") -> None:
+        super().__init__(port, what, found or "none", expected)
+        self.message = f"rig board '{name}': " * bool(name) + f"{self.message}; nothing was written"
+        self.args = (self.message,)
+        self.hint = "plug in the board that is meant; 'leadwire rig enroll' asks this one who it is, for the rig file"
 
 
 class BusyBoardError(DeviceError):

@@ -20,7 +20,7 @@ from fake_device import FakeDevice, model_output
 
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board, with_unique_id
-from leadwire.emulator import EmulatedBoard
+from leadwire.emulator import EmulatedBoard, QemuBoard
 from leadwire.rig import locks
 from leadwire.rig.crew import Crew, Row
 from leadwire.rig.file import load_rig
@@ -190,11 +190,90 @@ def test_the_wrong_board_is_refused_and_the_others_run(run, plugged) -> None:
     problem = boards["wrong"].problem
     assert problem is not None
     assert problem.kind == "WrongBoardError"
-    assert f"found {'0b' * 12}, expected {'0c' * 12}; nothing was written" in problem.message
+    assert f"another unique id: found {'0b' * 12}, expected {'0c' * 12}; nothing was written" in problem.message
     assert "leadwire rig enroll" in problem.hint
     (attempt,) = boards["wrong"].attempts
     assert attempt.stage == "identify"
     assert attempt.policy.startswith("never tried again")
+
+
+TOOL = """#!{python}
+# stm32flash for tests: reads the chip's number, and keeps a record of what it is asked to do.
+import sys
+arguments = sys.argv[1:]
+what = next(word for word in ("-r", "-w", "-g") if word in arguments)
+with open({record!r}, "a") as record:
+    record.write(what + "\\n")
+if what == "-r":
+    with open(arguments[arguments.index("-r") + 1], "wb") as dump:
+        dump.write(bytes.fromhex({unique_id!r}))
+sys.exit(what == "-w")
+"""
+
+
+@pytest.mark.requirement("LW-FLA-001")
+@pytest.mark.parametrize(("expected", "calls"), [("0a" * 12, "-r\n"), ("0b" * 12, "-r\n-w\n")])
+def test_the_tool_never_writes_to_another_chip(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: str, calls: str
+) -> None:
+    """A chip without firmware: the flash tool reads who it is. Only the chip that is meant is written to."""
+    record, tool = tmp_path / "record", tmp_path / "bin" / "stm32flash"
+    tool.parent.mkdir()
+    tool.write_text(TOOL.format(python=sys.executable, record=str(record), unique_id="0b" * 12))
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    board = 'inherits = "stm32f405"\nid = "virtual-stm32f405"\nname = "On the desk"\nflash_tool = "stm32flash"\n'
+    (tmp_path / "desk.toml").write_text(board)
+    with FakeDevice(deaf=True) as device:
+        text = f'name = "desk"\nboard = "desk.toml"\nport = "{device.port}"\nunique_id = "{expected}"'
+        (result,) = run(rig_text(text, top="[retry]\nattempts = 1\n")).boards
+    assert record.read_text() == calls
+    assert result.problem is not None
+    assert result.attempts[0].stage == "flash"
+    if "-w" in calls:
+        assert "flash tool 'stm32flash' failed" in result.problem.message
+    else:
+        assert result.problem.kind == "WrongBoardError"
+        assert f"found {'0b' * 12}, expected {'0a' * 12}; nothing was written" in result.problem.message
+
+
+def test_two_entries_that_turn_out_to_be_one_board(run, plugged, tmp_path: Path) -> None:
+    """Two ports whose boards give the same number: one of the two names is wrong, so neither stands for two."""
+    report = run(rig_text(entry("one", plugged("0a" * 12)), entry("other", plugged("0a" * 12))))
+    assert sorted(board.state for board in report.boards) == ["error", "passed"]
+    (bad,) = [board for board in report.boards if board.state == "error"]
+    assert bad.problem is not None
+    assert bad.problem.kind == "SameBoard"
+    assert "'one'" in bad.problem.message
+    assert "'other'" in bad.problem.message
+
+
+@pytest.mark.qemu
+def test_qemu_boards_and_a_board_on_a_socket(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """QEMU started by the rig beside QEMU behind TCP, as a terminal server gives it; killed, the rig leaves no QEMU."""
+    monkeypatch.setenv(locks.VARIABLE, str(tmp_path / "locks"))
+    started_here = 'name = "here"\nboard = "qemu-stm32f405"'
+    path = tmp_path / "rig.toml"
+    path.write_text(rig_text(started_here, top=f"[run]\ninputs = {SAMPLES}\n"))
+    rig = load_rig(path)
+    load = prepare(model, rig, rig.boards, Quiet())
+    (image,) = load.images.values()
+    with QemuBoard(image.elf, load_board("qemu-stm32f405"), transport="tcp") as far:
+        there = f'name = "there"\nboard = "qemu-stm32f405"\nport = "{far.port}"\nretry = {{attempts = 1}}'
+        path.write_text(rig_text(started_here, there))
+        rig = load_rig(path)
+        with Ledger(rig) as ledger:
+            ledger.begin(load)
+            report = Crew(rig, rig.boards, load, ledger, lambda rows: None).run()
+    assert [board.state for board in report.boards] == ["passed", "passed"], report
+
+    mark = uuid.uuid4().hex
+    killed = start_rig(model, tmp_path, rig_text(started_here, top="[run]\ninputs = 2000\n"), mark)
+    in_bench(killed, {"here"})
+    assert processes_of(mark, "RIG_TEST", "qemu-system-arm")
+    killed.kill()
+    killed.wait(10)
+    wait_for(lambda: processes_of(mark, "RIG_TEST", "qemu") == [], 15, "QEMU ended")
 
 
 def test_a_board_that_another_run_holds_is_busy_and_says_who(run, plugged) -> None:

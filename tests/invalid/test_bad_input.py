@@ -77,7 +77,7 @@ def test_json_errors_are_json(cli: Cli) -> None:
 
 def test_unknown_board_backend_and_toolchain(cli: Cli, tmp_path: Path, good: bytes) -> None:
     (tmp_path / "m.tflite").write_bytes(good)
-    refused(cli("analyze", "m.tflite", "--board", "nucleo-nothing"), 2, "nucleo-nothing", "virtual-stm32f405")
+    refused(cli("analyze", "m.tflite", "--board", "nucleo-nothing"), 2, "nucleo-nothing", "leadwire boards")
     refused(cli("analyze", "m.tflite", "--backend", "magic"), 2, "magic", "aot")
     refused(cli("build", "m.tflite", "--toolchain", "tcc"), 2, "tcc", "zig")
 

@@ -265,4 +265,56 @@ def test_another_board_behind_the_exporter_is_refused(with_labgrid: Project, lab
     )
     done = project.run("swapped.py", **lab)
     assert done.returncode == 0, done.stderr
-    assert f"unique id found {IDS['left']}, expected {IDS['right']}; nothing was written" in done.stdout
+    assert f"unique id: found {IDS['left']}, expected {IDS['right']}; nothing was written" in done.stdout
+
+
+BOOTSTRAP = """
+import hashlib, sys
+import attr
+import leadwire.labgrid
+from labgrid import Environment, target_factory
+from labgrid.driver import Driver
+from labgrid.protocol import BootstrapProtocol, PowerProtocol
+
+did = []
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class Recorder(Driver, BootstrapProtocol, PowerProtocol):
+    def load(self, filename):
+        did.append(hashlib.sha256(open(filename, "rb").read()).hexdigest())
+    def cycle(self):
+        did.append("cycle")
+    def on(self): ...
+    def off(self): ...
+
+driver = Environment("local.yaml").get_target("desk").get_driver("LeadwireDriver")
+with driver.desk("model.tflite") as desk:
+    assert desk.compared.identical == desk.compared.samples
+    assert did == [desk.device.image.digest, "cycle"], did
+"""
+LOCAL = """
+imports: [leadwire.labgrid]
+targets:
+  desk:
+    resources:
+      RawSerialPort: {{port: {port}}}
+      LeadwireBoard: {{board: virtual-stm32f405, unique_id: "{unique_id}"}}
+    drivers:
+      Recorder: {{}}
+      LeadwireDriver: {{}}
+"""
+
+
+@long_only
+def test_another_driver_of_labgrid_brings_the_image(with_labgrid: Project, tmp_path: Path) -> None:
+    """A board on this machine that a driver with BootstrapProtocol and PowerProtocol flashes and restarts."""
+    project = with_labgrid
+    project.run("-m", "leadwire", "build", "model.tflite", "--work", "built", "--json")
+    emulate = (str(project.python), "-m", "leadwire", "emulate", "built/image/firmware.elf", "--json", "--unique-id")
+    with started(project, tmp_path / "board.log", *emulate, IDS["left"]):
+        port = json.loads(wait_until(tmp_path / "board.log", "}").splitlines()[0])["port"]
+        (project.folder / "local.yaml").write_text(LOCAL.format(port=port, unique_id=IDS["left"]))
+        (project.folder / "bootstrap.py").write_text(BOOTSTRAP)
+        done = project.run("bootstrap.py")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -158,16 +158,21 @@ static bool extended_erase(void)
         return false;
     }
     uint32_t count = ((uint32_t)head[0] << 8) | head[1];
-    bool all = count == MASS_ERASE;
     uint8_t seed = head[0] ^ head[1];
-    if (all) {
-        if (!lw_boot_read(&check, BYTE_TIMEOUT_MS) || check != seed) {
+    bool all = count == MASS_ERASE;
+    if (count >= FIRST_SPECIAL_ERASE) { /* of which this chip has only the one for everything */
+        if (!lw_boot_read(&check, BYTE_TIMEOUT_MS) || check != seed || !all) {
             return false;
         }
         count = lw_boot_sector_count();
     } else {
         count++;
-        if (count > MOST_SECTORS || count > FIRST_SPECIAL_ERASE || !receive(numbers, 2u * count, seed)) {
+        if (count > MOST_SECTORS) {
+            for (uint32_t i = 0; i <= 2u * count && lw_boot_read(&check, BYTE_TIMEOUT_MS); i++) {
+            }
+            return false;
+        }
+        if (!receive(numbers, 2u * count, seed)) {
             return false;
         }
     }

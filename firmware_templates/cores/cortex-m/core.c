@@ -76,9 +76,10 @@ void lw_core_guard(void)
     guarded = true;
 }
 
+/* Armv6-M has no such counter; LW_CORE_HAS_DWT says that its code is executed by a core that has one. */
 bool lw_core_dwt_start(void)
 {
-#if __ARM_ARCH < 7
+#if __ARM_ARCH < 7 && !defined(LW_CORE_HAS_DWT)
     return false;
 #else
     DEMCR |= DEMCR_TRCENA;

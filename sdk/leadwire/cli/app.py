@@ -118,11 +118,14 @@ def run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_js
 
 
 def within_budget(built: Built) -> None:
-    """Exit 4 where the model is over the board's budget."""
-    from leadwire.pipeline.alone import require_budget
+    """Exit 4 where the model is over the board's budget. A board without a port has no image to judge."""
+    from leadwire.pipeline.alone import require_budget, require_reports
 
     try:
-        require_budget(built)
+        if built.board.port:
+            require_budget(built)
+        else:
+            require_reports(built)
     except BudgetError as error:
         end(error)
 

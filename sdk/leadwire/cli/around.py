@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from leadwire.errors import BadInputError
+
 from .app import BoardId, Json, app, print_line, show
 
 
@@ -28,31 +30,59 @@ def verify(
 @app.command()
 def boards(
     board: Annotated[str, typer.Argument(help="One board's id, for its details.")] = "",
+    fits: Annotated[
+        Path | None, typer.Option("--fits", help="A full-INT8 .tflite file: rank the boards by margin.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the boards, or show one."""
+    """List the boards, show one, or rank them for a model."""
     from leadwire.board import list_boards, load_board
     from leadwire.views import around as views
 
+    if fits is not None:
+        from leadwire.pipeline.forecast import rank_boards
+        from leadwire.views.forecast import ranking
+
+        if board:
+            raise BadInputError("--fits ranks all boards", hint="leave out the board's id")
+        show(rank_boards(fits), as_json, ranking)
+        return
     found = [load_board(board)] if board else [load_board(name) for name in list_boards()]
     show(found, as_json, views.boards)
 
 
 @app.command()
 def emulate(
-    elf: Annotated[Path, typer.Argument(help="A firmware image (ELF) for the board.")],
+    elf: Annotated[Path | None, typer.Argument(help="A firmware image (ELF) for the board.")] = None,
     board: BoardId = "virtual-stm32f405",
     unique_id: Annotated[
         str, typer.Option("--unique-id", help="24 hex digits that the built-in emulator's chip answers as its id.")
     ] = "",
+    boot_loader: Annotated[
+        str,
+        typer.Option(
+            "--boot-loader", help="Instead of an image: an3155 or mcuboot, for 'leadwire flash' over the port."
+        ),
+    ] = "",
+    flash: Annotated[
+        Path | None, typer.Option("--flash-file", help="File that keeps what the flash holds from one run to the next.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run an image on the emulated board until Ctrl-C; its serial port is printed and opens like any other."""
+    from tempfile import TemporaryDirectory
+
     from leadwire.board import load_board, with_unique_id
-    from leadwire.emulator import run_until_interrupted
+    from leadwire.build.bootloader import build_bootloader
+    from leadwire.emulator import Chip, run_until_interrupted
 
     emulated = with_unique_id(load_board(board), unique_id) if unique_id else load_board(board)
-    run_until_interrupted(elf, emulated, lambda port: print_line({"port": port, "board": board}, as_json))
+    if (elf is None) == (not boot_loader):
+        raise BadInputError("emulate runs either an image or a boot loader", hint="give an ELF file, or --boot-loader")
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        program = elf or build_bootloader(boot_loader, emulated, Path(folder))
+        chip = Chip(flash=flash, boot0=boot_loader == "an3155")
+        run_until_interrupted(program, emulated, lambda port: print_line({"port": port, "board": board}, as_json), chip)
 
 
 @app.command()

@@ -99,8 +99,11 @@ def analyze(
     from leadwire.views import line as views
 
     options = options_of(board, backend, toolchain, "", work, goal=goal)
-    with alone.work_folder(options) as folder, watcher() as progress:
-        built = alone.build_model(model, options, folder, progress)
+    if options.board.port:
+        with alone.work_folder(options) as folder, watcher() as progress:
+            built = alone.build_model(model, options, folder, progress)
+    else:
+        built = alone.plan_only(model, options)
     show(alone.analyze_model(built), as_json, views.analysis)
     within_budget(built)
 

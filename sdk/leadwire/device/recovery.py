@@ -20,6 +20,7 @@ from .messages import _Group, _Request
 
 _AROUND_DATA_BYTES = FRAME_OVERHEAD_BYTES + 96
 """Most that a packet of an upload has besides its data: SMP header, CBOR keys, length and digest."""
+_KNOCK_SECONDS, _KNOCKS = 0.2, 25
 _ERASE_SECONDS = 10.0
 """An answer that waits for a sector to be erased."""
 
@@ -61,6 +62,16 @@ class RecoveryClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._link.close()
+
+    def enter(self) -> None:
+        """Knock until the boot loader answers: after a reset it listens only for a moment before it starts its image.
+        DeviceSilentError, FrameError or DeviceRefusedError (firmware that runs refuses) where it does not."""
+        patience, self._link.timeout_s = self._link.timeout_s, _KNOCK_SECONDS
+        try:
+            request = ImageStatesRead(sequence=self._link.next_sequence())
+            self._link.request("image state", request, attempts=_KNOCKS)
+        finally:
+            self._link.timeout_s = patience
 
     def images(self) -> tuple[SlotImage, ...]:
         """What the slots hold, after the boot loader has computed their digests."""

@@ -60,6 +60,7 @@ _SUPERVISOR_CALL, _EXCEPTION_RETURN = 2, 8
 _WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
 _UNTIL = 0xFFFFFFFE
 NEVER = 1 << 62
+_PAGE_BITS = 12
 _BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 _READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 _WRITE_CALLBACK = ctypes.CFUNCTYPE(
@@ -130,6 +131,7 @@ class Core:
         self._unmasked = unmasked
         self._stored = stored
         self._watched: set[int] = set()
+        self._pages: set[int] = set()
         self._timing = TimingModel()
         self._cell = ctypes.c_uint32(0)
         self._cell_reference = ctypes.byref(self._cell)
@@ -229,7 +231,7 @@ class Core:
     def reset(self, stack: int, entry: int) -> None:
         """Registers as after a reset; memory stays."""
         self._uc.context_restore(self._reset_state)
-        self._uc.ctl_flush_tb()
+        self._flush()
         self.forget_blocks()
         self.fpu_enabled = False
         self._replays.clear()
@@ -320,10 +322,17 @@ class Core:
             self._watched.add(address)
             self._uc.hook_add(UC_HOOK_CODE, self._on_watched, begin=address, end=address)
 
-    def forget_code(self) -> None:
-        """The code in memory is another than it was. Only while the core is stopped."""
-        self._uc.ctl_flush_tb()
+    def forget_code(self, start: int, end: int) -> None:
+        """The code from `start` to `end` is another than it was. Only while the core is stopped."""
+        if self.counting and self._pages.isdisjoint(range(start >> _PAGE_BITS, (end >> _PAGE_BITS) + 1)):
+            return  # none of it has been executed
+        self._flush()
         self.forget_blocks()
+
+    def _flush(self) -> None:
+        """Translate every block again before it next runs."""
+        self._uc.ctl_flush_tb()
+        self._pages.clear()
 
     def run(self) -> Stop:
         """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
@@ -409,7 +418,7 @@ class Core:
             else:
                 uclib.uc_hook_del(self._uc._uch, self._hook)
                 self._hook = None
-            self._uc.ctl_flush_tb()
+            self._flush()
 
     def _make_counter(self) -> None:
         """Build the block hook around local variables: it runs some million times a second.
@@ -429,6 +438,7 @@ class Core:
             if number < 0:
                 number = numbers[address, size] = len(blocks)
                 blocks.append(self._timing.block(address, self.read(address, size)))
+                self._pages |= {address >> _PAGE_BITS, address + size >> _PAGE_BITS}
             block = blocks[number]
             if block.fpu_address is not None and not self.fpu_enabled:
                 self.pc = block.fpu_address

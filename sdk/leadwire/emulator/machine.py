@@ -445,11 +445,12 @@ class Machine:
 
     def _look_at_code(self) -> None:
         """Forget what is known of code that has changed."""
-        for place in self._code_changes:
-            data = bytes(self._memory.cells[place])
-            self._core.watch(_unmasking(Segment(address=chip.FLASH_ORIGIN + place.start, data=data)))
+        for place in _joined(self._code_changes):
+            code = Segment(address=chip.FLASH_ORIGIN + place.start, data=bytes(self._memory.cells[place]))
+            self._core.watch(_unmasking(code))
+            for start in (code.address, place.start):  # the flash shows at address 0 too
+                self._core.forget_code(start, start + len(code.data))
         self._code_changes.clear()
-        self._core.forget_code()
 
     @staticmethod
     def _fail_access(text: str) -> None:
@@ -514,6 +515,20 @@ class Machine:
         if not SystemControl.covers(offset):
             raise FirmwareFaultError(f"access to 0x{address:08x}, where the Cortex-M4 has no register")
         return offset
+
+
+def _joined(places: list[slice]) -> Iterator[slice]:
+    """The same places with neighbours as one."""
+    start = end = 0
+    for place in places:
+        if end and start <= place.start <= end:
+            end = max(end, place.stop)
+            continue
+        if end:
+            yield slice(start, end)
+        start, end = place.start, place.stop
+    if end:
+        yield slice(start, end)
 
 
 def _unmasking(segment: Segment) -> Iterator[int]:

@@ -8,6 +8,7 @@ can, and the firmware is asked for board, model, build and unique id.
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,20 +26,23 @@ from leadwire.errors import (
     DeviceSilentError,
     FileMissingError,
     FrameError,
+    PortError,
+    WrongBoardError,
     WrongDeviceError,
 )
 
 if TYPE_CHECKING:
     from .tool import Job, Started
 
-_ASK_SECONDS = 1.0
+_REAPPEAR_SECONDS = 15.0
+_ASK_SECONDS = 0.7
 """How long the firmware that runs before flashing is given to say who it is: there may be none."""
 
 
 def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
     """The board, running and checked by `describe`; leave it as a context manager.
 
-    BadInputError when the image was built for another board or is not the file that was built, WrongDeviceError when
+    BadInputError when the image was built for another board or is not the file that was built, WrongBoardError when
     another chip is at the target's place (it is not written) or the board says it runs something else, DeviceError when
     it cannot be programmed or has crashed. On any error nothing is left running.
     """
@@ -56,6 +60,8 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
         on_error.callback(started.stop)
         held = _check_contents(module, job) if real else ""
         tool.run(module, job)
+        if getattr(module, "REAPPEARS", False):
+            _await_port(target)
         unique_id = _check_firmware(image, target, started) if started.talks else ""
         on_error.pop_all()
     return RunningBoard(
@@ -88,13 +94,13 @@ def _find_port(target: Target) -> Target:
             hint="say with --port which of them is the link",
         )
     if target.port and target.port not in found:
-        raise WrongDeviceError(target.port, "USB location", f"none of {', '.join(found)}", target.usb_location)
+        raise WrongBoardError(target.port, "USB location", f"none of {', '.join(found)}", target.usb_location)
     return target.at(target.port or found[0])
 
 
 def _check_identity(module: ModuleType, job: Job) -> str:
     """By what the board is known to be the expected one: 'tool', 'firmware', 'probe', 'usb', or '' where nothing was
-    expected. WrongDeviceError where it is another, DeviceError where nothing can tell."""
+    expected. WrongBoardError where it is another, DeviceError where nothing can tell."""
     from . import tool
 
     target = job.target
@@ -107,7 +113,7 @@ def _check_identity(module: ModuleType, job: Job) -> str:
         found, known_by = _ask(target), "firmware"
     if found is not None:
         if found != target.unique_id:
-            raise WrongDeviceError(target.boot_port, "unique id", found, target.unique_id)
+            raise WrongBoardError(target.boot_port, "unique id", found, target.unique_id)
         return known_by
     if target.probe_serial or target.usb_location:
         return "probe" if target.probe_serial else "usb"
@@ -130,19 +136,19 @@ def _ask(target: Target) -> str | None:
 
 
 def _restart(target: Target) -> None:
-    """Where firmware answers on the port, make it leave it to the boot loader; WrongDeviceError, and no restart, where
+    """Where firmware answers on the port, make it leave it to the boot loader; WrongBoardError, and no restart, where
     it says that it is another board."""
     from leadwire.device.client import DeviceClient
 
     try:
-        with DeviceClient(target.port, target.board.link.baud, timeout_s=_ASK_SECONDS, attempts=1) as client:
+        with DeviceClient(target.port, target.board.link.baud, timeout_s=_ASK_SECONDS, attempts=2) as client:
             found = client.describe().unique_id
             if not target.unique_id or found in ("", target.unique_id):
                 client.reset()
                 return
     except (DeviceSilentError, FrameError, DeviceRefusedError):
         return  # a boot loader, or other firmware, which its own reset pin must stop
-    raise WrongDeviceError(target.port, "unique id", found, target.unique_id)
+    raise WrongBoardError(target.port, "unique id", found, target.unique_id)
 
 
 def _check_contents(module: ModuleType, job: Job) -> str:
@@ -167,6 +173,20 @@ def _check_contents(module: ModuleType, job: Job) -> str:
         f"the first at {contents.address + places[0] if places else contents.address:#010x}",
         hint="flash again; if it stays, the flash is worn or protected",
     )
+
+
+def _await_port(target: Target) -> None:
+    """Wait for the serial port of a board that has left the USB; a port that stays away shows when it is opened."""
+    from leadwire.device.port import Port
+
+    deadline = time.monotonic() + _REAPPEAR_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(_ASK_SECONDS)
+        try:
+            Port(target.port, target.board.link.baud, write_timeout_s=_ASK_SECONDS).close()
+        except PortError:
+            continue
+        return
 
 
 def _check_firmware(image: FirmwareImage, target: Target, started: Started) -> str:

@@ -26,13 +26,13 @@ BOOT_LOADER = True
 def write(job: Job) -> None:
     image = image_of(job)
     with _recovery(job) as recovery:
-        recovery.images()  # of the image group: from now on the boot loader stays
+        recovery.enter()
         recovery.upload(image.data, hashlib.sha256(image.data).digest())
 
 
 def identify(job: Job) -> bytes | None:
     with _recovery(job) as recovery:
-        recovery.images()
+        recovery.enter()
         return recovery.unique_id()
 
 

@@ -29,10 +29,6 @@ def identify_argv(job: Job, dump: Path) -> tuple[str, ...] | None:
     return None if place is None else _read(job, dump, *place)
 
 
-def unique_id(_output: str, dump: Path) -> bytes | None:
-    return dump.read_bytes() if dump.exists() else None
-
-
 def read_argv(job: Job, dump: Path) -> tuple[str, ...]:
     return _read(job, dump, job.contents.address, job.contents.size_bytes)
 

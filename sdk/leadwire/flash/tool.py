@@ -11,19 +11,22 @@ A module has one of three functions:
 
 and may have, `argv` with the first of each line and `write` with the second:
 
-    identify_argv(job, dump), unique_id(output, dump)   or  identify(job)
-        the chip's unique id, read before anything is written, by a command that prints it or puts it into the file
-        `dump`; None where this chip does not tell
-    read_argv(job, dump)                                or  read_back(job) -> bytes
+    identify_argv(job, dump)   or  identify(job) -> bytes | None
+        the chip's unique id, read before anything is written; None where this chip does not tell
+    read_argv(job, dump)       or  read_back(job) -> bytes
         what the flash holds where `job.contents` lies, read after writing
+    dumped(output, dump) -> bytes
+        what such a command has read, where it is not the bytes of the file `dump`; for the unique id alone:
+        unique_id(output, dump) -> bytes | None
     check(job)
         instead of reading back: DeviceError unless the board says that its flash holds the image
-    run_argv(job)                                       or  run(job)
+    run_argv(job)              or  run(job)
         starts the image, where writing does not; called last
 
     INSTALL: str               how to get the tool ('apt install stm32flash')
     ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
     REQUIRED: tuple[str, ...]  those of them that have no default
+    REAPPEARS: bool            the serial port is gone for a while after writing
     BOOT_LOADER: bool          talks to a boot loader on the serial port: firmware that runs is asked to restart first
 """
 
@@ -134,7 +137,10 @@ def identify(module: ModuleType, job: Job) -> str | None:
         dump = job.folder / "unique_id.bin"
         command: tuple[str, ...] | None = module.identify_argv(job, dump)
         if command is not None:
-            found = module.unique_id(call(command, module, job), dump)
+            output = call(command, module, job)
+            found = (
+                module.unique_id(output, dump) if hasattr(module, "unique_id") else _dumped(output, dump, module, job)
+            )
     return found.hex() if found else None
 
 
@@ -142,16 +148,16 @@ def read_back(module: ModuleType, job: Job) -> bytes | None:
     """What the flash holds where the image lies; None where the tool cannot read."""
     if hasattr(module, "read_argv"):
         dump = job.folder / "read.bin"
-        call(module.read_argv(job, dump), module, job)
-        return dumped(dump, job)
+        return _dumped(call(module.read_argv(job, dump), module, job), dump, module, job)
     held: bytes | None = module.read_back(job) if hasattr(module, "read_back") else None
     return held
 
 
-def dumped(dump: Path, job: Job) -> bytes:
-    """What the tool has put into a file. DeviceError where it has not."""
+def _dumped(output: str, dump: Path, module: ModuleType, job: Job) -> bytes:
+    """What the tool has read. DeviceError where it has not."""
     try:
-        return dump.read_bytes()
+        found: bytes = module.dumped(output, dump) if hasattr(module, "dumped") else dump.read_bytes()
+        return found
     except OSError as error:
         raise DeviceError(
             f"flash tool '{job.target.flash_tool}' says that it has read, but '{dump.name}' is not there: "
@@ -182,7 +188,7 @@ def run(module: ModuleType, job: Job) -> None:
 
 def call(command: Sequence[str], module: ModuleType, job: Job) -> str:
     """What the program printed. DeviceError when it is missing, fails or does not end."""
-    name, hint = command[0], "check cable, power and debug probe"
+    name, hint = job.target.flash_tool, "check cable, power and debug probe"
     try:
         result = subprocess.run(
             command,
@@ -197,7 +203,7 @@ def call(command: Sequence[str], module: ModuleType, job: Job) -> str:
         )
     except FileNotFoundError:
         raise DeviceError(
-            f"flash tool '{name}' is not installed",
+            f"flash tool '{name}' is not installed: there is no program '{command[0]}'",
             hint=getattr(module, "INSTALL", f"put it on PATH; board '{job.board.id}' is flashed with it"),
         ) from None
     except subprocess.TimeoutExpired:
@@ -205,6 +211,8 @@ def call(command: Sequence[str], module: ModuleType, job: Job) -> str:
     except OSError as error:
         raise DeviceError(f"flash tool '{name}' cannot be run: {error.strerror}") from error
     if result.returncode:
+        if "No module named" in result.stdout and hasattr(module, "INSTALL"):
+            raise DeviceError(f"flash tool '{job.target.flash_tool}' is not installed", hint=module.INSTALL)
         tail = "\n".join(f"  {line}" for line in result.stdout.strip().splitlines()[-20:])
         raise DeviceError(
             f"flash tool '{name}' failed with exit code {result.returncode}\n{tail}", hint=_remedy(result.stdout, hint)

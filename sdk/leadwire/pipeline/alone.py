@@ -31,7 +31,7 @@ from leadwire.datasets import load_dataset, read_source
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import Flashed
 from leadwire.device.target import Target
-from leadwire.errors import BadInputError, BuildError
+from leadwire.errors import BadInputError, BuildError, NoPortError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
 from leadwire.generate.project import BackendOptions
@@ -71,9 +71,10 @@ class Options:
 class Built:
     model: Model
     plan: MemoryPlan
-    project: FirmwareProject
+    board: Board
+    backend: Backend
     image: FirmwareImage | None
-    """None where model and bench firmware are larger than the board's memory."""
+    """None where model and bench firmware are larger than the board's memory, or the board has no port."""
     budgets: tuple[BudgetReport, ...]
 
 
@@ -183,27 +184,45 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
         path, model, plan, options.board, folder / "source", options.backend, options.personality, options.glue
     )
     watcher.stage("build", False)
+    image: FirmwareImage | None = None
+    budgets: tuple[BudgetReport, ...] = (planned,)
     try:
         image = build_image(project, options.board, toolchain=options.toolchain, out=folder / "image")
+        budgets = (planned, check_image(image, plan, options.board, model))
     except BuildError as error:
         if not overflows(error):
             raise
-        return Built(model=model, plan=plan, project=project, image=None, budgets=(planned,))
-    budgets = (planned, check_image(image, plan, options.board, model))
-    return Built(model=model, plan=plan, project=project, image=image, budgets=budgets)
+    return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=image, budgets=budgets)
+
+
+def plan_only(path: Path, options: Options) -> Built:
+    """What can be known of a model on a board that leadwire builds no image for: the plan and its check."""
+    model = read_model(path)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
+    budgets = (check_plan(plan, model, options.board),)
+    return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=None, budgets=budgets)
 
 
 def require_budget(built: Built) -> FirmwareImage:
-    """The image; BudgetError (4) where the model is over the board's budget, planned or linked, or over its memory."""
-    for report in built.budgets:
-        require_fit(report, built.model)
+    """The image; BudgetError (4) where the model is over the board's budget, planned or linked, or over its memory,
+    NoPortError (2) where the board has no port."""
+    require_reports(built)
     return require_image(built)
 
 
+def require_reports(built: Built) -> None:
+    """BudgetError (4) where a report is over the board's budget."""
+    for report in built.budgets:
+        require_fit(report, built.model)
+
+
 def require_image(built: Built) -> FirmwareImage:
-    """The image; BudgetError (4) where there is none because it is larger than the board's memory."""
+    """The image; BudgetError (4) where there is none because it is larger than the board's memory, NoPortError (2)
+    where the board has no port."""
+    if built.image is None and not built.board.port:
+        raise NoPortError(built.board.id, tuple(built.board.ecosystems.items()))
     if built.image is None:
-        raise too_large(built.model, built.plan, built.project.board_id)
+        raise too_large(built.model, built.plan, built.board.id)
     return built.image
 
 
@@ -215,8 +234,8 @@ def analyze_model(built: Built) -> Analysis:
     return Analysis(
         model=model.name,
         model_digest=model.digest,
-        board=built.project.board_id,
-        backend=built.project.backend,
+        board=built.board.id,
+        backend=built.backend,
         macs=sum(macs),
         parameters=sum(tensor.elements for tensor in model.tensors if tensor.is_constant),
         arena_bytes=plan.arena_bytes,
@@ -228,7 +247,7 @@ def analyze_model(built: Built) -> Analysis:
         image_flash_bytes=None if image is None else image.flash_bytes,
         image_ram_bytes=None if image is None else image.ram_bytes,
         basis="planned" if image is None else "linked",
-        fits=image is not None and all(report.fits for report in built.budgets),
+        fits=(image is not None or not built.board.port) and all(report.fits for report in built.budgets),
         budgets=built.budgets,
         operators=tuple(
             OperatorLine(

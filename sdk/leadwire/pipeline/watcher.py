@@ -13,3 +13,16 @@ class Watcher(Protocol):
     def note(self, text: str) -> None: ...
 
     def progress(self, label: str, done: int, total: int) -> None: ...
+
+
+class Quiet:
+    """Tells nobody."""
+
+    def stage(self, name: str, skipped: bool) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        pass

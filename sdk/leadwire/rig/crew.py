@@ -227,6 +227,10 @@ class Crew:
         except ValidationError as error:
             problem = Problem(kind="ProcessDied", message=f"the process of '{task.board.name}' gave no result: {error}")
             return self._so_far(task, "error", problem)
+        if (twin := self._twin(task, measured)) is not None:
+            told = f"'{task.board.name}' and '{twin}' are one board: both answer unique id {measured.after.unique_id}"
+            hint = "two entries of the rig file lead to it; 'leadwire rig enroll' tells them apart"
+            return self._so_far(task, "error", Problem(kind="SameBoard", message=told, hint=hint))
         compared, budget = measured.compared, measured.budget
         problem_found: Problem | None = None
         if compared.identical < compared.samples:
@@ -249,6 +253,13 @@ class Crew:
             )
         state = "failed" if problem_found else "passed"
         return replace(self._so_far(task, state, problem_found), measured=measured)
+
+    def _twin(self, task: _Task, measured: Measured) -> str | None:
+        """Another board on a port of its own that answered the same unique id."""
+        results = (other.result for other in self._tasks if other.board.entry.plugged and task.board.entry.plugged)
+        ended = ((one.name, one.measured) for one in results if one is not None and one.measured is not None)
+        uid = measured.after.unique_id
+        return next((name for name, other in ended if uid and other.after.unique_id == uid), None)
 
     def _so_far(self, task: _Task, state: Any, problem: Problem | None) -> BoardResult:
         return BoardResult(

@@ -57,10 +57,10 @@ def locate(board: RigBoard) -> Place:
             raise PortError(entry.port, f"is not there; rig board '{entry.name}' is not plugged in or not powered")
         if entry.usb_serial and (adapter is None or adapter.serial != entry.usb_serial):
             found = adapter.serial if adapter else ""
-            raise WrongBoardError(entry.name, entry.port, "usb_serial", found, entry.usb_serial)
+            raise WrongBoardError(entry.port, "usb_serial", found, entry.usb_serial, name=entry.name)
         if entry.usb_location and (adapter is None or not _is_at(adapter, entry.usb_location)):
             found = adapter.location if adapter else ""
-            raise WrongBoardError(entry.name, entry.port, "usb_location", found, entry.usb_location)
+            raise WrongBoardError(entry.port, "usb_location", found, entry.usb_location, name=entry.name)
         return Place(port=entry.port, adapter=adapter)
     return _by_adapter(board, plugged)
 
@@ -81,10 +81,10 @@ def _by_adapter(board: RigBoard, plugged: tuple[UsbPort, ...]) -> Place:
     if entry.usb_serial and entry.usb_location:
         there = next((one for one in plugged if _is_at(one, entry.usb_location)), None)
         if there is not None:
-            raise WrongBoardError(entry.name, there.device, "usb_serial", there.serial, entry.usb_serial)
+            raise WrongBoardError(there.device, "usb_serial", there.serial, entry.usb_serial, name=entry.name)
         if by_serial:
             other = by_serial[0]
-            raise WrongBoardError(entry.name, other.device, "usb_location", other.location, entry.usb_location)
+            raise WrongBoardError(other.device, "usb_location", other.location, entry.usb_location, name=entry.name)
     present = ", ".join(f"{one.serial or '?'} at {one.location or '?'}" for one in plugged) or "none"
     raise PortError(
         f"USB {wanted}", f"rig board '{entry.name}' is not plugged in", hint=f"USB serial ports here: {present}"
@@ -113,9 +113,9 @@ def check(board: RigBoard, place: Place, info: DeviceInfo | None) -> Identity:
     entry = board.entry
     if info is not None:
         if entry.unique_id and info.unique_id != entry.unique_id.lower():
-            raise WrongBoardError(entry.name, place.port, "unique id", info.unique_id, entry.unique_id.lower())
+            raise WrongBoardError(place.port, "unique id", info.unique_id, entry.unique_id.lower(), name=entry.name)
         if not entry.unique_id and info.board_id != board.board.id:
-            raise WrongBoardError(entry.name, place.port, "board", info.board_id, board.board.id)
+            raise WrongBoardError(place.port, "board", info.board_id, board.board.id, name=entry.name)
     return identity_of(place, info, entry.probe_serial)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as Xml
 
+from leadwire.device.running import Flashed
+
 from .records import BoardResult, RigReport
 
 CASES = ("identify", "flash", "bench", "bytes", "budget", "confirm")
@@ -81,12 +83,20 @@ def _facts(report: RigReport, board: BoardResult) -> list[tuple[str, str]]:
         facts += [
             ("unique_id", board.measured.after.unique_id),
             ("port", board.measured.after.port),
+            *_flashed(board.measured.flashed),
             ("image", benchmark.image_digest),
             ("io_digest", benchmark.io_digest),
             ("latency_us_p50", f"{benchmark.latency_us.p50:.1f}"),
             ("basis", benchmark.basis),
         ]
     return facts
+
+
+def _flashed(flashed: Flashed | None) -> list[tuple[str, str]]:
+    if flashed is None:
+        return []
+    said = {"flash_tool": flashed.tool, "known_by": flashed.known_by, "read_back": flashed.read_back_digest}
+    return [(name, value) for name, value in said.items() if value]
 
 
 def _text(value: str) -> str:

@@ -88,7 +88,7 @@ def _take(key: str, owner: str) -> Held:
 
     path = folder() / _file_name(key)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptor = _open(path)
     except OSError as error:
         raise BadInputError(
             f"lock file '{path}' cannot be opened: {error.strerror}",
@@ -109,6 +109,15 @@ def _take(key: str, owner: str) -> Held:
         if os.fstat(descriptor).st_uid == os.getuid():
             os.fchmod(descriptor, 0o666)
     return Held(key, descriptor)
+
+
+def _open(path: Path) -> int:
+    """Opened first, made only where it is not: in a folder for all users, Linux lets nobody 'make' another's file."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        return os.open(path, flags | os.O_CREAT, 0o666)
 
 
 def _file_name(key: str) -> str:

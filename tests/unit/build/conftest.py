@@ -25,6 +25,10 @@ Project = Callable[..., FirmwareProject]
 
 @pytest.fixture
 def tiny_project(tmp_path: Path) -> Project:
+    return projects_in(tmp_path)
+
+
+def projects_in(tmp_path: Path) -> Project:
     """`tiny_project(board, folder=..., extra={path: text}, edit=(old, new))` writes the sources and describes them."""
 
     def write(

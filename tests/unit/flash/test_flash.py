@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import struct
 import sys
 from pathlib import Path
 
@@ -12,46 +10,18 @@ import pytest
 from fake_device import FakeDevice
 
 import leadwire.flash
-from leadwire.artifacts import FirmwareImage, StackBound
+from flash_example import image_of, small_elf
+from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board, Emulation, load_board
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, DeviceError, FileMissingError, PortError, WrongDeviceError
 from leadwire.flash import flash_image, tool
 
 
-def image_of(path: Path, board_id: str) -> FirmwareImage:
-    return FirmwareImage(
-        elf=path,
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
-        project_digest="1" * 64,
-        model_digest="2" * 64,
-        board_id=board_id,
-        backend="aot",
-        toolchain="none",
-        build_id="3" * 32,
-        sections=(),
-        text_bytes=0,
-        rodata_bytes=0,
-        data_bytes=0,
-        bss_bytes=0,
-        model_flash_bytes=0,
-        model_ram_bytes=0,
-        stack=StackBound(bytes=0, path=()),
-    )
-
-
-def small_elf(address: int, data: bytes) -> bytes:
-    """An Arm executable of one segment (TIS ELF 1.2), without sections."""
-    header = struct.pack(
-        "<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 40, 1, address | 1, 52, 0, 0x05000200, 52, 32, 1, 40, 0, 0
-    )
-    return header + struct.pack("<8I", 1, 84, address, address, len(data), len(data), 5, 4) + data
-
-
 @pytest.fixture
 def image(tmp_path: Path) -> FirmwareImage:
     path = tmp_path / "image.elf"
-    path.write_bytes(small_elf(0x0800_0000, bytes(range(40))))
+    path.write_bytes(small_elf(0x0800_0000))
     return image_of(path, "bench")
 
 
@@ -107,7 +77,7 @@ def test_a_program_that_fails(image, board, probe):
 
 def test_a_program_that_is_not_installed(image, board, probe):
     probe("", program="no-such-flash-tool")
-    with pytest.raises(DeviceError, match="'no-such-flash-tool' is not installed"):
+    with pytest.raises(DeviceError, match="is not installed: there is no program 'no-such-flash-tool'"):
         flash_image(image, Target(board=board, port="/dev/ttyTEST"))
 
 

@@ -69,10 +69,10 @@ def test_a_board_is_found_by_its_adapter(board_of, plug, lines: list[str], devic
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (['usb_serial = "BB"', 'usb_location = "1-1"'], "usb_serial found AA, expected BB"),
-        (['usb_serial = "AA"', 'usb_location = "1-9"'], "usb_location found 1-1:1.0, expected 1-9"),
-        (['port = "/dev/null"', 'usb_serial = "AA"'], "usb_serial found none, expected AA"),
-        (['port = "/dev/null"', 'usb_location = "1-1"'], "usb_location found none, expected 1-1"),
+        (['usb_serial = "BB"', 'usb_location = "1-1"'], "another usb_serial: found AA, expected BB"),
+        (['usb_serial = "AA"', 'usb_location = "1-9"'], "another usb_location: found 1-1:1.0, expected 1-9"),
+        (['port = "/dev/null"', 'usb_serial = "AA"'], "another usb_serial: found none, expected AA"),
+        (['port = "/dev/null"', 'usb_location = "1-1"'], "another usb_location: found none, expected 1-1"),
     ],
 )
 def test_another_adapter_is_another_board(board_of, plug, lines: list[str], told: str) -> None:
@@ -100,7 +100,7 @@ def test_firmware_with_another_unique_id_is_another_board(board_of) -> None:
     with FakeDevice() as device:
         board = board_of(f'port = "{device.port}"', 'unique_id = "010204"')
         place = identity.locate(board)
-        with pytest.raises(WrongBoardError, match="unique id found 010203, expected 010204; nothing was written"):
+        with pytest.raises(WrongBoardError, match="unique id: found 010203, expected 010204; nothing was written"):
             identity.check(board, place, identity.ask(place.port, 115200))
         asked = {(group, command) for group, command, _ in device.requests}
     assert asked == {(64, 0)}, "only describe was asked"
@@ -110,7 +110,7 @@ def test_without_a_unique_id_the_kind_of_board_counts(board_of) -> None:
     with FakeDevice(describe={"board": "another-kind"}) as device:
         info = identity.ask(device.port, 115200)
         unnamed, named = (board_of(f'port = "{device.port}"', *uid) for uid in ([], [f'unique_id = "{UID}"']))
-        with pytest.raises(WrongBoardError, match="board found another-kind, expected virtual-stm32f405"):
+        with pytest.raises(WrongBoardError, match="another board: found another-kind, expected virtual-stm32f405"):
             identity.check(unnamed, identity.locate(unnamed), info)
         assert identity.check(named, identity.locate(named), info).unique_id == UID
 

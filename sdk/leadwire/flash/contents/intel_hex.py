@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from leadwire.emulator.elf import Segment
+from leadwire.errors import BadInputError
 
 _LINE_BYTES = 16
 _PAGE_BYTES = 1 << 16
@@ -34,3 +35,25 @@ def _records(segments: Iterable[Segment]) -> Iterator[str]:
 def _record(kind: int, address: int, data: bytes) -> str:
     record = bytes([len(data), *address.to_bytes(2, "big"), kind]) + data
     return (record + bytes([-sum(record) & 0xFF])).hex().upper()
+
+
+def data(text: str) -> bytes:
+    """The bytes of a file that holds one stretch of memory; BadInputError for anything else."""
+    found = bytearray()
+    upper, due = 0, None
+    for number, line in enumerate(text.split(), 1):
+        try:
+            record = bytes.fromhex(line[1:])
+        except ValueError:
+            record = b""
+        if line[:1] != ":" or len(record) < 5 or len(record) != record[0] + 5 or sum(record) & 0xFF:
+            raise BadInputError(f"line {number} of an Intel HEX file is damaged", hint="read it again")
+        place, kind, body = int.from_bytes(record[1:3], "big"), record[3], record[4:-1]
+        if kind == _UPPER_ADDRESS:
+            upper = int.from_bytes(body, "big") << 16
+        elif kind == _DATA:
+            if due is not None and upper + place != due:
+                raise BadInputError(f"line {number} of an Intel HEX file leaves a gap", hint="read it again")
+            found += body
+            due = upper + place + len(body)
+    return bytes(found)

@@ -1,0 +1,170 @@
+"""Traces from files: what is right comes back, everything else is refused with its line; the verb from end to end."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from leadwire.cli import app
+from leadwire.energy.csv_file import read_csv, read_pairs, write_csv
+from leadwire.energy.meters import MeterSettings, open_meter
+from leadwire.energy.simulated import Load
+from leadwire.energy.simulated.ppk2 import SimulatedPpk2
+from leadwire.energy.trace import Accuracy, MeterIdentity, Trace
+from leadwire.errors import BadInputError, LeadwireError
+
+SPEC = Accuracy(gain=0.01, source="test")
+
+
+def write(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "trace.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_columns_by_their_names(tmp_path: Path) -> None:
+    trace = read_csv(
+        write(
+            tmp_path, "# a comment\nmarker,current_ma,time_us,voltage_mv\n0,1.5,0,3300\n1,2,100,3300\n1,2,200,3290\n"
+        ),
+        SPEC,
+    )
+    assert trace.sample_hz == pytest.approx(10_000)
+    assert trace.current_a.tolist() == pytest.approx([1.5e-3, 2e-3, 2e-3])
+    assert trace.voltage_v.tolist() == pytest.approx([3.3, 3.3, 3.29])
+    assert trace.marker is not None and trace.marker.tolist() == [False, True, True]
+    assert not trace.meter.simulated
+
+
+def test_an_export_of_nordics_power_profiler(tmp_path: Path) -> None:
+    text = "Timestamp(ms),Current(uA),D0,D1\n0,10.5,1,0\n0.01,11,1,1\n0.02,12,0,1\n"
+    trace = read_csv(write(tmp_path, text), SPEC, voltage_v=3.0, marker="D1")
+    assert trace.sample_hz == pytest.approx(100_000)
+    assert trace.current_a[0] == pytest.approx(10.5e-6)
+    assert trace.marker is not None and trace.marker.tolist() == [False, True, True]
+
+
+HEAD = "time_s,current_a,voltage_v,marker\n"
+GOOD = HEAD + "0,1,3,0\n1,1,3,1\n2,1,3,0\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"\n\n", b"\xff\xfe\x00", b"time_s,current_a\n0,1\n1,1\n2,1\n", b"time_s,voltage_v\n0,1\n",
+        b"time_s,time_ms,current_a,voltage_v\n", b"time_s,current_a,current_a,voltage_v\n", HEAD.encode(),
+        (HEAD + "0,1,3,0\n").encode(), (GOOD + "3,1,3\n").encode(), (GOOD + "3,x,3,0\n").encode(),
+        (GOOD + "3,nan,3,0\n").encode(), (GOOD + "3,inf,3,0\n").encode(), (GOOD + "3,1e999,3,0\n").encode(),
+        (GOOD + "3,1,3,2\n").encode(), (GOOD + "5,1,3,0\n").encode(), (GOOD + "1,1,3,0\n").encode(),
+        (GOOD + '3,"1,3,0\n').encode(), (GOOD + "3,1,3,0" + " " * 5000 + "\n").encode(), b"PK\x03\x04" + bytes(500),
+        (HEAD + "0,1,3,0\n0,1,3,1\n0,1,3,0\n").encode(), (GOOD + "3,1,3,0\x00\n").encode(),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_trace_are_refused(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(BadInputError):
+        read_csv(write(tmp_path, text), SPEC)
+
+
+def test_what_is_simulated_stays_so_through_a_file(tmp_path: Path) -> None:
+    meter = MeterIdentity(kind="x", serial="", simulated=True, accuracy=SPEC)
+    current = np.random.default_rng(0).uniform(1e-6, 1e-2, 50)
+    trace = Trace(sample_hz=1000.0, current_a=current, voltage_v=np.array([3.0]), marker=current > 5e-3, meter=meter)
+    write_csv(trace, tmp_path / "kept.csv")
+    back = read_csv(tmp_path / "kept.csv", SPEC)
+    assert back.meter.simulated
+    assert np.allclose(back.current_a, current, rtol=1e-8)
+    assert back.marker is not None and back.marker.tolist() == (current > 5e-3).tolist()
+
+
+@pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\nx,y\n", "a,b\n1,2,3\n", "a,b\n1,inf\n", 'a,b\n"1,2\n'])
+def test_pairs_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadInputError):
+        read_pairs(write(tmp_path, text), "sync file")
+    assert read_pairs(write(tmp_path, "a,b\n1000000,2500000\n"), "sync file") == [(1.0, 2.5)]
+
+
+def accuracy(tmp_path: Path, text: str = 'gain = 0.02\nvoltage_gain = 0.001\nsource = "data sheet"\n') -> Path:
+    path = tmp_path / "accuracy.toml"
+    path.write_text(text)
+    return path
+
+
+def ask(*arguments: object) -> tuple[int, str, BaseException | None]:
+    done = CliRunner().invoke(app, ["energy", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.exception
+
+
+def kept(tmp_path: Path) -> Path:
+    """A trace that a simulated meter gave."""
+    load = Load(active_a=8e-3, idle_a=1e-3, active_s=0.01, period_s=0.03, runs=6)
+    with (
+        SimulatedPpk2(load) as simulated,
+        open_meter("ppk2", MeterSettings(address=simulated.port, voltage_v=3.0)) as meter,
+    ):
+
+        def wait() -> None:
+            while simulated._sample < 22_000:  # type: ignore[attr-defined]
+                time.sleep(0.002)
+
+        trace = meter.record(wait)
+    trace = replace(trace, current_a=trace.current_a[:22_000], marker=trace.marker[:22_000])
+    path = tmp_path / "kept.csv"
+    write_csv(trace, path)
+    return path
+
+
+def test_the_verb_on_a_simulated_trace_says_so_everywhere(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    spec = accuracy(tmp_path)
+    battery = ("--battery-mah", "220~10", "--inferences-per-hour", "3600", "--sleep-ua", "5~0.5", "--usable", "0.8")
+    code, text, _ = ask("--trace", path, "--accuracy", spec, "--json", *battery)
+    assert code == 0
+    found = json.loads(text)
+    assert (found["basis"], found["simulated"]) == ("simulated", ["meter"])
+    assert found["estimate"]["windows"] == 6
+    assert found["estimate"]["energy_j"] == pytest.approx(3.0 * 8e-3 * 0.01, rel=5e-3)
+    assert found["meter_accuracy"] == "data sheet"
+    assert len(found["trace_digest"]) == 64
+    expected = 5e-6 * (1 - 0.01) + found["estimate"]["energy_j"] / 3.0
+    assert found["battery"]["mean_current_a"] == pytest.approx(expected, rel=1e-3)
+    code, text, _ = ask("--trace", path, "--accuracy", spec, *battery)
+    assert code == 0
+    assert "SIMULATED METER: nothing of this is a measurement" in text
+    figures = [line for line in text.splitlines() if line.startswith(("energy ", "power ", "idle ", "battery life"))]
+    assert len(figures) == 4 and all("SIMULATED" in line for line in figures)
+
+
+def test_a_trace_of_a_real_meter_is_a_measurement(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    path.write_text(path.read_text().removeprefix("# SIMULATED\n"))
+    code, text, _ = ask("--trace", path, "--accuracy", accuracy(tmp_path), "--json")
+    assert code == 0 and json.loads(text)["basis"] == "measured"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (), ("--trace", "none.csv"), ("model.tflite",), ("--meter", "ppk2"), ("--trace", "x", "--meter", "ppk2"),
+        ("--battery-mah", "5"), ("--sleep-ua", "5"),
+        ("--battery-mah", "x~1", "--sleep-ua", "1", "--inferences-per-hour", "1"),
+        ("m.tflite", "--meter", "ppk2", "--marker", "9"), ("m.tflite", "--meter", "scpi", "--meter-option", "x"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_belong_together_are_refused(arguments: tuple[str, ...]) -> None:
+    _, _, error = ask(*arguments)
+    assert isinstance(error, LeadwireError) and error.exit_code == 2
+
+
+def test_accuracy_files_are_strict(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    for text in ("gain = -1.0", "gain = nan", 'gain = "2 %"', "gain = 0.1\ngian = 0.2", "[x"):
+        _, _, error = ask("--trace", path, "--accuracy", accuracy(tmp_path, text))
+        assert isinstance(error, LeadwireError) and error.exit_code == 2
+    _, _, error = ask("--trace", path)
+    assert isinstance(error, LeadwireError) and "accurate" in error.message
