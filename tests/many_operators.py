@@ -40,7 +40,7 @@ class _Builder:
         self.outputs.append(output)
         self.operators.append(Op(kind=kind, inputs=given, outputs=(output,), options=options, fields=fields))
 
-    def weights(self, shape: tuple[int, ...], axis: int) -> tuple[int, int, float]:
+    def weights(self, shape: tuple[int, ...], axis: int, given_scale: float = 0.05) -> tuple[int, int, float]:
         """Weights, bias, and the scale of an output that they fill."""
         outputs = shape[axis]
         values = self.random.integers(-127, 128, shape).astype(np.int8)
@@ -53,32 +53,35 @@ class _Builder:
         taps = math.prod(shape) / outputs
         return (
             self.add(T(shape=shape, array=values, scale=scales, axis=axis)),
-            self.add(T(shape=(outputs,), array=bias, scale=tuple(0.05 * s for s in scales))),
-            0.05 * 0.01 * 80 * 80 * math.sqrt(taps) / 64,
+            self.add(T(shape=(outputs,), array=bias, scale=tuple(given_scale * s for s in scales))),
+            given_scale * 0.01 * 80 * 80 * math.sqrt(taps) / 64,
         )
 
-    def convolution(self, kind: str) -> None:
+    def convolution(self, kind: str, after: int | None = None) -> int:
+        """Of a new input, or `after` a tensor; the output."""
         depthwise = kind == "DEPTHWISE_CONV_2D"
-        h, w = self.pick(1, 1, 3, 5), self.pick(1, 2, 5, 8, 11)
+        if after is None:
+            cin = self.pick(1, 4, 8, 12) if depthwise else self.pick(1, 2, 3, 4, 5, 7, 8, 16)
+            after = self.given(1, self.pick(1, 1, 3, 5), self.pick(1, 2, 5, 8, 11), cin)
+        _, h, w, cin = self.tensors[after].shape
         kh, kw = self.pick(1, min(h, 3)), self.pick(1, 2, 3, 5)
         stride, dilation = self.pick(1, 1, 2), self.pick(1, 1, 1, 2)
-        cin = self.pick(1, 4, 8, 12) if depthwise else self.pick(1, 2, 3, 4, 5, 7, 8, 16)
-        cout = cin if depthwise else self.pick(1, 2, 3, 4, 6, 9)
+        cout = cin if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
         same = self.pick(0, 1) if (kw - 1) * dilation < w and (kh - 1) * dilation < h else 1
 
         def size(length: int, taps: int) -> int:
             return -(-length // stride) if same else -(-(length - (taps - 1) * dilation) // stride)
 
         shape = (1, kh, kw, cin) if depthwise else (cout, kh, kw, cin)
-        given = self.given(1, h, w, cin)
-        weights, bias, scale = self.weights(shape, 3 if depthwise else 0)
+        weights, bias, scale = self.weights(shape, 3 if depthwise else 0, float(self.tensors[after].scale))  # type: ignore[arg-type]
         result = T(shape=(1, size(h, kh), size(w, kw), cout), scale=scale, zero_point=self.pick(*ZEROS))
         fields = {"depthMultiplier": 1} if depthwise else {}
         self.operator(
-            kind, (given, weights, bias), result, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
+            kind, (after, weights, bias), result, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
             padding=0 if same else 1, strideH=stride, strideW=stride, dilationHFactor=dilation,
             dilationWFactor=dilation, fusedActivationFunction=self.pick(0, 1, 3), **fields,
         )  # fmt: skip
+        return self.outputs[-1]
 
     def fully_connected(self) -> None:
         rows, depth, outputs = self.pick(1, 1, 1, 2, 3), self.pick(1, 3, 4, 8, 17, 40, 64), self.pick(1, 2, 4, 5, 8, 11)
@@ -110,20 +113,23 @@ class _Builder:
         result = T(shape=(1, size), scale=0.05 if same else 0.06, zero_point=zero if same else self.pick(*ZEROS))
         self.operator(kind, (given,), result, "QuantizeOptions" if kind == "QUANTIZE" else "")
 
-    def pool(self, kind: str) -> None:
-        h, w, channels = self.pick(1, 3, 5), self.pick(2, 5, 9), self.pick(1, 4, 6, 8)
+    def pool(self, kind: str, after: int | None = None) -> int:
+        if after is None:
+            after = self.given(1, self.pick(1, 3, 5), self.pick(2, 5, 9), self.pick(1, 4, 6, 8))
+        _, h, w, channels = self.tensors[after].shape
         kh, kw, stride, same = self.pick(1, h), self.pick(1, 2, 3), self.pick(1, 2), self.pick(0, 1)
         kw = min(kw, w)
 
         def size(length: int, taps: int) -> int:
             return -(-length // stride) if same else -(-(length - taps + 1) // stride)
 
-        given = self.given(1, h, w, channels)
-        result = T(shape=(1, size(h, kh), size(w, kw), channels), scale=0.05, zero_point=self.tensors[given].zero_point)
+        given = self.tensors[after]
+        result = T(shape=(1, size(h, kh), size(w, kw), channels), scale=given.scale, zero_point=given.zero_point)
         self.operator(
-            kind, (given,), result, "Pool2DOptions", padding=0 if same else 1, strideH=stride, strideW=stride,
+            kind, (after,), result, "Pool2DOptions", padding=0 if same else 1, strideH=stride, strideW=stride,
             filterHeight=kh, filterWidth=kw, fusedActivationFunction=self.pick(0, 1, 3),
         )  # fmt: skip
+        return self.outputs[-1]
 
     def softmax(self) -> None:
         shape = (self.pick(1, 2), self.pick(1, 2, 5, 12))
@@ -154,3 +160,13 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
+
+
+def chain(seed: int, length: int = 7) -> bytes:
+    """A .tflite file whose operators follow each other: what a plan overlaps is overwritten while it is read."""
+    builder = _Builder(seed)
+    at = builder.given(1, builder.pick(1, 6, 9), builder.pick(8, 20), builder.pick(1, 4, 8))
+    for _ in range(length):
+        kind = ("CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")[builder.pick(0, 1, 2, 3)]
+        at = builder.pool(kind, at) if kind == "MAX_POOL_2D" else builder.convolution(kind, at)
+    return write_tflite(builder.tensors, builder.operators, builder.inputs, [at])

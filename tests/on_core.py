@@ -104,6 +104,20 @@ class OnCore:
             counts.append(self.executed)
         return counts
 
+    def trace(self, operator: int, row: np.ndarray) -> list[tuple[bool, int, int]]:
+        """Accesses to RAM by one operator, in order: whether it writes, address, bytes."""
+        self.write(row)
+        found: list[tuple[bool, int, int]] = []
+
+        def note(uc: unicorn.Uc, access: int, address: int, size: int, value: int, _: object) -> None:
+            found.append((access == unicorn.UC_MEM_WRITE, address, size))
+
+        kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+        hook = self.emulator.hook_add(kinds, note, begin=0x20000000, end=0x200FFFFF)
+        assert self.call("step", operator) == 0
+        self.emulator.hook_del(hook)
+        return found
+
     def infer(self, row: np.ndarray) -> tuple[bytes, int]:
         """Output bytes, and instructions executed by infer()."""
         self.write(row)

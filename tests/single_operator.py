@@ -48,9 +48,9 @@ static void poison(const lw_tensor *tensors, uint16_t count, int on)
     for (uint16_t i = 0; i < count; i++) {
         const int8_t *const end = tensors[i].data + tensors[i].bytes;
         if (on) {
-            __asan_poison_memory_region(end, 24);
+            __asan_poison_memory_region(end, LW_GUARD);
         } else {
-            __asan_unpoison_memory_region(end, 24);
+            __asan_unpoison_memory_region(end, LW_GUARD);
         }
     }
 }
@@ -213,8 +213,8 @@ _SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
 """Programs and objects of this process; removed when it ends."""
 
 
-def compile_program(model: Model, plan: MemoryPlan) -> Path:
-    """The generated C of `model` as a sanitized program."""
+def compile_program(model: Model, plan: MemoryPlan, *, guard: int = 24) -> Path:
+    """The generated C of `model` as a sanitized program; so many bytes behind inputs and outputs are poisoned."""
     folder = Path(mkdtemp(dir=_SCRATCH.name))
     project = generate_project(model, plan, load_board("host"), folder)
     includes = [f"-I{folder / path}" for path in project.include_dirs]
@@ -227,8 +227,8 @@ def compile_program(model: Model, plan: MemoryPlan) -> Path:
     (folder / "main.c").write_text(unity + MAIN)
     program = folder / "program"
     subprocess.run(
-        ["gcc", "-std=c99", *WARNINGS, *SANITIZE, "-DLW_WITH_OPERATOR_TABLE", *includes, str(folder / "main.c"),
-         *objects, "-o", str(program)],
+        ["gcc", "-std=c99", *WARNINGS, *SANITIZE, "-DLW_WITH_OPERATOR_TABLE", f"-DLW_GUARD={guard}", *includes,
+         str(folder / "main.c"), *objects, "-o", str(program)],
         check=True,
     )  # fmt: skip
     return program

@@ -232,7 +232,8 @@ typedef struct {
     lw_window window;
     int32_t input_zero_point;
     int32_t column_words;
-    int32_t wide; /* weights are 16-bit lanes */
+    int32_t wide;     /* weights are 16-bit lanes */
+    int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
     lw_clamp_params clamp;
 } lw_columns_params;
 

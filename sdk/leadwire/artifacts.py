@@ -112,6 +112,10 @@ class MemoryPlan:
     resident_bytes: int = 0
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
+    overlaps: tuple[int, ...] = ()
+    """Operators whose output may overlap input 0, as far as their kernel allows."""
+    backward: tuple[int, ...] = ()
+    """Those of them that must walk from the last position to the first."""
 
     def offset(self, tensor: int) -> int:
         return next(p.offset_bytes for p in self.placements if p.tensor == tensor)
@@ -400,6 +404,7 @@ class MlperfResult:
     """One model on one board under MLPerf Tiny's protocol. The median over the loops is the score.
 
     `valid` is whether the loops keep the benchmark's rules; `reasons` says why not. It is no submission either way.
+    `image_digest` is empty where the firmware was running already, `build_id` where that is not leadwire's.
     """
 
     benchmark: str

@@ -146,9 +146,16 @@ def _peak(plan: MemoryPlan, model: Model) -> str:
     operator = model.operators[plan.peak_operator]
     reused = {tensor for index, tensor in plan.in_place if index == operator.index}
     inputs = {index for index in operator.inputs if index >= 0 and not model.tensors[index].is_constant}
+    given = sum(model.tensors[index].size_bytes for index in inputs)
+    made = 0 if reused else sum(model.tensors[index].size_bytes for index in operator.outputs)
+    if operator.index in plan.overlaps and not reused:
+        source = model.required(operator, 0).index
+        spans = [(p.offset_bytes, p.offset_bytes + p.size_bytes) for p in plan.placements if p.tensor == source]
+        start = plan.offset(operator.outputs[0])
+        made -= sum(max(0, min(end, start + made) - max(begin, start)) for begin, end in spans)
     parts = {
-        "input": sum(model.tensors[index].size_bytes for index in inputs),
-        "output": 0 if reused else sum(model.tensors[index].size_bytes for index in operator.outputs),
+        "input": given,
+        "output": made,
         "scratch": sum(p.size_bytes for p in plan.scratch if p.first_operator <= operator.index <= p.last_operator),
     }
     parts["records of TFLite Micro"] = plan.resident_bytes

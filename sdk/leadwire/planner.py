@@ -2,11 +2,13 @@
 
 Three steps. (1) Which tensors share bytes: the output of a no-copy operator (RESHAPE) is its input; an operator that
 works in place writes its output over an input that nobody needs afterwards. Tensors that share form one block, whose
-members have the same offset but their own live range and size. (2) The lower bound: the largest set of bytes alive
-during any operator. No placement can be smaller. (3) Offsets by first fit in several orders; where that misses the
-bound, an exact search over orders (small graphs) within a fixed number of steps, so that the same model always gets the
-same plan. The problem is dynamic storage allocation (Garey and Johnson 1979, SR2); first fit by size is the strategy of
-Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", MLSys 2020.
+members have the same offset but their own live range and size. A kernel that walks through its input as it writes its
+output may also overlap the two, with a distance between their starts (`distance` of its specification). (2) The lower
+bound: the largest set of bytes alive during any operator, input and output overlapped as far as its kernel allows. No
+placement can be smaller. (3) Offsets by first fit in several orders; where that misses the bound, an exact search over
+orders (small graphs) within a fixed number of steps, so that the same model always gets the same plan. The problem is
+dynamic storage allocation (Garey and Johnson 1979, SR2); first fit by size is the strategy of Pisarchyk and Lee,
+"Efficient Memory Management for Deep Neural Net Inference", MLSys 2020.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from leadwire.artifacts import MemoryPlan, Placement
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
 from leadwire.ops import registry
-from leadwire.ops.spec import PORTABLE, OperatorSpec
+from leadwire.ops.spec import PORTABLE, Distance, OperatorSpec
 
 _SEARCH_STEPS: Final = 400_000
 
@@ -35,6 +37,8 @@ class _Segment:
 
 
 _Block = tuple[_Segment, ...]
+_Overlaps = dict[int, tuple[int, int, Distance]]
+"""Operator to the blocks of its input and output, and how these may overlap."""
 
 
 def plan_memory(
@@ -65,8 +69,9 @@ def plan_memory(
         if (size := its.scratch_bytes(model, operator)) > 0
     ]
     everything: list[_Block] = [tuple(block) for block in blocks.values()] + scratch
-    live = [_live_bytes(everything, operator.index) for operator in model.operators]
-    offsets = _place(everything, alignment_bytes)
+    overlaps = _overlaps(model, specs, {tensor: list(blocks).index(root) for tensor, root in owner.items()}, everything)
+    live = [_live_bytes(everything, operator.index, overlaps) for operator in model.operators]
+    offsets = _place(everything, alignment_bytes, overlaps)
     placed = [
         Placement(tensor=s.tensor, offset_bytes=offset, size_bytes=s.size, first_operator=s.first, last_operator=s.last)
         for block, offset in zip(everything, offsets, strict=True)
@@ -82,6 +87,8 @@ def plan_memory(
         scratch=tuple(p for p in placed if p.tensor < 0),
         in_place=tuple(in_place),
         kernels=kernels,
+        overlaps=tuple(sorted(overlaps)),
+        backward=tuple(index for index in sorted(overlaps) if _backward(index, overlaps[index], everything, offsets)),
     )
 
 
@@ -157,16 +164,54 @@ def _merge(owner: dict[int, int], last_use: dict[int, int], *, into: int, block:
     last_use[into] = last_use.pop(block)
 
 
-def _live_bytes(blocks: Iterable[_Block], operator: int) -> int:
-    return sum(max((s.size for s in block if s.first <= operator <= s.last), default=0) for block in blocks)
+def _overlaps(
+    model: Model, specs: Sequence[OperatorSpec], block_of: dict[int, int], blocks: Sequence[_Block]
+) -> _Overlaps:
+    """Operators whose output may overlap input 0: it is dead afterwards and read in no other way, and the output's
+    block is not alive before."""
+    found: _Overlaps = {}
+    for operator, spec in zip(model.operators, specs, strict=True):
+        source = model.input(operator, 0)
+        distance = None if source is None or source.is_constant or spec.emit is None else spec.distance(model, operator)
+        if source is None or distance is None:
+            continue
+        given, made = block_of[source.index], block_of[operator.outputs[0]]
+        others = [block_of[tensor] for tensor in operator.inputs[1:] if tensor in block_of]
+        dead = all(s.last <= operator.index and s.tensor not in model.outputs for s in blocks[given])
+        new = min(s.first for s in blocks[made]) == operator.index
+        if given != made and given not in others and dead and new:
+            found[operator.index] = (given, made, distance)
+    return found
+
+
+def _backward(
+    operator: int, overlap: tuple[int, int, Distance], blocks: Sequence[_Block], offsets: Sequence[int]
+) -> bool:
+    """Whether the placement has the output above the input, so that the kernel must walk backward."""
+    given, made, distance = overlap
+    if offsets[given] >= offsets[made] + distance.below:
+        return False
+    end = offsets[given] + max(s.size for s in blocks[given] if s.last == operator)
+    return offsets[made] < end and offsets[given] < offsets[made] + max(s.size for s in blocks[made])
+
+
+def _live_bytes(blocks: Sequence[_Block], operator: int, overlaps: _Overlaps) -> int:
+    sizes = [max((s.size for s in block if s.first <= operator <= s.last), default=0) for block in blocks]
+    if operator not in overlaps:
+        return sum(sizes)
+    given, made, distance = overlaps[operator]
+    union = max(sizes[made], sizes[given] + max(0, distance.below))
+    if distance.above is not None:
+        union = min(union, max(sizes[given], sizes[made] + max(0, distance.above)))
+    return sum(sizes) - max(0, sizes[given] + sizes[made] - union)
 
 
 # ---------------------------------------------------------------------------------------------- offsets
 
 
-def _place(blocks: Sequence[_Block], alignment: int) -> tuple[int, ...]:
-    """An offset for each block such that no two segments that are alive together overlap."""
-    above = _clearances(blocks, alignment)
+def _place(blocks: Sequence[_Block], alignment: int, overlaps: _Overlaps) -> tuple[int, ...]:
+    """An offset for each block such that no two segments that are alive together overlap but as `overlaps` allows."""
+    above = _clearances(blocks, alignment, overlaps)
     sizes = [max(s.size for s in block) for block in blocks]
     starts = [min(s.first for s in block) for block in blocks]
     spans = [sum((s.last - s.first + 1) * s.size for s in block) for block in blocks]
@@ -177,26 +222,30 @@ def _place(blocks: Sequence[_Block], alignment: int) -> tuple[int, ...]:
         sorted(indices, key=lambda i: (starts[i], -sizes[i], i)),
         sorted(indices, key=lambda i: (-starts[i], -sizes[i], i)),
     )
-    bound = _aligned_bound(blocks, alignment)
+    bound = _aligned_bound(blocks, alignment, overlaps)
     best = min((_first_fit(order, above, sizes) for order in orders), key=lambda found: _top(found, sizes))
     if _top(best, sizes) > bound:
         best = _Search(above, sizes, orders[0], best, bound).run()
     return best
 
 
-def _aligned_bound(blocks: Sequence[_Block], alignment: int) -> int:
-    """The least arena when offsets are aligned: of the blocks alive together, only the topmost needs no padding."""
+def _aligned_bound(blocks: Sequence[_Block], alignment: int, overlaps: _Overlaps) -> int:
+    """The least arena when offsets are aligned: of the blocks alive together, only the topmost needs no padding.
+    Where two overlap, padding is left out of the account."""
     worst = 0
     for operator in {s.first for block in blocks for s in block}:
+        if operator in overlaps:
+            worst = max(worst, _live_bytes(blocks, operator, overlaps))
+            continue
         sizes = [max((s.size for s in block if s.first <= operator <= s.last), default=0) for block in blocks]
         padding = [-size % alignment for size in sizes]
         worst = max(worst, sum(sizes) + sum(padding) - max(padding))
     return worst
 
 
-def _clearances(blocks: Sequence[_Block], alignment: int) -> list[dict[int, int]]:
+def _clearances(blocks: Sequence[_Block], alignment: int, overlaps: _Overlaps) -> list[dict[int, int]]:
     """above[i][j]: how far above the offset of block j block i must start when it lies above it; absent: never alive
-    together."""
+    together, or free to overlap."""
     above: list[dict[int, int]] = [{} for _ in blocks]
     for i, one in enumerate(blocks):
         for j, other in enumerate(blocks):
@@ -204,6 +253,15 @@ def _clearances(blocks: Sequence[_Block], alignment: int) -> list[dict[int, int]
                 meeting = [o.size for o in other for s in one if s.first <= o.last and o.first <= s.last]
                 if meeting:
                     above[i][j] = -(-max(meeting) // alignment) * alignment
+    for operator, (given, made, distance) in overlaps.items():
+        free = -max(s.size for s in blocks[given] if s.last == operator)
+        if distance.below <= free:
+            above[given].pop(made, None)
+            above[made].pop(given, None)
+            continue
+        for high, low, least in ((given, made, distance.below), (made, given, distance.above)):
+            if least is not None:
+                above[high][low] = min(above[high][low], -(-max(0, least) // alignment) * alignment)
     return above
 
 
@@ -216,7 +274,7 @@ def _first_fit(order: Iterable[int], above: Sequence[dict[int, int]], sizes: Seq
     offsets: dict[int, int] = {}
     for block in order:
         taken = [(offsets[j], offsets[j] + gap, above[j][block]) for j, gap in above[block].items() if j in offsets]
-        candidates = sorted({0, *(end for _, end, _ in taken)})
+        candidates = sorted({0, *(end for _, end, _ in taken), *(max(0, start - own) for start, _, own in taken)})
         offsets[block] = next(
             offset for offset in candidates if all(offset >= end or offset + own <= start for start, end, own in taken)
         )
@@ -270,6 +328,6 @@ class _Search:
             lowest = max((offsets[j] + gap for j, gap in self.above[block].items() if j in offsets), default=0)
             if max(lowest, after[0]) + self.sizes[block] >= self.height:
                 return []
-            if (lowest, block) > after:
+            if (lowest, block) > after or (lowest == after[0] and self.above[block].get(after[1]) == 0):
                 found.append((lowest, block))
         return sorted(found, key=lambda choice: (-choice[0], self.sizes[choice[1]]))

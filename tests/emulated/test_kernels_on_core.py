@@ -6,6 +6,7 @@ LEADWIRE_KERNEL_EXAMPLES (10) sets how many models of 40 to 80 operators are dra
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -42,6 +43,48 @@ def test_bytes_and_constant_time(seed: int, toolchain: str) -> None:
             for i in np.flatnonzero((steps != steps[0]).any(axis=0))
         ]
         assert not varying, varying
+
+
+@pytest.mark.requirement("LW-MEM-001")
+@pytest.mark.parametrize("choice", [0, 1])
+def test_distances_as_the_kernels_access_memory(choice: int) -> None:
+    """How far an output must lie below its input, or above it when walking backward, is what each access asks for."""
+    data = many_operators(0, each=10)
+    model = parse_tflite(data, "many")
+    kernels = every_choice(model)[choice]
+    row = sample_rows(model, 0, count=1)[0]
+    forward, backward = spread_plan(model, kernels), spread_plan(model, kernels)
+    backward = dataclasses.replace(backward, backward=tuple(range(len(model.operators))))
+    tight = 0
+    for plan, walks_backward in ((forward, False), (backward, True)):
+        core = load(model, plan)
+        for operator in model.operators:
+            spec = registry.spec(operator.kind).using(kernels[operator.index])
+            distance = spec.distance(model, operator)
+            if distance is None or (walks_backward and distance.above is None):
+                continue
+            starts = [core.call("input_at", model.inputs.index(operator.inputs[0]))]
+            starts.append(core.call("output_at", model.outputs.index(operator.outputs[0])))
+            sizes = [model.required(operator, 0).size_bytes, model.output(operator).size_bytes]
+            below, above = _needed(core.trace(operator.index, row), starts, sizes)
+            stated, needed = (distance.above, above) if walks_backward else (distance.below, below)
+            assert stated is not None
+            assert needed is None or needed <= stated, (model.describe(operator), needed, stated)
+            tight += needed == stated
+    assert choice == 0 or tight > 15
+
+
+def _needed(trace: list[tuple[bool, int, int]], starts: list[int], sizes: list[int]) -> tuple[int | None, int | None]:
+    """The least distances at which no byte of the input is read after a byte of the output was written there."""
+    below, above = [], []
+    written: list[int] = []
+    for writes, address, size in trace:
+        if writes and starts[1] <= address < starts[1] + sizes[1]:
+            written = [min([address - starts[1], *written[:1]]), max([address - starts[1] + size - 1, *written[1:]])]
+        elif not writes and starts[0] <= address < starts[0] + sizes[0] and written:
+            below.append(written[1] - (address - starts[0]) + 1)
+            above.append(address - starts[0] + size - 1 - written[0] + 1)
+    return max(below, default=None), max(above, default=None)
 
 
 def _first_difference(model, ours: np.ndarray, theirs: np.ndarray, kernels: tuple[str, ...]) -> str:  # type: ignore[no-untyped-def]

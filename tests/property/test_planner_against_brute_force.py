@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadwire.artifacts import MemoryPlan
+from leadwire.artifacts import MemoryPlan, Placement
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
-from leadwire.ops.spec import KernelCall, OperatorSpec
+from leadwire.ops.spec import Distance, KernelCall, OperatorSpec
 from leadwire.planner import plan_memory
 
 
@@ -29,15 +29,26 @@ SPECS = {
     "VIEW": OperatorSpec(kind="VIEW", rules=(), emit=None),
     "SCRATCH": OperatorSpec(kind="SCRATCH", rules=(), emit=call, scratch_bytes=lambda model, operator: 2),
 }
+WALKERS = {
+    "DOWN": Distance(below=1),
+    "BOTH": Distance(below=2, above=1),
+    "EASY": Distance(below=-1, above=0),
+    "FREE": Distance(below=-100, above=-100),
+}
+"""Operators that read input 0 as they write their output, with how these may overlap."""
+OVERLAPPING = {
+    kind: OperatorSpec(kind=kind, rules=(), emit=call, distance=lambda model, operator: WALKERS[operator.kind])
+    for kind in WALKERS
+} | {kind: SPECS[kind] for kind in ("PLAIN", "VIEW", "SCRATCH")}
 
 
 @st.composite
-def graphs(draw: st.DrawFn, *, max_operators: int, max_size: int) -> Model:
+def graphs(draw: st.DrawFn, *, max_operators: int, max_size: int, specs: dict[str, OperatorSpec] = SPECS) -> Model:
     sizes = [draw(st.integers(1, max_size)) for _ in range(draw(st.integers(1, 2)))]
     inputs = tuple(range(len(sizes)))
     operators = []
     for index in range(draw(st.integers(1, max_operators))):
-        kind = draw(st.sampled_from(sorted(SPECS)))
+        kind = draw(st.sampled_from(sorted(specs)))
         arity = 1 if kind == "VIEW" else draw(st.integers(1, 2))
         read = tuple(draw(st.integers(max(0, len(sizes) - 4), len(sizes) - 1)) for _ in range(arity))
         operators.append(Operator(index=index, kind=kind, inputs=read, outputs=(len(sizes),)))
@@ -86,6 +97,21 @@ def may_coincide(model: Model, a: int, b: int) -> bool:
     )
 
 
+def may_overlap(model: Model, given: int, at: int, made: int, there: int) -> bool:
+    """Whether `made` may be written at `there` while `given`, at `at`, is read: by a walker that no one follows."""
+    families, alive = family(model), lives(model)
+    for o in model.operators:
+        distance = WALKERS.get(o.kind)
+        if distance is None or families[o.inputs[0]] != families[given] or o.outputs[0] != made:
+            continue
+        dead = all(alive[t][2] <= o.index for t in range(len(families)) if families[t] == families[given])
+        once = sum(families[t] == families[given] for t in o.inputs) == 1
+        apart = at >= there + distance.below or (distance.above is not None and there >= at + distance.above)
+        if dead and once and apart:
+            return True
+    return False
+
+
 def fits(model: Model, arena: int) -> bool:
     """Whether some placement needs at most `arena` bytes: every offset of every tensor is tried.
 
@@ -102,7 +128,11 @@ def fits(model: Model, arena: int) -> bool:
             return at == there
         if last < begin or end < first or at + size <= there or there + other <= at:
             return True
-        return i < tensors and j < tensors and at == there and (may_coincide(model, i, j) or may_coincide(model, j, i))
+        if i >= tensors or j >= tensors:
+            return False
+        if may_overlap(model, i, at, j, there) or may_overlap(model, j, there, i, at):
+            return True
+        return at == there and (may_coincide(model, i, j) or may_coincide(model, j, i))
 
     def extend(offsets: list[int]) -> bool:
         i = len(offsets)
@@ -116,6 +146,16 @@ def fits(model: Model, arena: int) -> bool:
     return extend([])
 
 
+def check_direction(model: Model, plan: MemoryPlan, given: Placement, made: Placement) -> None:
+    """The way the kernel walks is one that its distances allow."""
+    (o,) = (o for o in model.operators if o.outputs == (made.tensor,))
+    distance, above = WALKERS[o.kind], made.offset_bytes - given.offset_bytes
+    if o.index in plan.backward:
+        assert distance.above is not None and above >= distance.above
+    else:
+        assert -above >= distance.below
+
+
 def check_sound(model: Model, plan: MemoryPlan) -> None:
     """No two buffers alive together overlap, except where sharing was planned."""
     families = family(model)
@@ -124,6 +164,12 @@ def check_sound(model: Model, plan: MemoryPlan) -> None:
         together = a.first_operator <= b.last_operator and b.first_operator <= a.last_operator
         apart = a.offset_bytes + a.size_bytes <= b.offset_bytes or b.offset_bytes + b.size_bytes <= a.offset_bytes
         if together and not apart:
+            if may_overlap(model, a.tensor, a.offset_bytes, b.tensor, b.offset_bytes):
+                check_direction(model, plan, a, b)
+                continue
+            if may_overlap(model, b.tensor, b.offset_bytes, a.tensor, a.offset_bytes):
+                check_direction(model, plan, b, a)
+                continue
             assert a.tensor >= 0 and b.tensor >= 0 and a.offset_bytes == b.offset_bytes
             same = families[a.tensor] == families[b.tensor]
             in_place = any({families[x], families[y]} == {families[a.tensor], families[b.tensor]} for x, y in shared)
@@ -153,4 +199,24 @@ def test_large_plans_are_sound_and_repeat(model: Model, alignment: int) -> None:
     check_sound(model, plan)
     assert plan == plan_memory(model, alignment_bytes=alignment, spec=SPECS.__getitem__)
     assert all(p.offset_bytes % alignment == 0 for p in (*plan.placements, *plan.scratch))
+    assert plan.arena_bytes >= plan.lower_bound_bytes
+
+
+@pytest.mark.requirement("LW-MEM-001")
+@settings(max_examples=80, deadline=None)
+@given(graphs(max_operators=4, max_size=4, specs=OVERLAPPING))
+def test_no_placement_is_smaller_where_outputs_overlap_inputs(model: Model) -> None:
+    plan = plan_memory(model, alignment_bytes=1, spec=OVERLAPPING.__getitem__)
+    check_sound(model, plan)
+    assert fits(model, plan.arena_bytes)
+    assert not fits(model, plan.arena_bytes - 1)
+    assert not fits(model, plan.lower_bound_bytes - 1)
+
+
+@pytest.mark.requirement("LW-MEM-001")
+@settings(max_examples=40, deadline=None)
+@given(graphs(max_operators=25, max_size=2000, specs=SPECS | OVERLAPPING), st.sampled_from([1, 4, 16]))
+def test_large_plans_with_overlaps_are_sound(model: Model, alignment: int) -> None:
+    plan = plan_memory(model, alignment_bytes=alignment, spec=(SPECS | OVERLAPPING).__getitem__)
+    check_sound(model, plan)
     assert plan.arena_bytes >= plan.lower_bound_bytes

@@ -26,8 +26,10 @@ void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, con
     const int32_t outputs = window->output_channels;
     const int32_t even = outputs & ~1;
     const int32_t weight_words = even * params->column_words / (params->wide ? 2 : 4); /* of the even channels */
-    int8_t *first = output;
-    for (int32_t position = 0; position < positions; position += 2) {
+    const int32_t last_pair = (positions - 1) & ~1;
+    for (int32_t step = 0; step <= last_pair; step += 2) {
+        const int32_t position = params->backward ? last_pair - step : step;
+        int8_t *const first = output + position * outputs;
         int8_t *const second = position + 1 < positions ? first + outputs : first;
         lw_columns_s8_dsp(window, params->input_zero_point, input, position, scratch);
         if (even > 0) {
@@ -39,7 +41,6 @@ void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, con
             first[even] = last[0];
             second[even] = last[2];
         }
-        first += 2 * outputs;
     }
     lw_narrow(&params->clamp, output);
 }

@@ -23,6 +23,8 @@ and may have, `argv` with the first of each line and `write` with the second:
     run_argv(job)              or  run(job)
         starts the image, where writing does not; called last
 
+    PROGRAM: str               what must be on PATH, or
+    PACKAGE: str               what Python must find
     INSTALL: str               how to get the tool ('apt install stm32flash')
     ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
     REQUIRED: tuple[str, ...]  those of them that have no default
@@ -223,13 +225,19 @@ def call(command: Sequence[str], module: ModuleType, job: Job) -> str:
 def _remedy(output: str, otherwise: str) -> str:
     """What to try, by what such tools say."""
     said = output.lower()
-    for words, remedy in (
-        (("permission denied", "access denied", "libusb_error_access", "errno 13"), "give this user access to the "
-         "device: its group (dialout, plugdev) or a udev rule, then plug it in again"),
-        (("no probe", "no debug probe", "unable to find", "no device found", "not found any", "no dfu capable",
-          "no accessible", "cannot connect to j-link"), "plug in the board or its debug probe; is another program "
-         "using it?"),
-    ):  # fmt: skip
-        if any(word in said for word in words):
-            return remedy
-    return otherwise
+    return next((remedy for words, remedy in _REMEDIES if any(word in said for word in words)), otherwise)
+
+
+_REMEDIES = (
+    (
+        ("permission denied", "access denied", "libusb_error_access", "errno 13"),
+        "give this user access to the device: its group (dialout, plugdev) or a udev rule, then plug it in again",
+    ),
+    (
+        (
+            *("no probe", "no debug probe", "no connected debug probe", "unable to find", "no device found"),
+            *("no dfu capable", "no accessible", "cannot connect to j-link"),
+        ),
+        "plug in the board or its debug probe; is another program using it?",
+    ),
+)

@@ -13,7 +13,7 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
-from leadwire.ops.spec import PORTABLE, Constant, KernelCall
+from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 from .descriptor import Table, check_limits, descriptor, render, table
@@ -120,12 +120,17 @@ def _step(model: Model, plan: MemoryPlan, name: str, operator: Operator, calls: 
                 function=call.function,
                 params_type=call.params_type,
                 params_name=f"params_{operator.index}" + (f"_{number}" if len(calls) > 1 else ""),
-                params=call.params,
+                params=tuple((field, _value(plan, operator, value)) for field, value in call.params),
                 arguments=tuple(_argument(model, plan, name, operator, token) for token in call.arguments),
             )
             for number, call in enumerate(calls)
         ),
     )
+
+
+def _value(plan: MemoryPlan, operator: Operator, value: str) -> str:
+    """A parameter of a kernel call, those that the plan decides included."""
+    return str(int(operator.index in plan.backward)) if value == BACKWARD else value
 
 
 def _argument(model: Model, plan: MemoryPlan, name: str, operator: Operator, token: str) -> str:

@@ -7,7 +7,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import zero_point_of
 from .conv_2d_dsp import DSP
 from .convolution import constants_of, filters_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Window, window_of
+from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -70,5 +70,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
+    distance=lambda model, op: distance_by_position(_window(model, op).flattened, 2),
     variants=DSP,
 )

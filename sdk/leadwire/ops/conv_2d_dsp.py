@@ -10,8 +10,8 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import zero_point_of
 from .convolution import Filters, filters_of
 from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
-from .geometry import Window, window_of
-from .spec import KernelCall, Variant
+from .geometry import Window, distance_by_blocks, window_of
+from .spec import BACKWARD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
 """Above so many taps, filled up to multiples of four, for each one of the model the portable kernel is no slower."""
@@ -37,6 +37,11 @@ def columns_fit(window: Window, filters: Filters, zero_point: int) -> bool:
 def columns_scratch(window: Window) -> int:
     """Two columns of 16-bit lanes."""
     return 4 * _filled_taps(window)
+
+
+def columns_distance(window: Window) -> Distance:
+    """Two positions are laid out in scratch before their outputs are written."""
+    return distance_by_blocks(window, 2)
 
 
 def columns_extra_bytes(window: Window) -> int:
@@ -68,6 +73,7 @@ def columns_calls(
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 ("column_words", str(_filled_taps(window))),
                 ("wide", str(int(wide))),
+                ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
@@ -100,6 +106,7 @@ DSP = (
         fits=_fits,
         emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
         scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
     ),
     Variant(
         name="dsp-wide",
@@ -107,6 +114,7 @@ DSP = (
         fits=_fits,
         emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=True),
         scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
         extra_bytes=lambda model, op: columns_extra_bytes(_window(model, op)),
         saved=lambda model, op: columns_saved(_window(model, op)),
     ),

@@ -12,7 +12,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import zero_point_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
-from .geometry import WINDOW_OPTIONS, Window, window_of
+from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -79,5 +79,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
+    distance=lambda model, op: distance_by_position(_window(model, op), 2),
     variants=(DSP,),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
-from .conv_2d_dsp import columns_calls, columns_fit, columns_scratch
+from .conv_2d_dsp import columns_calls, columns_distance, columns_fit, columns_scratch
 from .convolution import Filters, filters_of
 from .dsp import channels_of, clamp_initializer, lane_words, output_zero_point
-from .geometry import Window, window_of
-from .spec import KernelCall, Variant
+from .geometry import Window, distance_by_channel, window_of
+from .spec import Distance, KernelCall, Variant
 
 
 def _window(model: Model, operator: Operator) -> Window:
@@ -64,4 +64,9 @@ def _scratch_bytes(model: Model, operator: Operator) -> int:
     return 4 * window.y.filter * window.x.filter + window.input_channels
 
 
-DSP = Variant(name="dsp", extension="dsp", fits=_fits, emit=_emit, scratch_bytes=_scratch_bytes)
+def _distance(model: Model, operator: Operator) -> Distance:
+    window = _window(model, operator)
+    return columns_distance(window) if window.input_channels == 1 else distance_by_channel(window)
+
+
+DSP = Variant(name="dsp", extension="dsp", fits=_fits, emit=_emit, scratch_bytes=_scratch_bytes, distance=_distance)

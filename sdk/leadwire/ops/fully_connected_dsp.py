@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .conv_2d_dsp import columns_calls, columns_extra_bytes, columns_saved, columns_scratch
+from .conv_2d_dsp import columns_calls, columns_distance, columns_extra_bytes, columns_saved, columns_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
 from .geometry import Axis, Window
-from .spec import KernelCall, Variant
+from .spec import Distance, KernelCall, Variant
 
 
 def _filters(model: Model, operator: Operator) -> Filters:
@@ -61,6 +61,13 @@ def _scratch_bytes(model: Model, operator: Operator) -> int:
     return 2 * (window.input_channels + 3 & ~3) if _single(model, operator) else columns_scratch(window)
 
 
+def _distance(model: Model, operator: Operator) -> Distance:
+    """One vector is widened into scratch before the first output is written."""
+    window = _window(model, operator)
+    nothing_left = -window.input_channels
+    return Distance(below=nothing_left, above=nothing_left) if _single(model, operator) else columns_distance(window)
+
+
 def _fits(model: Model, operator: Operator) -> bool:
     return channels_of(_filters(model, operator), output_zero_point(model, operator)) is not None
 
@@ -87,6 +94,7 @@ DSP = (
         fits=_fits,
         emit=lambda model, op: _calls(model, op, wide=False),
         scratch_bytes=_scratch_bytes,
+        distance=_distance,
     ),
     Variant(
         name="dsp-wide",
@@ -94,6 +102,7 @@ DSP = (
         fits=_fits,
         emit=lambda model, op: _calls(model, op, wide=True),
         scratch_bytes=_scratch_bytes,
+        distance=_distance,
         extra_bytes=_extra_bytes,
         saved=_saved,
     ),

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from leadwire.model.graph import Model, Operator
 
-from .spec import Rule
+from .spec import Distance, Rule
 
 
 def integer(operator: Operator, name: str, default: int) -> int:
@@ -106,6 +109,48 @@ class Window:
             input_channels=self.input_channels,
             output_channels=self.output_channels,
         )
+
+
+def _reads(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """For each output position in order: the first byte of the input that it or a later one reads, and the end of the
+    last that it or an earlier one reads."""
+
+    def inside(axis: Axis) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        origin = np.arange(axis.output) * axis.stride - axis.before
+        first = np.maximum(0, -(origin // axis.dilation))
+        last = np.minimum(axis.filter - 1, (axis.size - 1 - origin) // axis.dilation)
+        return origin + first * axis.dilation, origin + last * axis.dilation
+
+    (top, bottom), (left, right) = inside(window.y), inside(window.x)
+    first = (top[:, None] * window.x.size + left).reshape(-1) * window.input_channels
+    end = (bottom[:, None] * window.x.size + right + 1).reshape(-1) * window.input_channels
+    return np.minimum.accumulate(first[::-1])[::-1], np.maximum.accumulate(end)
+
+
+def distance_by_position(window: Window, together: int) -> Distance:
+    """For a kernel that does `together` positions at a time, each with all its channels, and reads while it writes."""
+    first, _ = _reads(window)
+    starts = np.arange(0, len(first), together)
+    written = np.minimum(starts + together, len(first)) * window.output_channels
+    return Distance(below=int((written - first[starts]).max()))
+
+
+def distance_by_blocks(window: Window, together: int) -> Distance:
+    """For a kernel that has read all that `together` positions need before it writes them, forward or backward."""
+    first, end = _reads(window)
+    nothing_left = -window.y.size * window.x.size * window.input_channels
+    later = np.arange(together, len(first), together)
+    written = later * window.output_channels
+    return Distance(
+        below=int((written - first[later]).max(initial=nothing_left)),
+        above=int((end[later - 1] - written).max(initial=nothing_left)),
+    )
+
+
+def distance_by_channel(window: Window) -> Distance:
+    """For a kernel that reads and writes a few channels of a position at a time, the same in input and output."""
+    first, _ = _reads(window)
+    return Distance(below=int((np.arange(len(first)) * window.output_channels - first).max()))
 
 
 def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:

@@ -6,9 +6,9 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import activation_range
 from .dsp import clamp_initializer
-from .geometry import WINDOW_OPTIONS, Window, integer, window_of
+from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, integer, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, is_int8, rank
-from .spec import KernelCall, OperatorSpec, Rule, Variant
+from .spec import Distance, KernelCall, OperatorSpec, Rule, Variant
 
 _MOST_TAPS = 255
 """As many bytes can be added in a 16-bit lane."""
@@ -56,6 +56,9 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
             ),
         )
 
+    def distance(model: Model, operator: Operator) -> Distance:
+        return distance_by_channel(_window(model, operator))
+
     def fits_dsp(model: Model, operator: Operator) -> bool:
         window = _window(model, operator)
         covers = all(axis.before < axis.filter for axis in (window.y, window.x))
@@ -96,5 +99,6 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
             Rule(text="input and output shapes agree", holds=_shapes_match, remedy="export the model again"),
         ),
         emit=emit,
-        variants=(Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp),),
+        distance=distance,
+        variants=(Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp, distance=distance),),
     )

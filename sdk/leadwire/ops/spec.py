@@ -9,6 +9,7 @@ from typing import Final, Literal
 from leadwire.model.graph import Model, Operator
 
 PORTABLE: Final = "portable"
+BACKWARD: Final = "plan:backward"
 Extension = Literal["dsp"]
 """Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR)."""
 
@@ -46,7 +47,8 @@ class KernelCall:
     """How one operator becomes C.
 
     `function(&params, <arguments>)`. `source` is the kernel's file under runtime/kernels. `params_type` is the struct
-    of leadwire's runtime, `params` its designated initializers in order (field, C expression). `arguments` are tokens
+    of leadwire's runtime, `params` its designated initializers in order (field, C expression; BACKWARD is 1 where the
+    plan wants the kernel to walk so). `arguments` are tokens
     in call order: 'in0', 'in1', 'out0' (arena pointers, or the constant tensor where the input is one), 'scratch' (the
     operator's scratch, as 32-bit words) or 'const:<suffix>'. `also` are further files of runtime/kernels that it calls.
     """
@@ -68,6 +70,22 @@ def no_reuse(model: Model, operator: Operator) -> tuple[int, ...]:
     return ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """How input 0 and output 0 of a kernel may overlap, so that every byte is read before something is written there.
+
+    `below`: the output starts at least so many bytes below the input. `above`: or at least so many above it, and the
+    kernel then walks backward; None: it cannot. Both may be negative.
+    """
+
+    below: int
+    above: int | None = None
+
+
+def no_overlap(model: Model, operator: Operator) -> Distance | None:
+    return None
+
+
 def no_macs(model: Model, operator: Operator) -> int:
     return 0
 
@@ -77,7 +95,8 @@ class Variant:
     """A second kernel of an operator for cores with `extension`, with the bytes of the portable one.
 
     `fits` says whether it can do this operator. `extra_bytes` is what its tables take in flash beyond the portable
-    kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none.
+    kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none. `in_place`,
+    `distance` and `scratch_bytes` are as in OperatorSpec.
     """
 
     name: str
@@ -85,6 +104,7 @@ class Variant:
     fits: Callable[[Model, Operator], bool]
     emit: Callable[[Model, Operator], tuple[KernelCall, ...]]
     in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
+    distance: Callable[[Model, Operator], Distance | None] = field(default=no_overlap)
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     extra_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     saved: Callable[[Model, Operator], int] = field(default=no_macs)
@@ -96,6 +116,7 @@ class OperatorSpec:
 
     `emit` is called only for operators that keep all rules; it returns the calls that do the work, in order.
     `in_place` gives the input positions whose buffer the kernel may overwrite with output 0 (same size or larger).
+    `distance` is how input 0 and output 0 may overlap, None where they must not.
     """
 
     kind: str
@@ -103,6 +124,7 @@ class OperatorSpec:
     emit: Callable[[Model, Operator], tuple[KernelCall, ...]] | None
     macs: Callable[[Model, Operator], int] = field(default=no_macs)
     in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
+    distance: Callable[[Model, Operator], Distance | None] = field(default=no_overlap)
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     variants: tuple[Variant, ...] = ()
     """Best first; the kernel above is the portable one, whose bytes they all give."""
@@ -113,5 +135,11 @@ class OperatorSpec:
             return self
         for found in self.variants:
             if found.name == variant:
-                return replace(self, emit=found.emit, in_place=found.in_place, scratch_bytes=found.scratch_bytes)
+                return replace(
+                    self,
+                    emit=found.emit,
+                    in_place=found.in_place,
+                    distance=found.distance,
+                    scratch_bytes=found.scratch_bytes,
+                )
         raise ValueError(f"{self.kind} has no variant '{variant}'")

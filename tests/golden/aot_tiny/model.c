@@ -6,7 +6,7 @@
 
 #define OPERATORS 5
 
-/* 14 bytes, of which at most 14 are alive at once (op 1). */
+/* 14 bytes, of which at most 12 are alive at once (op 1). */
 static union {
     int64_t aligned;
     uint32_t words[3];

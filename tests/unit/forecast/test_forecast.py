@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leadwire.board import Board, Budget, list_boards, load_board
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError, NoPortError
 from leadwire.forecast import EMULATED_TO_SILICON, MACS_FACTOR, check_forecast, forecast_latency, work_from_macs
 from leadwire.forecast.calibration import calibrate
@@ -16,10 +17,13 @@ from leadwire.forecast.tables import costs, timing_of
 from leadwire.forecast.work import OperatorWork, Work
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
+from leadwire.pipeline import run_project
 from leadwire.pipeline.alone import analyze_model, bench_model, choose, plan_only, require_budget, require_reports
 from leadwire.pipeline.forecast import CODES, count_work, forecast_model, rank_boards
 from leadwire.pipeline.sources import read_model
 from leadwire.pipeline.watcher import Quiet
+from leadwire.project import load_project
+from leadwire.resources import EXAMPLES
 
 
 def tensor(index: int, elements: int, *, constant: bool = False) -> Tensor:
@@ -177,6 +181,14 @@ def test_a_board_without_a_port_is_planned_for_and_builds_nothing(reference_mode
     with pytest.raises(NoPortError) as caught:
         require_budget(built)
     assert "--for zephyr" in caught.value.hint
+
+
+def test_a_project_for_a_board_without_a_port_ends_before_it_begins(tmp_path: Path) -> None:
+    project = load_project(EXAMPLES / "arrhythmia" / "leadwire.toml", output=tmp_path / "out")
+    with pytest.raises(NoPortError, match="'nrf52dk'"):
+        run_project(project, until="build", watcher=Quiet(), target=Target(board=load_board("nrf52dk")))
+    assert not (tmp_path / "out" / "firmware").exists()
+    assert not list(tmp_path.glob("out/*.tflite"))
 
 
 @pytest.mark.qemu

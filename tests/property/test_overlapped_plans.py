@@ -1,0 +1,29 @@
+"""Chains of convolutions and pools in a planned arena, where outputs are written over inputs that are still read, give
+the bytes of TensorFlow Lite Micro. LEADWIRE_KERNEL_EXAMPLES sets how many chains.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from leadwire.planner import plan_memory
+from many_operators import chain
+from single_operator import EXAMPLES, compile_program, every_choice, run_program, run_witness, sample_rows
+
+pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
+
+
+@pytest.mark.requirement("LW-MEM-001")
+@pytest.mark.parametrize("seed", range(EXAMPLES // 2))
+def test_a_chain_in_its_planned_arena(seed: int) -> None:
+    data = chain(seed)
+    model = parse_tflite(data, "chain")
+    registry.check(model)
+    rows = sample_rows(model, seed)
+    expected = run_witness(data, model, rows)
+    for kernels in every_choice(model)[:2]:
+        plan = plan_memory(model, kernels=kernels)
+        assert plan.overlaps
+        assert (run_program(compile_program(model, plan, guard=0), model, rows) == expected).all(), (kernels, plan)
