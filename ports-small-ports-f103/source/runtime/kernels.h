@@ -1,0 +1,152 @@
+/* kernels.h: one function per operator, its parameters fixed at generation time. Tensors are dense, channels last
+ * (height, width, channels), batch 1. A zero point is the quantized value of 0.
+ *
+ * Every kernel gives the bytes of TensorFlow Lite Micro's. None keeps state, allocates, recurses or calls a library.
+ */
+#ifndef LW_KERNELS_H
+#define LW_KERNELS_H
+
+#include "requantize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
+#if defined(__GNUC__)
+#define LW_NOINLINE __attribute__((noinline))
+#else
+#define LW_NOINLINE
+#endif
+
+/* How a window slides over an input. `inner_begin` and `inner_end` bound the output columns whose window lies inside
+ * the input's width; outside of them, and in rows the window overhangs, taps beyond the input read the zero point. */
+typedef struct {
+    int32_t input_height, input_width, input_channels;
+    int32_t filter_height, filter_width;
+    int32_t output_height, output_width, output_channels;
+    int32_t stride_y, stride_x;
+    int32_t dilation_y, dilation_x;
+    int32_t pad_top, pad_left;
+    int32_t inner_begin, inner_end;
+} lw_window;
+
+typedef struct {
+    lw_window window;
+    int32_t input_zero_point, output_zero_point;
+    int32_t activation_min, activation_max;
+} lw_convolution_params;
+
+/* weights [output channels, filter height, filter width, input channels]; bias includes - zero point * sum(weights) */
+void lw_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
+                   const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+/* weights [filter height, filter width, output channels]; bias as above; output_channels is a multiple of
+ * input_channels */
+void lw_depthwise_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
+                             const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+typedef struct {
+    int32_t rows;         /* vectors in the input */
+    int32_t depth;        /* length of each */
+    int32_t outputs;
+    int32_t rescale_step; /* 1: one rescale per output, 0: one for all */
+    int32_t output_zero_point;
+    int32_t activation_min, activation_max;
+} lw_fully_connected_params;
+
+/* weights [outputs, depth]; bias as above */
+void lw_fully_connected_s8(const lw_fully_connected_params *params, const int8_t *input, const int8_t *weights,
+                           const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+/* Four nested loops over the output; an input's stride is 0 along a dimension that it is broadcast over. */
+typedef struct {
+    int32_t size[4];
+    int32_t stride_a[4];
+    int32_t stride_b[4];
+} lw_broadcast;
+
+typedef struct {
+    lw_broadcast shape;
+    int32_t zero_point_a, zero_point_b, output_zero_point;
+    lw_rescale rescale_a, rescale_b, rescale_output;
+    int32_t activation_min, activation_max;
+} lw_add_params;
+
+void lw_add_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+typedef struct {
+    lw_broadcast shape;
+    int32_t zero_point_a, zero_point_b, output_zero_point;
+    lw_rescale rescale;
+    int32_t activation_min, activation_max;
+} lw_mul_params;
+
+void lw_mul_s8(const lw_mul_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+/* input [outer, reduced, inner] -> output [outer, inner] */
+typedef struct {
+    int32_t outer, reduced, inner;
+    int32_t offset;     /* - reduced * input zero point */
+    int32_t multiplier; /* m / reduced, in units of 2^-31 */
+    int32_t left, right;
+    int32_t output_zero_point;
+} lw_mean_params;
+
+void lw_mean_s8(const lw_mean_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    lw_window window;
+    int32_t activation_min, activation_max;
+} lw_pool_params;
+
+void lw_max_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
+void lw_average_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t rows, depth;
+    int32_t multiplier; /* input scale * beta in units of 2^(left - 31), for inputs in Q5.26 */
+    int32_t left;
+    int32_t diff_min;   /* smaller differences to the largest input give probability 0 */
+} lw_softmax_params;
+
+void lw_softmax_s8(const lw_softmax_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t size[4]; /* of the input */
+    int32_t before[4];
+    int32_t after[4];
+    int32_t value;
+} lw_pad_params;
+
+void lw_pad_s8(const lw_pad_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t input_zero_point, output_zero_point;
+    lw_rescale rescale;
+    int32_t activation_min, activation_max;
+} lw_requantize_params;
+
+void lw_requantize_s8(const lw_requantize_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t low, high;
+} lw_clamp_params;
+
+void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
+
+/* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
+typedef struct {
+    int32_t runs, run;
+    int32_t output_step, output_offset;
+} lw_copy_params;
+
+void lw_copy_s8(const lw_copy_params *params, const int8_t *input, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LW_KERNELS_H */
