@@ -63,6 +63,7 @@ def test_a_ppk2_gives_the_energy_of_the_load() -> None:
     assert simulated.commands[2:5] == [bytes([0x11, 2]), bytes([0x0D, 3 + 2232 // 256, 2232 % 256]), bytes([0x0C, 1])]
 
 
+@pytest.mark.requirement("LW-PWR-001")
 def test_a_ppk2_with_a_gap_gives_no_trace() -> None:
     with (
         SimulatedPpk2(LOAD, drop=12_345) as simulated,
