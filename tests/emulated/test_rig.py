@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -20,7 +21,8 @@ from fake_device import FakeDevice, model_output
 
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board, with_unique_id
-from leadwire.emulator import EmulatedBoard, QemuBoard
+from leadwire.build.bootloader import build_bootloader
+from leadwire.emulator import Chip, EmulatedBoard, QemuBoard
 from leadwire.rig import locks
 from leadwire.rig.crew import Crew, Row
 from leadwire.rig.file import load_rig
@@ -234,44 +236,35 @@ def test_the_wrong_board_is_refused_and_the_others_run(run, plugged) -> None:
     assert attempt.policy.startswith("never tried again")
 
 
-TOOL = """#!{python}
-# stm32flash for tests: reads the chip's number, and keeps a record of what it is asked to do.
-import sys
-arguments = sys.argv[1:]
-what = next(word for word in ("-r", "-w", "-g") if word in arguments)
-with open({record!r}, "a") as record:
-    record.write(what + "\\n")
-if what == "-r":
-    with open(arguments[arguments.index("-r") + 1], "wb") as dump:
-        dump.write(bytes.fromhex({unique_id!r}))
-sys.exit(what == "-w")
-"""
-
-
 @pytest.mark.requirement("LW-FLA-001")
-@pytest.mark.parametrize(("expected", "calls"), [("0a" * 12, "-r\n"), ("0b" * 12, "-r\n-w\n")])
-def test_the_tool_never_writes_to_another_chip(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: str, calls: str
+def test_boards_are_written_over_their_boot_loader_and_only_the_right_ones(
+    run, workload: Workload, tmp_path: Path
 ) -> None:
-    """A chip without firmware: the flash tool reads who it is. Only the chip that is meant is written to."""
-    record, tool = tmp_path / "record", tmp_path / "bin" / "stm32flash"
-    tool.parent.mkdir()
-    tool.write_text(TOOL.format(python=sys.executable, record=str(record), unique_id="0b" * 12))
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
-    board = 'inherits = "stm32f405"\nid = "virtual-stm32f405"\nname = "On the desk"\nflash_tool = "stm32flash"\n'
-    (tmp_path / "desk.toml").write_text(board)
-    with FakeDevice(deaf=True) as device:
-        text = f'name = "desk"\nboard = "desk.toml"\nport = "{device.port}"\nunique_id = "{expected}"'
-        (result,) = run(rig_text(text, top="[retry]\nattempts = 1\n")).boards
-    assert record.read_text() == calls
-    assert result.problem is not None
-    assert result.attempts[0].stage == "flash"
-    if "-w" in calls:
-        assert "flash tool 'stm32flash' failed" in result.problem.message
-    else:
-        assert result.problem.kind == "WrongBoardError"
-        assert f"found {'0b' * 12}, expected {'0a' * 12}; nothing was written" in result.problem.message
+    """Two chips with nothing but a boot loader (ST AN3155). One is not the chip of the rig file: its flash stays."""
+    board = load_board("virtual-stm32f405")
+    loader = build_bootloader("an3155", replace(board, link=replace(board.link, baud=921_600)), tmp_path / "loader")
+    ids = {"right": "0a" * 12, "wrong": "0b" * 12}
+    with ExitStack() as on:
+        ports, blank = {}, {}
+        for name, unique_id in ids.items():
+            state = Chip(flash=tmp_path / f"{name}.flash", boot0=True)
+            chip = on.enter_context(EmulatedBoard(loader, with_unique_id(board, unique_id), state))
+            ports[name], blank[name] = chip.port, state.flash.read_bytes() if state.flash else b""
+        expected = {"right": ids["right"], "wrong": "0c" * 12}
+        text = [entry(n, ports[n], 'flash_tool = "stm32loader"', f'unique_id = "{expected[n]}"') for n in ids]
+        boards = by_name(run(rig_text(*text, top="[retry]\nattempts = 1\n")))
+        held = {name: (tmp_path / f"{name}.flash").read_bytes() for name in ids}
+    assert boards["right"].state == "passed", boards["right"]
+    measured = boards["right"].measured
+    assert measured is not None
+    assert measured.flashed is not None
+    assert (measured.flashed.known_by, measured.flashed.unique_id) == ("tool", ids["right"])
+    assert measured.flashed.read_back_digest == measured.flashed.contents_digest != ""
+    assert held["right"] != blank["right"]
+    assert boards["wrong"].problem is not None
+    assert boards["wrong"].problem.kind == "WrongBoardError"
+    assert f"found {ids['wrong']}, expected {'0c' * 12}; nothing was written" in boards["wrong"].problem.message
+    assert held["wrong"] == blank["wrong"]
 
 
 def test_two_entries_that_turn_out_to_be_one_board(run, plugged, tmp_path: Path) -> None:

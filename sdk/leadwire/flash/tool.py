@@ -23,6 +23,8 @@ and may have, `argv` with the first of each line and `write` with the second:
     run_argv(job)              or  run(job)
         starts the image, where writing does not; called last
 
+    PROGRAM: str               what must be on PATH, or
+    PACKAGE: str               what Python must find
     INSTALL: str               how to get the tool ('apt install stm32flash')
     ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
     REQUIRED: tuple[str, ...]  those of them that have no default

@@ -95,7 +95,7 @@ def _power(power: PowerFigure) -> str:
 
 def diagnosis(result: Diagnosis) -> None:
     for check in result.checks:
-        mark = Text("ok  " if check.ok else "none", style="green" if check.ok else "yellow")
+        mark = Text("ok  " if check.ok else check.code or "none", style="green" if check.ok else "yellow")
         out.print(
             mark, Text(f" {check.name}: {check.found}"), Text(f"  {check.remedy}" if not check.ok else "", style="dim")
         )

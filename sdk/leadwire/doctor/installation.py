@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from leadwire import __version__, reference
@@ -16,12 +16,14 @@ from leadwire.build.tflm_tree import TflmTree, find_tree
 from leadwire.build.toolchain import find_toolchain
 from leadwire.datasets import list_datasets
 from leadwire.device.port import list_ports
-from leadwire.emulator.qemu import qemu_version
+from leadwire.emulator.qemu import RISCV_PROGRAM, qemu_version
 from leadwire.errors import BuildError, LeadwireError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.pipeline.line import tool_versions
 from leadwire.project import load_project
+
+from .check import Check, Diagnosis
 
 _TFLM = "TensorFlow Lite Micro"
 _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
@@ -30,22 +32,6 @@ _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
     ("this computer", None),
 )
 """One core for each kind of library that there is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """`ok` False is not an error: `remedy` says what would need it."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    version: str
-    checks: tuple[Check, ...]
 
 
 def diagnose(source: Path | None = None) -> Diagnosis:
@@ -66,6 +52,7 @@ def diagnose(source: Path | None = None) -> Diagnosis:
             _tool("default toolchain", lambda: find_toolchain("zig").version),
             _tool("Arm GCC", lambda: find_toolchain("arm-none-eabi-gcc").version),
             _tool("QEMU", qemu_version),
+            _tool("QEMU for RISC-V", partial(qemu_version, RISCV_PROGRAM)),
             _witness(),
             *_tflm_checks(folder, model),
             _browser(),
