@@ -135,7 +135,7 @@ def test_a_demand_that_is_not_met_is_red(project: Project) -> None:
     ("arguments", "told"),
     [
         ((), "needs --leadwire-model or --leadwire-project"),
-        (("--leadwire-model", "model.tflite", "--leadwire-board", "nothing"), "leadwire boards"),
+        (("--leadwire-model", "model.tflite", "--leadwire-board", "nothing"), "board 'nothing' is not known"),
         (("--leadwire-rig", "rig.toml", "--leadwire-port", "/dev/null"), "a rig file says the ports itself"),
         (("--leadwire-model", "model.tflite", "--leadwire-port", "/dev/ttyNONE"), "is not plugged in"),
     ],
