@@ -28,6 +28,7 @@ CORES = (
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _UNIQUE_ID = re.compile(r"[0-9a-f]{24}")
 _ADDRESS_SPACE = 1 << 32
+_FASTEST_HZ = 10_000_000_000
 _FLASH_FOLDER = Path(__file__).resolve().parent / "flash"
 
 
@@ -235,8 +236,8 @@ def _mistakes(board: Board) -> Iterator[str]:
         yield f"id: lower-case letters, digits, '.', '_' and '-' only, at most 64, found {board.id!r}"
     if board.core not in CORES:
         yield f"core: one of {', '.join(CORES)}, found '{board.core}'"
-    if board.clock_hz <= 0:
-        yield f"clock_hz: larger than 0, found {board.clock_hz}"
+    if not 0 < board.clock_hz <= _FASTEST_HZ:
+        yield f"clock_hz: larger than 0, at most {_FASTEST_HZ}, found {board.clock_hz}"
     on_host = board.emulation is not None and board.emulation.engine == "host"
     if board.port and not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "port.c"):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import json
 import operator
 import os
 import random
@@ -419,3 +420,48 @@ def test_each_emulated_chip_has_its_own_number(image, power, tmp_path):
     own = "a1" * 12
     board = power(BY_ROM, board=with_unique_id(load_board(BY_ROM), own))
     assert named(image(BY_ROM), board.port, tmp_path) == own
+
+
+# ---------------------------------------------------------------------------------------------- command line
+
+
+def test_emulate_with_a_boot_loader(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "leadwire",
+        "emulate",
+        "--board",
+        BY_RECOVERY,
+        "--boot-loader",
+        "mcuboot",
+        "--json",
+    ]
+    emulator = subprocess.Popen([*command, "--flash-file", str(tmp_path / "flash.bin")], stdout=subprocess.PIPE)
+    try:
+        assert emulator.stdout is not None
+        port = json.loads(emulator.stdout.readline())["port"]
+        with RecoveryClient(port) as recovery:
+            assert recovery.images() == ()
+    finally:
+        emulator.send_signal(signal.SIGINT)
+        assert emulator.wait(20) == 0
+    assert (tmp_path / "flash.bin").stat().st_size == chip.FLASH_BYTES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "either an image or a boot loader"),
+        (["image.elf", "--boot-loader", "an3155"], "either an image or a boot loader"),
+        (["--boot-loader", "absent"], "no boot loader 'absent'"),
+        (["--boot-loader", "an3155", "--board", "qemu-mps2-an386"], "no boot loader 'an3155' for board"),
+        (["--boot-loader", "mcuboot", "--flash-file", "."], "Is a directory"),
+    ],
+)
+def test_emulate_refuses(tmp_path, arguments, why):
+    done = subprocess.run(
+        [sys.executable, "-m", "leadwire", "emulate", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and why in done.stderr, done.stderr

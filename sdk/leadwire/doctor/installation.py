@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from leadwire import __version__, reference
@@ -15,7 +16,7 @@ from leadwire.build.tflm_tree import TflmTree, find_tree
 from leadwire.build.toolchain import find_toolchain
 from leadwire.datasets import list_datasets
 from leadwire.device.port import list_ports
-from leadwire.emulator.qemu import qemu_version
+from leadwire.emulator.qemu import RISCV_PROGRAM, qemu_version
 from leadwire.errors import BuildError, LeadwireError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
@@ -51,6 +52,7 @@ def diagnose(source: Path | None = None) -> Diagnosis:
             _tool("default toolchain", lambda: find_toolchain("zig").version),
             _tool("Arm GCC", lambda: find_toolchain("arm-none-eabi-gcc").version),
             _tool("QEMU", qemu_version),
+            _tool("QEMU for RISC-V", partial(qemu_version, RISCV_PROGRAM)),
             _witness(),
             *_tflm_checks(folder, model),
             _browser(),

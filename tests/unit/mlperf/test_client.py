@@ -92,6 +92,7 @@ def test_floats_and_energy_mode(device: Make) -> None:
 
 
 @pytest.mark.parametrize(("field", "what"), [("board", "board"), ("digest", "model"), ("build", "build")])
+@pytest.mark.requirement("LW-LNK-001")
 def test_another_image_is_noticed(device: Make, field: str, what: str) -> None:
     one = device()
 
@@ -112,6 +113,7 @@ def test_a_failed_start_is_noticed(device: Make) -> None:
         client.expect(IMAGE)
 
 
+@pytest.mark.requirement("LW-LNK-002")
 def test_a_byte_lost_on_the_way_to_the_device_is_noticed(device: Make) -> None:
     """The protocol itself does not notice that one digit became another."""
     one = device()
