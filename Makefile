@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check format golden bench forecast-errors fuzz soak mutation clean
+.PHONY: help setup clients demo test labgrid check format golden bench bench-tflm forecast-errors fuzz soak mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -18,6 +18,7 @@ help:
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
 	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
+	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
 
 setup: $(VENV)/.installed
 
@@ -81,6 +82,9 @@ forecast-errors: setup
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+bench-tflm: setup
+	$(BIN)/python benchmarks/tflm.py
 
 clean:
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache

@@ -28,6 +28,7 @@ class Mutation:
 
 
 RUNTIME, SDK = "firmware_templates/runtime", "sdk/leadwire"
+MLPERF, PROTOCOL = "firmware_templates/mlperf", "tests/unit/mlperf/test_protocol.py"
 CORNERS = "tests/kernels/test_kernel_corners.py"
 MUTATIONS = (
     Mutation(
@@ -47,8 +48,8 @@ MUTATIONS = (
     Mutation(
         "the run account is not compared",
         f"{SDK}/device/samples.py",
-        "if (status.runs, status.io_crc) != (runs & 0xFFFF_FFFF, io_crc):",
-        "if status.runs != runs & 0xFFFF_FFFF:",
+        "if (status.runs, status.io_crc) != (epoch.last_run, epoch.io_crc):",
+        "if status.runs != epoch.last_run:",
         ("tests/invalid/test_device_faults.py", "tests/unit/device/test_client.py"),
     ),
     Mutation(
@@ -92,6 +93,55 @@ MUTATIONS = (
         "raise WrongDeviceError(",
         "WrongDeviceError(",
         ("tests/invalid/test_device_faults.py",),
+    ),
+    Mutation(
+        "a tie is rounded up",
+        f"{MLPERF}/text.c",
+        "(rest == half && (thousandths & 1u) != 0u)",
+        "rest == half",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "the input is written once for all runs",
+        f"{MLPERF}/session.c",
+        "        lw_sample_write(session->buffer);\n        lw_status status",
+        "        if (i == 0u) {\n            lw_sample_write(session->buffer);\n        }\n        lw_status status",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "the counter is not read between inferences",
+        f"{MLPERF}/session.c",
+        "        (void)cycles_now(session);\n        if (status",
+        "        if (status",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "a command is cut too soon",
+        f"{MLPERF}/session.c",
+        "session->command_length < LW_COMMAND_BYTES",
+        "session->command_length < LW_COMMAND_BYTES - 1u",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "a gap in a power meter's samples is overlooked",
+        f"{SDK}/energy/meters/ppk2.py",
+        "if np.any(steps != 1):",
+        "if np.any(steps > 2):",
+        ("tests/unit/energy/test_meters.py",),
+    ),
+    Mutation(
+        "a simulated meter measures",
+        f"{SDK}/pipeline/energy.py",
+        'basis="simulated" if simulated else "measured"',
+        'basis="measured"',
+        ("tests/unit/energy/test_trace_files.py",),
+    ),
+    Mutation(
+        "repeating lessens the meter's own error",
+        f"{SDK}/energy/estimate.py",
+        "standard_j=limit / sqrt(3.0)",
+        "standard_j=limit / sqrt(3.0 * len(windows))",
+        ("tests/unit/energy/test_estimate.py",),
     ),
 )
 SHORT = 4

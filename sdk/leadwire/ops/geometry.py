@@ -128,8 +128,8 @@ def _reads(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
 
 
 def distance_by_position(window: Window, together: int) -> Distance:
-    """For a kernel that does up to `together` positions at a time, each with all its channels, and reads while it
-    writes. Where it begins such a group depends on the padding, so each position counts as a first one."""
+    """For a kernel that does up to `together` positions at a time, each with all its channels, reading while it writes.
+    Where padding is, it does one: any position may be the first of several."""
     first, _ = _reads(window)
     written = np.minimum(np.arange(len(first)) + together, len(first)) * window.output_channels
     return Distance(below=int((written - first).max()))

@@ -52,10 +52,11 @@ BAD_LINES = {
     "stalls": Faults(stall=1e-4, stall_s=0.15),
     "resets": Faults(reset=8e-5, boot_noise=40),
     "unplugs": Faults(unplug=5e-5, unplug_s=0.2),
-    "storm": Faults(corrupt=1e-3, drop=1e-4, duplicate=1e-4, reset=4e-5, unplug=2e-5, unplug_s=0.2, boot_noise=40),
+    "storm": Faults(corrupt=1e-3, drop=1e-4, duplicate=1e-4, reset=6e-5, unplug=6e-5, unplug_s=0.2, boot_noise=40),
 }
 
 
+@pytest.mark.requirement("LW-LNK-002")
 @pytest.mark.parametrize("name", BAD_LINES)
 def test_a_bad_line_gives_every_result(port: str, name: str) -> None:
     samples, faults = samples_of(400), BAD_LINES[name]

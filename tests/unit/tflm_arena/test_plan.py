@@ -79,6 +79,7 @@ def test_a_record_that_is_larger_than_computed_is_not_passed_over(model: Model) 
     assert "--arena-bytes" in caught.value.hint
 
 
+@pytest.mark.requirement("LW-TFL-002")
 def test_the_planned_budget_of_tflm_counts_tflms_arena_and_file(model: Model) -> None:
     board = load_board("virtual-stm32f405")
     plan = plan_model(model, board, "tflm")
