@@ -91,9 +91,8 @@ def test_goodput_over_a_corrupting_line(port: str, capsys: pytest.CaptureFixture
         share[corrupt] = count * SMALL_INPUT_BYTES / sent
         of_line = count * SMALL_INPUT_BYTES / seconds / (baud / 10) if baud else float("nan")
         with capsys.disabled():
-            print(
-                f"\n{count} samples, {faults.described}: {proxy.struck['corrupt']} bytes corrupted, {run.retries} retries"
-            )
+            struck = proxy.struck["corrupt"]
+            print(f"\n{count} samples, {faults.described}: {struck} bytes corrupted, {run.retries} retries")
             print(f"{share[corrupt]:.2%} of the bytes sent are input, {of_line:.2%} of the line's capacity")
     assert share[0.0] > 0.93
     assert share[1e-3] > 0.9
