@@ -306,16 +306,15 @@ def test_qemu_boards_and_a_board_on_a_socket(model: Path, tmp_path: Path, monkey
 
 def test_a_board_that_another_run_holds_is_busy_and_says_who(run, plugged) -> None:
     port = plugged("0a" * 12)
-    text = rig_text(entry("desk", port, "timeouts = {lock_s = 0.3}"))
     (held,) = locks.take([f"port {port}"], "the night run")
-    try:
-        (board,) = run(text).boards
-    finally:
-        locks.release([held])
+    (board,) = run(rig_text(entry("desk", port, "timeouts = {lock_s = 0.3}"))).boards
     assert board.problem is not None
     assert board.problem.kind == "BusyBoardError"
     assert "held by the night run (process" in board.problem.message
-    assert run(text).boards[0].state == "passed"
+    threading.Timer(1.0, lambda: locks.release([held])).start()
+    (waited,) = run(rig_text(entry("desk", port))).boards
+    assert waited.state == "passed"
+    assert waited.seconds > 1.0
 
 
 @pytest.mark.requirement("LW-RIG-001")
@@ -338,13 +337,13 @@ def test_a_slow_stage_is_ended_and_tried_again_after_a_power_cycle(run, tmp_path
 
 @pytest.mark.parametrize(
     ("script", "told"),
-    [("echo outlet gone >&2; exit 3", "failed with exit code 3"), ("sleep 60", "did not end within 0.3 s")],
+    [("echo outlet gone >&2; exit 3", "failed with exit code 3"), ("sleep 60", "did not end within 3 s")],
 )
 def test_a_hook_that_fails_is_told(run, tmp_path: Path, script: str, told: str) -> None:
     hook = tmp_path / "cycle.sh"
     hook.write_text(f"#!/bin/sh\n{script}\n")
     hook.chmod(0o755)
-    text = entry("gone", "/dev/ttyNONE", 'power_cycle = ["./cycle.sh"]', "timeouts = {power_s = 0.3}")
+    text = entry("gone", "/dev/ttyNONE", 'power_cycle = ["./cycle.sh"]', "timeouts = {power_s = 3.0}")
     (board,) = run(rig_text(text, top="[retry]\nwait_s = 0.0\n")).boards
     assert board.state == "error"
     assert told in board.attempts[1].problem.message  # type: ignore[union-attr]
@@ -356,7 +355,7 @@ def test_a_process_that_is_killed_is_tried_again(run, tmp_path: Path) -> None:
     killed: list[int] = []
 
     def killer() -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not killed and time.monotonic() < until:
             victims = processes_of("emu-0", BOARD_VARIABLE, "leadwire.emulator")
             mine = [pid for pid in victims if f"{os.getpid()}" in ancestors(pid)]

@@ -82,6 +82,7 @@ def seeds() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.requirement("LW-LNK-004")
 def test_nothing_that_arrives_makes_the_firmware_misbehave_or_forget_itself(fuzzer: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()

@@ -1,7 +1,7 @@
 """Soak: thousands of inferences over a line that is bad on purpose, each answer compared with the C on the host.
 
-Goodput counts the bytes of inputs alone. `of_line` is its share of what the line can carry where the line is paced;
-`of_bytes` the share of input bytes among all bytes that were sent, which no other work of this machine changes.
+Goodput counts the bytes of inputs alone. Its share of the bytes that were sent is the figure that no other work of this
+machine changes; its share of what the line can carry in the time needs a paced line and a board that keeps up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _CLEAN_SAMPLES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """One run over the line. `struck`: faults by kind; bytes as the client saw them, retries and all."""
+    """One run over the line. `struck`: faults by kind; bytes as the client saw them, retries and all. `of_line`: share
+    of what the line can carry, None where it is not paced; `of_bytes`: share of input bytes among those sent."""
 
     faults: str
     inferences: int
@@ -45,19 +46,9 @@ class Passage:
     retries: int
     corrected: int
     struck: tuple[tuple[str, int], ...]
-    line_bytes_per_s: float | None
-
-    @property
-    def goodput_bytes_per_s(self) -> float:
-        return self.input_bytes / self.seconds
-
-    @property
-    def of_line(self) -> float | None:
-        return None if self.line_bytes_per_s is None else self.goodput_bytes_per_s / self.line_bytes_per_s
-
-    @property
-    def of_bytes(self) -> float:
-        return self.input_bytes / self.sent_bytes
+    goodput_bytes_per_s: float
+    of_line: float | None
+    of_bytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,18 +160,21 @@ def _pass(
             raise
         seconds = time.monotonic() - began
         sent_now, received_now = client.carried_bytes
-        answered = len(run.outputs) - run.resumed
+        input_bytes = sum(map(len, samples[run.resumed :]))
+        line_bytes_per_s = faults.pace_baud / BITS_PER_BYTE
         passage = Passage(
             faults=faults.described,
-            inferences=answered,
+            inferences=len(run.outputs) - run.resumed,
             seconds=seconds,
-            input_bytes=sum(map(len, samples[run.resumed :])),
+            input_bytes=input_bytes,
             sent_bytes=sent_now - sent,
             received_bytes=received_now - received,
             retries=run.retries,
             corrected=run.corrected,
             struck=tuple(sorted(proxy.struck.items())),
-            line_bytes_per_s=faults.pace_baud / BITS_PER_BYTE or None,
+            goodput_bytes_per_s=input_bytes / seconds,
+            of_line=input_bytes / seconds / line_bytes_per_s if line_bytes_per_s else None,
+            of_bytes=input_bytes / (sent_now - sent),
         )
     return passage, run
 

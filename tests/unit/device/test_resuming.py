@@ -53,6 +53,7 @@ def stop_at(count: int) -> object:
     return progress
 
 
+@pytest.mark.requirement("LW-LNK-004")
 def test_a_firmware_that_hangs_is_restarted_by_its_watchdog_and_the_run_goes_on(tmp_path: Path) -> None:
     """The model hangs on one input, until a file says that it has hung once."""
     mark = tmp_path / "hung"
@@ -86,6 +87,7 @@ def test_a_firmware_that_hangs_on_an_input_every_time_is_a_named_error(tmp_path:
         run_samples(client, samples)
 
 
+@pytest.mark.requirement("LW-LNK-003")
 def test_a_killed_host_goes_on_from_its_journal(port: str, tmp_path: Path) -> None:
     """Another process runs the same samples slowly and is killed with SIGKILL; this one goes on."""
     journal, samples = tmp_path / "run.journal", samples_of(600)
@@ -175,6 +177,7 @@ def test_a_journal_that_cannot_be_written_is_named(port: str, tmp_path: Path) ->
         run_samples(client, samples_of(2), journal=Journal(tmp_path / "file" / "run.journal"))
 
 
+@pytest.mark.requirement("LW-LNK-003")
 def test_another_firmware_after_a_reset_is_refused(
     firmware: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
