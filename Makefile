@@ -16,7 +16,7 @@ help:
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
-	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
+	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 
 setup: $(VENV)/.installed
 
@@ -70,6 +70,9 @@ mutation: setup
 
 forecast-errors: setup
 	$(BIN)/leadwire forecast --errors
+
+bench-check: setup
+	$(BIN)/python benchmarks/models.py --check
 
 bench: setup
 	$(BIN)/python benchmarks/models.py

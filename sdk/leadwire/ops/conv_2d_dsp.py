@@ -1,4 +1,4 @@
-"""CONV_2D on Armv7E-M: two positions side by side, two channels at a time.
+"""CONV_2D on Armv7E-M, and its variants by order: two positions side by side, two channels at a time.
 
 The same kernel does what is the same sum: a DEPTHWISE_CONV_2D of a single channel, a FULLY_CONNECTED of many vectors.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
+from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
-from .geometry import Window, distance_by_blocks, window_of
+from .geometry import Window, distance_by_blocks, distance_by_position, window_of
 from .spec import BACKWARD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
@@ -95,18 +96,22 @@ def _fits(model: Model, operator: Operator) -> bool:
     return columns_fit(_window(model, operator), _filters(model, operator), output_zero_point(model, operator))
 
 
+def _fits_mve(model: Model, operator: Operator) -> bool:
+    return channels_of(_filters(model, operator), output_zero_point(model, operator)) is not None
+
+
 def _scratch_bytes(model: Model, operator: Operator) -> int:
     return columns_scratch(_window(model, operator))
 
 
-DSP = (
+VARIANTS = (
     Variant(
-        name="dsp",
-        extension="dsp",
-        fits=_fits,
-        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
-        scratch_bytes=_scratch_bytes,
-        distance=lambda model, op: columns_distance(_window(model, op)),
+        name="mve",
+        extension="mve",
+        fits=_fits_mve,
+        emit=lambda model, op: vector_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: vector_scratch(_window(model, op)),
+        distance=lambda model, op: distance_by_position(_window(model, op), 1),
     ),
     Variant(
         name="dsp-wide",
@@ -117,5 +122,13 @@ DSP = (
         distance=lambda model, op: columns_distance(_window(model, op)),
         extra_bytes=lambda model, op: columns_extra_bytes(_window(model, op)),
         saved=lambda model, op: columns_saved(_window(model, op)),
+    ),
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
     ),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_calls, columns_distance, columns_extra_bytes, columns_saved, columns_scratch
+from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
-from .geometry import Axis, Window
+from .geometry import Axis, Window, distance_by_position
 from .spec import Distance, KernelCall, Variant
 
 
@@ -87,14 +88,14 @@ def _saved(model: Model, operator: Operator) -> int:
     return window.input_channels * window.output_channels * 7 // 16
 
 
-DSP = (
+VARIANTS = (
     Variant(
-        name="dsp",
-        extension="dsp",
+        name="mve",
+        extension="mve",
         fits=_fits,
-        emit=lambda model, op: _calls(model, op, wide=False),
-        scratch_bytes=_scratch_bytes,
-        distance=_distance,
+        emit=lambda model, op: vector_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: vector_scratch(_window(model, op)),
+        distance=lambda model, op: distance_by_position(_window(model, op), 1),
     ),
     Variant(
         name="dsp-wide",
@@ -105,5 +106,13 @@ DSP = (
         distance=_distance,
         extra_bytes=_extra_bytes,
         saved=_saved,
+    ),
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: _calls(model, op, wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=_distance,
     ),
 )
