@@ -14,11 +14,12 @@
 typedef struct {
     lw_window window;
     int32_t input_zero_point;
+    int32_t center;
     int32_t taps;
     lw_clamp_params clamp;
 } lw_vector_params;
 
 void lw_conv_2d_s8_mve(const lw_vector_params *params, const int8_t *input, const uint32_t *weights,
-                       const lw_channel *channels, uint32_t *scratch, int8_t *output);
+                       const int32_t *channels, uint32_t *scratch, int8_t *output);
 
 #endif /* LW_MVE_H */

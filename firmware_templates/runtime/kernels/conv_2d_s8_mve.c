@@ -5,6 +5,7 @@
  * as lw_conv_2d_s8: 16 taps of four output channels at a time. A window that is one run of bytes inside the input is read
  * where it lies, any other is copied to `scratch` with zero points where it overhangs. `weights` are, for every four
  * channels and every 16 taps, the 16 bytes of each channel, filled up with zeros.
+ * `channels` are, for every four channels, four biases, four multipliers and four shifts.
  */
 #include "mve.h"
 
@@ -31,7 +32,7 @@ static void lw_fill(int8_t value, int32_t count, int8_t *to)
 
 /* The bytes of at most four channels; returns the weights behind them. */
 static inline const int8_t *lw_four(const int8_t *column, int32_t taps, const int8_t *weights,
-                                    const lw_channel *channel, int32_t channels, int8_t *output)
+                                    const int32_t *constants, int32_t center, int32_t channels, int8_t *output)
 {
     int32_t sum0 = 0;
     int32_t sum1 = 0;
@@ -46,15 +47,14 @@ static inline const int8_t *lw_four(const int8_t *column, int32_t taps, const in
         column += 16;
         weights += 64;
     }
-    const int32x4x4_t constants = vld4q_s32(&channel->bias); /* bias, multiplier, offset, right of each */
     int32x4_t sums = vdupq_n_s32(sum0);
     sums = vsetq_lane_s32(sum1, sums, 1);
     sums = vsetq_lane_s32(sum2, sums, 2);
     sums = vsetq_lane_s32(sum3, sums, 3);
-    sums = vaddq_s32(sums, constants.val[0]);
-    const int32x4_t high = vaddq_s32(vrmulhq_s32(sums, constants.val[1]), sums);
-    const int32x4_t nudged = vaddq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), constants.val[2]);
-    const int32x4_t result = vshlq_s32(nudged, vnegq_s32(constants.val[3]));
+    sums = vaddq_s32(sums, vldrwq_s32(constants));
+    const int32x4_t high = vaddq_s32(vrmulhq_s32(sums, vldrwq_s32(constants + 4)), sums);
+    const int32x4_t shifted = vshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), vnegq_s32(vldrwq_s32(constants + 8)));
+    const int32x4_t result = vshrq_n_s32(vaddq_s32(shifted, vdupq_n_s32(center)), 1);
     const int32x4_t clamped = vmaxq_s32(vminq_s32(result, vdupq_n_s32(INT8_MAX)), vdupq_n_s32(INT8_MIN));
     vstrbq_p_s32(output, clamped, vctp32q((uint32_t)channels));
     return weights;
@@ -77,9 +77,9 @@ static void lw_fill(int8_t value, int32_t count, int8_t *to)
 }
 
 static inline const int8_t *lw_four(const int8_t *column, int32_t taps, const int8_t *weights,
-                                    const lw_channel *channel, int32_t channels, int8_t *output)
+                                    const int32_t *constants, int32_t center, int32_t channels, int8_t *output)
 {
-    int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
+    int32_t sums[4] = {constants[0], constants[1], constants[2], constants[3]};
     for (int32_t start = 0; start < taps; start += 16) {
         for (int32_t i = 0; i < 4; i++) {
             for (int32_t lane = 0; lane < 16 && start + lane < taps; lane++) {
@@ -89,7 +89,7 @@ static inline const int8_t *lw_four(const int8_t *column, int32_t taps, const in
         }
     }
     for (int32_t i = 0; i < 4 && i < channels; i++) {
-        output[i] = lw_finish(sums[i], channel + i);
+        output[i] = lw_finish(sums[i], constants[4 + i], constants[8 + i], center);
     }
     return weights;
 }
@@ -139,18 +139,18 @@ static const int8_t *lw_column(const lw_vector_params *params, const int8_t *inp
 }
 
 void lw_conv_2d_s8_mve(const lw_vector_params *params, const int8_t *input, const uint32_t *weights,
-                       const lw_channel *channels, uint32_t *scratch, int8_t *output)
+                       const int32_t *channels, uint32_t *scratch, int8_t *output)
 {
     const int32_t positions = params->window.output_height * params->window.output_width;
     const int32_t outputs = params->window.output_channels;
     for (int32_t position = 0; position < positions; position++) {
         const int8_t *const column = lw_column(params, input, position, (int8_t *)scratch);
         const int8_t *w = (const int8_t *)weights;
-        const lw_channel *channel = channels;
+        const int32_t *constants = channels;
         int8_t *out = output + position * outputs;
         for (int32_t rest = outputs; rest > 0; rest -= 4) {
-            w = lw_four(column, params->taps, w, channel, rest, out);
-            channel += 4;
+            w = lw_four(column, params->taps, w, constants, params->center, rest, out);
+            constants += 12;
             out += 4;
         }
     }

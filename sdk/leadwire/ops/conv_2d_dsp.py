@@ -10,7 +10,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import zero_point_of
 from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
-from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
+from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
 from .geometry import Window, distance_by_blocks, distance_by_position, window_of
 from .spec import BACKWARD, Distance, KernelCall, Variant
 
@@ -31,8 +31,8 @@ def _filled_taps(window: Window) -> int:
     return _taps(window) // _run(window) * (_run(window) + 3 & ~3)
 
 
-def columns_fit(window: Window, filters: Filters, zero_point: int) -> bool:
-    return _filled_taps(window) <= _MOST_FILLED * _taps(window) and channels_of(filters, zero_point) is not None
+def columns_fit(window: Window, filters: Filters) -> bool:
+    return _filled_taps(window) <= _MOST_FILLED * _taps(window) and channels_of(filters) is not None
 
 
 def columns_scratch(window: Window) -> int:
@@ -60,20 +60,20 @@ def columns_calls(
     model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool
 ) -> tuple[KernelCall, ...]:
     """`filters` as a convolution with `window`, whatever the operator."""
-    channels = channels_of(filters, output_zero_point(model, operator))
+    channels = channels_of(filters)
     assert channels is not None
     weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
     return (
         KernelCall(
-            function="lw_conv_2d_s8_dsp",
+            function="lw_conv_2d_wide_s8_dsp" if wide else "lw_conv_2d_s8_dsp",
             source="conv_2d_s8_dsp.c",
             also=("columns_s8_dsp.c", "multiply_s8_dsp.c", "clamp_values_s8.c"),
             params_type="lw_columns_params",
             params=(
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("center", str(center_of(model, operator))),
                 ("column_words", str(_filled_taps(window))),
-                ("wide", str(int(wide))),
                 ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
@@ -93,11 +93,11 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    return columns_fit(_window(model, operator), _filters(model, operator), output_zero_point(model, operator))
+    return columns_fit(_window(model, operator), _filters(model, operator))
 
 
 def _fits_mve(model: Model, operator: Operator) -> bool:
-    return channels_of(_filters(model, operator), output_zero_point(model, operator)) is not None
+    return channels_of(_filters(model, operator)) is not None
 
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:

@@ -8,7 +8,7 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
 from .convolution import Filters
-from .dsp import Weights, byte_words, channels_of, clamp_initializer, output_zero_point
+from .dsp import Weights, byte_words, center_of, channels_of, clamp_initializer
 from .geometry import Window
 from .spec import KernelCall
 
@@ -23,7 +23,7 @@ def vector_scratch(window: Window) -> int:
 
 def vector_calls(model: Model, operator: Operator, window: Window, filters: Filters) -> tuple[KernelCall, ...]:
     """`filters` as a convolution with `window`, whatever the operator."""
-    channels = channels_of(filters, output_zero_point(model, operator))
+    channels = channels_of(filters)
     assert channels is not None
     return (
         KernelCall(
@@ -34,11 +34,12 @@ def vector_calls(model: Model, operator: Operator, window: Window, filters: Filt
             params=(
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("center", str(center_of(model, operator))),
                 ("taps", str(filters.weights.shape[1])),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
-            constants=(byte_words(_lanes(filters.weights * channels.live[:, None])), channels.constant(_BLOCK)),
+            constants=(byte_words(_lanes(filters.weights * channels.live[:, None])), channels.columns(_BLOCK)),
         ),
     )
 
