@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check format golden bench forecast-errors fuzz mutation clean
+.PHONY: help setup clients demo test labgrid check format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -16,7 +16,9 @@ help:
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
+	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
+	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
 
 setup: $(VENV)/.installed
 
@@ -63,7 +65,14 @@ golden: setup
 	@git --no-pager diff --stat
 
 fuzz: setup
-	LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+	LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+
+SOAK_MODEL ?= $(LEADWIRE_DATA)/models/ecg_cnn_int8.tflite
+SOAK_INFERENCES ?= 100000
+SOAK_FAULTS ?= corrupt
+
+soak: setup
+	$(BIN)/leadwire soak $(SOAK_MODEL) -n $(SOAK_INFERENCES) --faults $(SOAK_FAULTS) --journal out/soak.journal
 
 mutation: setup
 	LEADWIRE_MUTATIONS=all $(BIN)/python -m pytest -q tests/mutation
@@ -76,6 +85,9 @@ bench-check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+bench-tflm: setup
+	$(BIN)/python benchmarks/tflm.py
 
 clean:
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache

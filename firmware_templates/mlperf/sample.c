@@ -60,11 +60,14 @@ static int8_t clamped(int32_t value)
     return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
 }
 
-static int8_t converted[LW_MODEL_INPUT_BYTES];
+static union {
+    int8_t bytes[LW_MODEL_INPUT_BYTES];
+    uint32_t align; /* so that whole words are copied */
+} converted;
 
 void lw_sample_convert(const uint8_t *sample)
 {
-    int8_t *value = converted;
+    int8_t *value = converted.bytes;
     for (uint32_t i = 0; i < LW_MODEL.input_count; i++) {
         const lw_tensor *tensor = &LW_MODEL.inputs[i];
         for (uint32_t k = 0; k < tensor->bytes; k++) {
@@ -78,13 +81,15 @@ void lw_sample_convert(const uint8_t *sample)
 void lw_sample_write(const uint8_t *sample)
 {
     (void)sample;
-    const int8_t *value = converted;
+    const int8_t *value = converted.bytes;
     for (uint32_t i = 0; i < LW_MODEL.input_count; i++) {
-        const lw_tensor *tensor = &LW_MODEL.inputs[i];
-        for (uint32_t k = 0; k < tensor->bytes; k++) {
-            tensor->data[k] = value[k];
+        int8_t *restrict to = LW_MODEL.inputs[i].data;
+        const int8_t *restrict from = value;
+        uint32_t count = LW_MODEL.inputs[i].bytes;
+        for (uint32_t k = 0; k < count; k++) {
+            to[k] = from[k];
         }
-        value += tensor->bytes;
+        value += count;
     }
 }
 
@@ -98,11 +103,13 @@ void lw_sample_convert(const uint8_t *sample)
 void lw_sample_write(const uint8_t *sample)
 {
     for (uint32_t i = 0; i < LW_MODEL.input_count; i++) {
-        const lw_tensor *tensor = &LW_MODEL.inputs[i];
-        for (uint32_t k = 0; k < tensor->bytes; k++) {
-            tensor->data[k] = (int8_t)(LW_MLPERF_INPUT == LW_SAMPLE_UINT8 ? sample[k] ^ 0x80u : sample[k]);
+        int8_t *restrict to = LW_MODEL.inputs[i].data;
+        const uint8_t *restrict from = sample;
+        uint32_t count = LW_MODEL.inputs[i].bytes;
+        for (uint32_t k = 0; k < count; k++) {
+            to[k] = (int8_t)(LW_MLPERF_INPUT == LW_SAMPLE_UINT8 ? from[k] ^ 0x80u : from[k]);
         }
-        sample += tensor->bytes;
+        sample += count;
     }
 }
 

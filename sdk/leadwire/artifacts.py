@@ -404,6 +404,7 @@ class MlperfResult:
     """One model on one board under MLPerf Tiny's protocol. The median over the loops is the score.
 
     `valid` is whether the loops keep the benchmark's rules; `reasons` says why not. It is no submission either way.
+    `image_digest` is empty where the firmware was running already, `build_id` where that is not leadwire's.
     """
 
     benchmark: str

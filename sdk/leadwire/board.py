@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leadwire import resources
-from leadwire.errors import BadInputError, ConfigError
+from leadwire.errors import BadInputError, ConfigError, NoPortError
 from leadwire.strict import parse_table, read_toml
 
 CORES = (
@@ -25,14 +25,10 @@ CORES = (
     "cortex-m33f", "cortex-m55", "cortex-m85", "rv32imc", "rv32imac", "xtensa-lx6", "xtensa-lx7", "host",
 )  # fmt: skip
 """Instruction sets that boards have. Which of them a bare-metal image can be built for, `leadwire.build.cores` says."""
-FLASH_TOOLS = (
-    "bossac", "dfu_util", "esptool", "host", "jlink", "mcuboot", "nrfutil", "openocd", "picotool", "probe_rs", "pyocd",
-    "qemu", "stm32flash", "stm32loader", "uf2", "unicorn",
-)  # fmt: skip
-"""Names of flash tools that a board may use; a further module of `leadwire.flash` is known without being named here."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _UNIQUE_ID = re.compile(r"[0-9a-f]{24}")
 _ADDRESS_SPACE = 1 << 32
+_FASTEST_HZ = 10_000_000_000
 _FLASH_FOLDER = Path(__file__).resolve().parent / "flash"
 
 
@@ -154,12 +150,23 @@ class Board:
         return (self.flash_tool, *(name for name in self.flash if name != self.flash_tool))
 
     @property
+    def through(self) -> str:
+        """How firmware gets there: leadwire's own image, or the packages of ecosystems."""
+        return "bare metal" if self.port else ", ".join(self.ecosystems)
+
+    @property
     def basis(self) -> Literal["emulated", "measured"]:
         """What a figure taken on this board is worth."""
         return "emulated" if self.emulation and self.emulation.engine != "host" else "measured"
 
     def total_bytes(self, kind: Literal["flash", "ram"]) -> int:
         return sum(region.size_bytes for region in self.memory if region.kind == kind)
+
+
+def require_port(board: Board) -> None:
+    """NoPortError (2) where leadwire builds no bare-metal firmware for the board; it names the packages that do."""
+    if not board.port:
+        raise NoPortError(board.id, tuple(board.ecosystems.items()))
 
 
 def list_boards() -> tuple[str, ...]:
@@ -229,8 +236,8 @@ def _mistakes(board: Board) -> Iterator[str]:
         yield f"id: lower-case letters, digits, '.', '_' and '-' only, at most 64, found {board.id!r}"
     if board.core not in CORES:
         yield f"core: one of {', '.join(CORES)}, found '{board.core}'"
-    if board.clock_hz <= 0:
-        yield f"clock_hz: larger than 0, found {board.clock_hz}"
+    if not 0 < board.clock_hz <= _FASTEST_HZ:
+        yield f"clock_hz: larger than 0, at most {_FASTEST_HZ}, found {board.clock_hz}"
     on_host = board.emulation is not None and board.emulation.engine == "host"
     if board.port and not on_host and not _is_one_of(board.port, resources.FIRMWARE_TEMPLATES / "ports", "port.c"):
         yield f"port: there is no folder '{board.port}' in firmware_templates/ports"
@@ -253,15 +260,16 @@ def _is_one_of(name: str, folder: Path, file: str) -> bool:
 
 def _flash_mistakes(board: Board) -> Iterator[str]:
     for key, name in (("flash_tool", board.flash_tool), *((f"flash.{name}", name) for name in board.flash)):
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not (
-            name in FLASH_TOOLS or (_FLASH_FOLDER / f"{name}.py").is_file()
-        ):
+        known = re.fullmatch(r"[a-z][a-z0-9_]*", name) and (_FLASH_FOLDER / f"{name}.py").is_file()
+        if not known or name == "tool":
             yield f"{key}: there is no module leadwire.flash.{name}"
     for name, arguments in board.flash.items():
         for key, value in arguments.items():
             if not value.isprintable() or not value:
                 yield f"flash.{name}.{key}: printable text of at least one character, found {value!r}"
     for name, value in board.ecosystems.items():
+        if not _NAME.fullmatch(name) or not (resources.FIRMWARE_TEMPLATES / "packages" / name).is_dir():
+            yield f"ecosystems: there are no packages for '{name}'"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:@/_.+-]*", value):
             yield f"ecosystems.{name}: a board's name, without spaces, found {value!r}"
 

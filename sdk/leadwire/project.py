@@ -85,6 +85,13 @@ class BenchSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySettings:
+    """`record`: what `leadwire energy --json` wrote for this model on the first board, for the report; '' for none."""
+
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSettings:
     """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
 
@@ -122,6 +129,7 @@ class Project:
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
     tflm: TflmSettings = field(default_factory=TflmSettings)
+    energy: EnergySettings = field(default_factory=EnergySettings)
     without_data: WithoutData | None = None
 
 
@@ -140,6 +148,7 @@ class LoadedProject:
     device_beats: int
     standing_in: bool
     tflm: Path | None = None
+    energy: Path | None = None
 
 
 def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
@@ -169,6 +178,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         device_beats=beats,
         standing_in=standing_in,
         tflm=base / settings.tflm.path if settings.tflm.path else None,
+        energy=base / settings.energy.record if settings.energy.record else None,
     )
 
 
@@ -240,6 +250,9 @@ personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0
+
+# [energy]                      # what `leadwire energy --json` wrote for this model, for the report
+# record = "energy.json"
 
 # [tflm]                        # where TensorFlow Lite Micro lies: headers and libtensorflow-microlite.a
 # path = "tflm"                 # default: $LEADWIRE_TFLM

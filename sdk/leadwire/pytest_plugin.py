@@ -11,7 +11,8 @@ can stand in the ini file as `leadwire_model`, `leadwire_rig` and so on. docs/ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "leadwire" in metafunc.fixturenames and _path(metafunc.config, "rig") is not None:
         names = list(BoardsUnderTest(metafunc.config, Path()).boards)
         metafunc.parametrize("leadwire", names, indirect=True, scope="session", ids=names)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """An error of leadwire's brings what to try."""
+    report = yield
+    errors = sys.modules.get("leadwire.errors")
+    error = call.excinfo.value if call.excinfo is not None else None
+    if errors is not None and isinstance(error, errors.LeadwireError) and error.hint:
+        report.sections.append(("leadwire: what to try", error.hint))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -194,10 +194,13 @@ def tflm_arena_bytes(path: Path) -> int | None:
     """
     if not has_tflm():
         return None
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", _RECORD_ARENA, str(path)],
-        capture_output=True, text=True, check=False, timeout=_RECORD_TIMEOUT_S,
-    )  # fmt: skip
+    try:
+        found = subprocess.run(
+            [sys.executable, "-P", "-c", _RECORD_ARENA, str(path)],
+            capture_output=True, text=True, check=False, timeout=_RECORD_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return None
     recorded = re.search(r"Arena allocation total (\d+) bytes", found.stderr)
     return int(recorded[1]) if found.returncode == 0 and recorded is not None else None
 

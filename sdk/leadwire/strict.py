@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -33,11 +33,27 @@ def read_toml(path: Path, role: str) -> dict[str, Any]:
     if path.stat().st_size > MAX_TOML_BYTES:
         raise ConfigError(path, [f"file is larger than {MAX_TOML_BYTES} bytes"])
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        mistakes = list(_wide_integers(table, ()))
     except UnicodeDecodeError as error:
         raise ConfigError(path, [f"not UTF-8 text at byte {error.start}"]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own, and integers of thousands of digits
         raise ConfigError(path, [f"not valid TOML: {error}"]) from error
+    if mistakes:
+        raise ConfigError(path, mistakes)
+    return table
+
+
+def _wide_integers(value: object, at: tuple[int | str, ...]) -> Iterator[str]:
+    """TOML's integers have 64 bits; Python's reader takes any."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _wide_integers(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _wide_integers(item, (*at, index))
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        yield f"{_key(at)}: an integer of more than 64 bits"
 
 
 def parse_table(kind: type[T], table: dict[str, Any], path: Path) -> T:

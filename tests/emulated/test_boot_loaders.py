@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import json
 import operator
 import os
 import random
@@ -244,10 +245,8 @@ def test_imgtool_finds_the_image_right(image, tmp_path):
     ("board_id", "name", "cut"),
     [
         (BY_ROM, "stm32loader", 1),  # while the first sector is erased
-        (BY_ROM, "stm32loader", 500),  # in a word of the image
         (BY_RECOVERY, "mcuboot", 1),
         (BY_RECOVERY, "mcuboot", 2),  # in the header's magic number
-        (BY_RECOVERY, "mcuboot", 500),
     ],
 )
 def test_after_a_power_cut_the_board_can_be_flashed_again(image, power, tmp_path, board_id, name, cut):
@@ -256,6 +255,8 @@ def test_after_a_power_cut_the_board_can_be_flashed_again(image, power, tmp_path
     board = power(board_id, cut=cut)
     with pytest.raises(DeviceError):
         flash_image(built, target(board_id, board.port, name))
+    with pytest.raises(DeviceError, match="emulator ended"):
+        board.check()
     board = power(board_id)
     if board_id == BY_RECOVERY:
         with RecoveryClient(board.port) as recovery:
@@ -399,6 +400,17 @@ def test_a_broken_image_stays_in_recovery(image, power, tmp_path):
     runs(power(BY_RECOVERY).port, image(BY_RECOVERY))
 
 
+def test_running_firmware_is_reset_into_recovery(image, power, tmp_path):
+    """Also where nobody has asked the firmware who it is."""
+    holding(tmp_path, image(BY_RECOVERY), BY_RECOVERY)
+    board = power(BY_RECOVERY)
+    runs(board.port, image(BY_RECOVERY))
+    with RecoveryClient(board.port) as recovery:
+        recovery.enter()
+        assert len(recovery.images()) == 1
+    assert board.state()["resets"] == 2
+
+
 def test_uploads_that_cannot_be(power, tmp_path):
     with RecoveryClient(power(BY_RECOVERY).port) as recovery:
         with pytest.raises(DeviceError, match="image upload"):
@@ -419,3 +431,48 @@ def test_each_emulated_chip_has_its_own_number(image, power, tmp_path):
     own = "a1" * 12
     board = power(BY_ROM, board=with_unique_id(load_board(BY_ROM), own))
     assert named(image(BY_ROM), board.port, tmp_path) == own
+
+
+# ---------------------------------------------------------------------------------------------- command line
+
+
+def test_emulate_with_a_boot_loader(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "leadwire",
+        "emulate",
+        "--board",
+        BY_RECOVERY,
+        "--boot-loader",
+        "mcuboot",
+        "--json",
+    ]
+    emulator = subprocess.Popen([*command, "--flash-file", str(tmp_path / "flash.bin")], stdout=subprocess.PIPE)
+    try:
+        assert emulator.stdout is not None
+        port = json.loads(emulator.stdout.readline())["port"]
+        with RecoveryClient(port) as recovery:
+            assert recovery.images() == ()
+    finally:
+        emulator.send_signal(signal.SIGINT)
+        assert emulator.wait(20) == 0
+    assert (tmp_path / "flash.bin").stat().st_size == chip.FLASH_BYTES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "either an image or a boot loader"),
+        (["image.elf", "--boot-loader", "an3155"], "either an image or a boot loader"),
+        (["--boot-loader", "absent"], "no boot loader 'absent'"),
+        (["--boot-loader", "an3155", "--board", "qemu-mps2-an386"], "no boot loader 'an3155' for board"),
+        (["--boot-loader", "mcuboot", "--flash-file", "."], "Is a directory"),
+    ],
+)
+def test_emulate_refuses(tmp_path, arguments, why):
+    done = subprocess.run(
+        [sys.executable, "-m", "leadwire", "emulate", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and why in done.stderr, done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from leadwire import reference
 from leadwire.device.mlperf_client import MlperfClient
-from leadwire.errors import BadInputError, DeviceError
+from leadwire.errors import BadInputError, DeviceError, WrongDeviceError
 from leadwire.flash import flash_image
 from leadwire.mlperf_tiny import benchmark_of, quantize_sample, result_numbers
 from leadwire.pipeline.alone import build_model, choose
@@ -33,7 +33,7 @@ def dense(path: Path, inputs: int = 20, outputs: int = 4) -> Path:
     return path
 
 
-@pytest.mark.parametrize("board", ["virtual-stm32f405", pytest.param("qemu-mps2-an386", marks=pytest.mark.qemu)])
+@pytest.mark.parametrize("board", ["virtual-stm32f405", pytest.param("qemu-stm32f405", marks=pytest.mark.qemu)])
 def test_latency_and_quality_of_a_model(tmp_path: Path, board: str) -> None:
     path = dense(tmp_path / "dense.tflite")
     model = read_model(path)
@@ -53,6 +53,7 @@ def test_latency_and_quality_of_a_model(tmp_path: Path, board: str) -> None:
     assert found.personality == "mlperf" and found.basis == "emulated" and not found.valid
     assert found.quality is not None and found.quality.identical == found.quality.inferences == 8
     assert (found.quality.statistic.numerator, found.quality.statistic.denominator) == (right, 8)
+    assert "emulated, not measured" in " ".join(found.reasons)
     first, *others = [loop.elapsed_us for loop in found.loops]
     assert first > 0 and all(abs(one - first) <= 2 for one in others), "the same code takes the same time"
 
@@ -78,3 +79,19 @@ def test_what_has_no_personality_is_refused() -> None:
         choose("virtual-stm32f405", "aot", "auto", personality="chatty")
     with pytest.raises(BadInputError, match="no firmware"):
         choose("host", "aot", "auto", personality="mlperf")
+
+
+def test_what_runs_there_already_is_measured_where_it_is_the_model(tmp_path: Path) -> None:
+    path, other = dense(tmp_path / "dense.tflite"), dense(tmp_path / "other.tflite", outputs=5)
+    options = choose("virtual-stm32f405", "aot", "auto", personality="mlperf")
+    image = build_model(path, options, tmp_path / "work", Silent()).image
+    assert image is not None
+    with flash_image(image, options.target) as running:
+        there = choose("virtual-stm32f405", "aot", "auto", running.port)
+        found = measure_mlperf(path, there, Silent(), loops=1, iterations=5, warmup=0, attach=True)
+        assert found.build_id == image.build_id and found.image_digest == ""
+        assert any("not flashed by this run" in reason for reason in found.reasons)
+        with pytest.raises(WrongDeviceError, match="model"):
+            measure_mlperf(other, there, Silent(), loops=1, iterations=5, warmup=0, attach=True)
+    with pytest.raises(BadInputError, match="needs a port"):
+        measure_mlperf(path, options, Silent(), attach=True)

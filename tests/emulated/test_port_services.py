@@ -34,8 +34,8 @@ NO_WATCHDOG = {"qemu-stm32f405", "qemu-stm32vldiscovery", "qemu-microbit", "qemu
 """On QEMU; all but the RISC-V machine have one on silicon."""
 NO_FAULT_HANDLER = {"virtual-stm32f405"}
 """The built-in emulator reports a fault itself instead of entering the handler."""
-NO_STACK_LIMIT = {"virtual-stm32f405", "qemu-mps2-an386", "qemu-riscv32-virt"}
-"""Below the stack of the last two, QEMU has memory or a device that swallows what is written."""
+NO_STACK_LIMIT = {"virtual-stm32f405", "qemu-mps2-an386"}
+"""Below the stack of the last, QEMU has a device that swallows what is written."""
 
 
 class Services:

@@ -113,6 +113,7 @@ def answers(network: Path, cohort: Dataset, tmp_path_factory: pytest.TempPathFac
     return found
 
 
+@pytest.mark.requirement("LW-ENG-001", "LW-MEM-003")
 @pytest.mark.xdist_group("ports")
 @pytest.mark.parametrize("board_id", PORTS)
 def test_the_same_network_gives_the_same_bytes(

@@ -155,6 +155,19 @@ def test_reset_over_the_link(build):
         assert emulated.state()["resets"] == 2
 
 
+def test_the_marker_pin_is_high_while_an_inference_runs(build):
+    board = load_board("virtual-stm32f405")
+    with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
+        client.describe(boot_timeout_s=20)
+        emulated.marker_edges()
+        cycles = [client.infer(number, pattern_input(INPUT_BYTES)).cycles for number in (1, 2)]
+        before, *edges = emulated.marker_edges()
+        assert [high for _, high in (before, *edges)] == [False, True, False, True, False]
+        for (rise, _), (fall, _), counted in zip(edges[::2], edges[1::2], cycles, strict=True):
+            assert counted <= fall - rise < counted + 400
+        assert emulated.marker_edges() == (edges[-1],)
+
+
 def test_frames_pass_fast_enough(build):
     """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than a minute of work."""
     board = load_board("virtual-stm32f405")

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -384,6 +385,11 @@ def test_command_line_of_the_process(firmware, tmp_path):
 
 
 def test_qemu_refuses_what_it_cannot_run(firmware, tmp_path, virtual_board, monkeypatch):
+    odd = load_board("qemu-stm32f405")
+    assert odd.emulation is not None
+    odd = replace(odd, emulation=replace(odd.emulation, ns_per_instruction=40.0))
+    with pytest.raises(BadInputError, match="takes 40 ns an instruction, which QEMU cannot"):
+        QemuBoard(firmware("echo"), odd)
     with pytest.raises(BadInputError, match="not one QEMU runs"):
         QemuBoard(firmware("echo"), virtual_board)
     with pytest.raises(FileMissingError):

@@ -28,6 +28,8 @@ class Mutation:
 
 
 RUNTIME, SDK = "firmware_templates/runtime", "sdk/leadwire"
+BOOT, BOOT_FUZZ = "firmware_templates/bootloaders", "tests/fuzz/test_boot_loaders.py"
+MLPERF, PROTOCOL = "firmware_templates/mlperf", "tests/unit/mlperf/test_protocol.py"
 CORNERS = "tests/kernels/test_kernel_corners.py"
 ON_CORE = "tests/emulated/test_kernels_on_core.py"
 MUTATIONS = (
@@ -48,8 +50,8 @@ MUTATIONS = (
     Mutation(
         "the run account is not compared",
         f"{SDK}/device/samples.py",
-        "if (status.runs, status.io_crc) != (runs & 0xFFFF_FFFF, io_crc):",
-        "if status.runs != runs & 0xFFFF_FFFF:",
+        "if (status.runs, status.io_crc) != (epoch.last_run, epoch.io_crc):",
+        "if status.runs != epoch.last_run:",
         ("tests/invalid/test_device_faults.py", "tests/unit/device/test_client.py"),
     ),
     Mutation(
@@ -135,6 +137,104 @@ MUTATIONS = (
         "raise WrongDeviceError(",
         "WrongDeviceError(",
         ("tests/invalid/test_device_faults.py",),
+    ),
+    Mutation(
+        "another chip is written",
+        f"{SDK}/flash/__init__.py",
+        "        if found != target.unique_id:\n            raise WrongBoardError",
+        "        if not found:\n            raise WrongBoardError",
+        ("tests/unit/flash/test_flash.py",),
+    ),
+    Mutation(
+        "what was read back is not compared",
+        f"{SDK}/flash/__init__.py",
+        "if wanted == found:",
+        "if wanted or found:",
+        ("tests/unit/flash/test_flash.py",),
+    ),
+    Mutation(
+        "programming sets bits",
+        f"{SDK}/emulator/flash_memory.py",
+        "new = bytes(cell & byte for",
+        "new = bytes(byte for",
+        ("tests/unit/emulator/test_flash_memory.py",),
+    ),
+    Mutation(
+        "an image with another digest is started",
+        f"{BOOT}/mcuboot/image.c",
+        "image.valid = image.valid && number(",
+        "image.valid = image.valid || number(",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "an entry of the trailer may be longer than the trailer",
+        f"{BOOT}/mcuboot/image.c",
+        "if (bytes > end - offset) {",
+        "if (bytes > slot.length) {",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "an upload goes over the boot loader",
+        f"{BOOT}/mcuboot/mcuboot.c",
+        "#define SLOT_SECTOR 5u",
+        "#define SLOT_SECTOR 1u",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "the boot loader reads anywhere",
+        f"{BOOT}/an3155/an3155.c",
+        "if (!receive(&count, 1, 0xff) || !is_readable(address, count + 1u)) {",
+        "if (!receive(&count, 1, 0xff)) {",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "a tie is rounded up",
+        f"{MLPERF}/text.c",
+        "(rest == half && (thousandths & 1u) != 0u)",
+        "rest == half",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "the input is written once for all runs",
+        f"{MLPERF}/session.c",
+        "        lw_sample_write(session->buffer);\n        lw_status status",
+        "        if (i == 0u) {\n            lw_sample_write(session->buffer);\n        }\n        lw_status status",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "the counter is not read between inferences",
+        f"{MLPERF}/session.c",
+        "        (void)cycles_now(session);\n        if (status",
+        "        if (status",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "a command is cut too soon",
+        f"{MLPERF}/session.c",
+        "session->command_length < LW_COMMAND_BYTES",
+        "session->command_length < LW_COMMAND_BYTES - 1u",
+        (PROTOCOL,),
+    ),
+    Mutation(
+        "a gap in a power meter's samples is overlooked",
+        f"{SDK}/energy/meters/ppk2.py",
+        "if np.any(steps != 1):",
+        "if np.any(steps > 2):",
+        ("tests/unit/energy/test_meters.py",),
+    ),
+    Mutation(
+        "a simulated meter measures",
+        f"{SDK}/pipeline/energy.py",
+        'basis="simulated" if simulated else "measured"',
+        'basis="measured"',
+        ("tests/unit/energy/test_trace_files.py",),
+    ),
+    Mutation(
+        "repeating lessens the meter's own error",
+        f"{SDK}/energy/estimate.py",
+        "standard_j=limit / sqrt(3.0)",
+        "standard_j=limit / sqrt(3.0 * len(windows))",
+        ("tests/unit/energy/test_estimate.py",),
     ),
 )
 SHORT = 4

@@ -61,6 +61,40 @@ def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         diagnose(tmp_path / "none.tflite")
 
 
+@pytest.mark.parametrize(
+    ("marker", "content", "below", "kind"),
+    [
+        ("zephyr/module.yml", "name: tflite-micro\n", "", "Zephyr module"),
+        ("idf_component.yml", 'version: "1.4.0"\n', "", "ESP-IDF component"),
+        ("library.properties", "name=x\nversion=2.4.0-ALPHA\n", "src", "Arduino library"),
+        ("README.md", "", "", "source tree"),
+    ],
+)
+def test_sources_of_an_ecosystem_are_described(
+    marker: str, content: str, below: str, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path
+) -> None:
+    folder = tmp_path / "tree"
+    micro = folder / below / "tensorflow" / "lite" / "micro"
+    for path, text in (
+        (folder / marker, content),
+        (micro / "micro_interpreter.h", ""),
+        (micro / "kernels" / "micro_ops.h", "TFLMRegistration Register_RELU();\nTFLMRegistration Register_ADD_N();\n"),
+        (micro / "kernels" / "conv.h", "TFLMRegistration Register_CONV_2D();TFLMRegistration Register_CONV_2D_INT8();"),
+        (micro / "kernels" / "conv.cc", ""),
+        (micro / "kernels" / "esp_nn" / "conv.cpp", ""),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    found, operators = about_tflm(model)
+    assert found.ok and found.name.endswith(kind)
+    assert "reference or ESP-NN kernels, 3 operators" in found.found
+    assert ("1.4.0" in found.found) == (kind == "ESP-IDF component")
+    assert operators.ok and operators.found == "all 1 are in it"
+    (micro / "kernels" / "micro_ops.h").write_text("")
+    assert about_tflm(model)[1].found == "no kernel for RELU"
+
+
 @pytest.mark.skipif(not REAL, reason=f"needs TensorFlow Lite Micro: {VARIABLE} is not set")
 def test_a_real_one_is_described_and_has_the_operators(model: Path) -> None:
     checks = about_tflm(model)

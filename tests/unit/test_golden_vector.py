@@ -40,6 +40,7 @@ def test_the_pattern_input_where_it_tells_enough(tmp_path: Path) -> None:
     assert golden_by_tflm(path, read_tflite(path))[0] == pattern_input(2) == PATTERN.tobytes()
 
 
+@pytest.mark.requirement("LW-TFL-001")
 def test_another_input_where_one_scale_would_give_the_same_bytes(tmp_path: Path) -> None:
     scales = (0.25, 0.5)
     path = dense(tmp_path / "two.tflite", scales)

@@ -138,7 +138,7 @@ static bool write_memory(void)
     if (!lw_boot_read(&count, BYTE_TIMEOUT_MS) || !receive(bytes, count + 1u, count)) {
         return false;
     }
-    size_t length = count + 1u;
+    uint32_t length = count + 1u;
     bool done = lw_within(address, length, lw_boot_flash())      ? lw_boot_program(address, bytes, length)
                 : lw_within(address, length, lw_boot_free_ram()) ? write_ram(address, bytes, length)
                                                                  : false;

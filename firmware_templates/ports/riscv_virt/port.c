@@ -12,6 +12,9 @@
 
 #define DIVISOR ((UART_HZ + 8u * LW_LINK_BAUD) / (16u * LW_LINK_BAUD))
 
+#define GUARD_BYTES 4096u
+#define PMP_NONE 0x98u /* locked, a naturally aligned power of two, no access */
+
 static lw_reset_cause reset_cause;
 
 void lw_external_interrupt(void)
@@ -33,9 +36,18 @@ __attribute__((noreturn)) void lw_core_restart(lw_reset_cause cause)
     }
 }
 
+/* 4 KiB below the stack that nobody may touch, machine mode included, until the next reset (RISC-V privileged
+ * architecture 1.12, section 3.7): an overflow faults. It is the end of the memory for code, which is never full. */
+static void guard_stack(void)
+{
+    uint32_t guard = (uint32_t)(uintptr_t)lw_port_stack_bottom() - GUARD_BYTES;
+    __asm volatile("csrw pmpaddr0, %0\n\tcsrw pmpcfg0, %1" ::"r"((guard >> 2) | (GUARD_BYTES / 8u - 1u)), "r"(PMP_NONE));
+}
+
 void lw_port_init(void)
 {
     reset_cause = lw_restart_cause();
+    guard_stack();
     UART_LCR = UART_LCR_8BITS | UART_LCR_DIVISOR;
     UART_DIVISOR_LOW = (uint8_t)DIVISOR;
     UART_DIVISOR_HIGH = (uint8_t)(DIVISOR >> 8);

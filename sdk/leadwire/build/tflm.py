@@ -20,7 +20,7 @@ from leadwire.errors import BuildError
 
 VARIABLE = "LEADWIRE_TFLM"
 LIBRARY = "libtensorflow-microlite.a"
-_HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
+HEADER = Path("tensorflow/lite/micro/micro_interpreter.h")
 _DENSE = Path("tensorflow/lite/micro/kernels/fully_connected.h")
 _FLATBUFFERS = Path("flatbuffers/flatbuffers.h")
 _DEPTH = 6
@@ -82,10 +82,10 @@ def find_tflm(folder: Path | str | None = None, core: Core | None = None) -> Tfl
         library=library.path.resolve(),
         library_digest=library.digest,
         machine=library.machine,
-        version=_version(root) or f"library {library.digest[:12]}",
+        version=read_version(root) or f"library {library.digest[:12]}",
         kernels=_kernels(library.symbols),
         operators=_operators(library.symbols),
-        every_scale=_reads_every_scale(include),
+        every_scale=reads_every_scale(include),
     )
 
 
@@ -101,10 +101,10 @@ def require_operators(tflm: Tflm, kinds: Iterable[str]) -> None:
 
 
 def _include(root: Path) -> tuple[Path, ...]:
-    base = next((each for each in (root / "include", root) if (each / _HEADER).is_file()), None)
+    base = next((each for each in (root / "include", root) if (each / HEADER).is_file()), None)
     if base is None:
         raise BuildError(
-            f"'{root}' has no headers of TensorFlow Lite Micro: {_HEADER} is neither there nor in include/",
+            f"'{root}' has no headers of TensorFlow Lite Micro: {HEADER} is neither there nor in include/",
             hint="copy the headers of its source tree there, with those of flatbuffers, gemmlowp and ruy",
         )
     below = ("", "third_party/flatbuffers/include", "third_party/gemmlowp", "third_party/ruy")
@@ -170,12 +170,13 @@ def _operators(symbols: frozenset[str]) -> frozenset[str]:
     return frozenset(kind for kind in kinds if not _OF_ONE_TYPE.search(kind))
 
 
-def _reads_every_scale(include: Iterable[Path]) -> bool:
+def reads_every_scale(include: Iterable[Path]) -> bool:
+    """Whether the headers below these folders are from after September 2024, see `Tflm`."""
     header = next((path for each in include if (path := each / _DENSE).is_file()), None)
     return header is not None and "is_per_channel" in header.read_text(encoding="utf-8", errors="replace")
 
 
-def _version(root: Path) -> str:
+def read_version(root: Path) -> str:
     for name in ("VERSION", "idf_component.yml", "library.properties", "library.json"):
         path = root / name
         if path.is_file():

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from leadwire.errors import BadInputError
+from leadwire import __version__
+from leadwire.errors import BadInputError, DeviceError, FileMissingError
 
-from .app import BoardId, Json, app, print_line, show
+from .app import BoardId, Json, app, end, print_line, show
 
 
 @app.command()
@@ -104,10 +105,34 @@ def doctor(
     source: Annotated[
         Path | None, typer.Argument(help="leadwire.toml or a .tflite file: are its operators in TFLite Micro?")
     ] = None,
+    port: Annotated[
+        str, typer.Option("--port", "-p", help="Look at this port and the board behind it instead.", show_default=False)
+    ] = "",
+    board: Annotated[
+        str, typer.Option("--board", "-b", help="With --port: the board that should be there.", show_default=False)
+    ] = "",
+    model: Annotated[
+        Path | None, typer.Option("--model", help="With --port: the .tflite file it should run.", show_default=False)
+    ] = None,
+    build: Annotated[
+        str, typer.Option("--build", help="With --port: the build id it should have.", show_default=False)
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Say what this installation has: toolchains, emulators, witnesses, TFLite Micro, data, serial ports."""
-    from leadwire.doctor import diagnose
+    """Say what this installation has; or, with --port, what is the matter with a port, its line and its board."""
+    from leadwire import doctor as doctors
+    from leadwire.board import load_board
     from leadwire.views import around as views
 
-    show(diagnose(source), as_json, views.diagnosis)
+    if not port:
+        if board or model or build:
+            raise BadInputError("--board, --model and --build are about a port", hint="add --port")
+        show(doctors.diagnose(source), as_json, views.diagnosis)
+        return
+    if model is not None and not model.is_file():
+        raise FileMissingError(model, role="model")
+    expected = doctors.Expected(board=load_board(board) if board else None, model=model, build_id=build)
+    found = doctors.Diagnosis(version=__version__, checks=doctors.diagnose_port(port, expected))
+    show(found, as_json, views.diagnosis)
+    if codes := [check.code for check in found.checks if not check.ok]:
+        end(DeviceError(f"port '{port}': {', '.join(codes)}", hint="docs/manual/doctor.md explains each code"))

@@ -19,6 +19,7 @@ def forecast(
     by: Annotated[
         str, typer.Option("--by", help="counts (execute it on the emulated board) or macs (multiplications by kind).")
     ] = "counts",
+    goal: Annotated[str, typer.Option("--goal", help="size or speed, as for generate.")] = "size",
     errors: Annotated[
         bool, typer.Option("--errors", help="Show the leave-one-out errors on the published table.")
     ] = False,
@@ -39,4 +40,4 @@ def forecast(
     from leadwire.board import load_board
     from leadwire.pipeline.forecast import forecast_model
 
-    show(forecast_model(model, load_board(board), by), as_json, views.forecast)
+    show(forecast_model(model, load_board(board), by, goal), as_json, views.forecast)

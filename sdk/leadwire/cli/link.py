@@ -1,12 +1,29 @@
-"""The verbs of the serial link: proxy."""
+"""The verbs of the serial link: proxy, soak."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .app import Json, app, print_line, show
+from leadwire.errors import DeviceError
+
+from .app import (
+    BackendName,
+    BoardId,
+    Json,
+    ModelFile,
+    Port,
+    Toolchain,
+    Work,
+    app,
+    end,
+    options_of,
+    print_line,
+    show,
+    watcher,
+)
 
 Rate = Annotated[float | None, typer.Option(help="Probability for each byte.", show_default=False)]
 
@@ -63,3 +80,34 @@ def proxy(
             show(views.Carried(*running.carried, dict(running.struck)), as_json, views.carried)
         if running.error is not None:
             raise running.error
+
+
+@app.command()
+def soak(
+    model: ModelFile,
+    board: BoardId = "virtual-stm32f405",
+    inferences: Annotated[int, typer.Option("--inferences", "-n", help="Inferences.", min=1, max=10_000_000)] = 2000,
+    faults: Annotated[
+        str, typer.Option("--faults", help="A profile (corrupt, drops, storm, ...) and NAME=VALUE, commas between.")
+    ] = "corrupt",
+    seed: Annotated[int, typer.Option("--seed", help="Of inputs and faults.", min=0)] = 1,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Keep what was answered here: a soak that was killed goes on.")
+    ] = None,
+    backend: BackendName = "aot",
+    toolchain: Toolchain = "auto",
+    port: Port = "",
+    work: Work = None,
+    as_json: Json = False,
+) -> None:
+    """Thousands of inferences over a bad line: every answer checked; retries, losses, goodput beside a good line."""
+    from leadwire.device.faults import choose_faults
+    from leadwire.pipeline.soak import soak_model
+    from leadwire.views import link as views
+
+    options, chosen = options_of(board, backend, toolchain, port, work), choose_faults(faults)
+    with watcher() as progress:
+        result = soak_model(model, options, progress, inferences=inferences, faults=chosen, seed=seed, journal=journal)
+    show(result, as_json, views.soaked)
+    if not result.passed:
+        end(DeviceError(f"{result.wrong} wrong and {result.missing} missing answers of {result.inferences}"))

@@ -28,6 +28,10 @@ def mlperf(
     warmup: Annotated[
         int | None, typer.Option("--warmup", help="Inferences before each loop.", min=0, max=10_000)
     ] = None,
+    attach: Annotated[
+        bool,
+        typer.Option("--attach", help="Build and flash nothing: measure what runs on --port, also others' firmware."),
+    ] = False,
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -45,5 +49,6 @@ def mlperf(
             loops=loops,
             iterations=iterations,
             warmup=warmup,
+            attach=attach,
         )
     show(result, as_json, views.result)

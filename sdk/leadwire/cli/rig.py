@@ -51,7 +51,8 @@ def run(
     if report.exit_code == DeviceError.exit_code:
         lost = [board for board in bad if board.state != "failed"]
         named = "\n".join(f"  {one.name}: {one.problem.message if one.problem else one.state}" for one in lost)
-        end(DeviceError(f"{len(lost)} of {len(report.boards)} boards could not be measured\n{named}"))
+        hint = next((one.problem.hint for one in lost if one.problem and one.problem.hint), "")
+        end(DeviceError(f"{len(lost)} of {len(report.boards)} boards could not be measured\n{named}", hint=hint))
     if bad:
         end(ValidationError("fail", [one.problem.message if one.problem else one.name for one in bad]))
 

@@ -42,6 +42,10 @@ class MlperfDevice:
     clock_hz: int = 0
     boot: str = ""
 
+    @property
+    def is_leadwire(self) -> bool:
+        return bool(self.model_digest)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MlperfRun:
@@ -161,7 +165,7 @@ class MlperfClient:
         marks = [f"m-warmup-start-{warmup}", "m-warmup-done", f"m-infer-start-{iterations}", "m-infer-done"]
         if len(laps) not in (0, 2) or len(results) != 1 or [line for line in lines if line in marks] != marks:
             raise FrameError(self.port, f"'infer {iterations} {warmup}'", f"answered {_shown(lines)}", 1)
-        numbers = results[0].split(",")
+        numbers = results[0].removesuffix(",").split(",")  # some firmware puts a comma behind the last one, too
         if not all(map(_NUMBER.fullmatch, numbers)):
             raise FrameError(self.port, "'infer'", f"results '{results[0][:60]}' are not numbers", 1)
         return MlperfRun(
@@ -183,10 +187,10 @@ class MlperfClient:
         return [found.groups() for line in self.ask(command) if (found := _FIELD.fullmatch(line))]  # type: ignore[misc]
 
     def _synchronize(self) -> None:
-        """What was said before is not an answer: waits for silence, after an empty command that ends whatever half a
-        command the device has received."""
+        """What was said before is not an answer: waits for silence, after a command that ends whatever half a command
+        the device has received. Not an empty one, which the benchmark's own firmware does not survive."""
         started = time.monotonic()
-        self._link.write(b"%")
+        self._link.write(b"name%")
         quiet_since = time.monotonic()
         heard = b""
         while time.monotonic() - quiet_since < _QUIET_SECONDS or READY.encode() not in heard:
@@ -194,7 +198,7 @@ class MlperfClient:
                 quiet_since = time.monotonic()
                 heard = (heard + chunk)[-4096:]
             if time.monotonic() - started > _GREETING_SECONDS:
-                raise DeviceSilentError(self.port, "an empty command ('%')", _GREETING_SECONDS, 1)
+                raise DeviceSilentError(self.port, "the command 'name%'", _GREETING_SECONDS, 1)
 
     def _send(self, command: str) -> None:
         if not self._link.write(command.encode("ascii") + b"%"):

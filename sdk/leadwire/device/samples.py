@@ -25,7 +25,7 @@ from .stream import Opened, Result
 
 CHECK_EVERY = 256
 """Samples between two looks at the device's status, where results do not bring its account along."""
-_FRUITLESS = 8
+_FRUITLESS = 5
 """So many streams in a row may end without one result."""
 _FRAME_IN_DATA = re.compile(rb"\x06\x09[A-Za-z0-9+/]{12,}={0,2}\n")
 """Inputs that a device might take for a request among the cells."""

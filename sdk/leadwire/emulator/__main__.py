@@ -3,6 +3,7 @@
 Prints one JSON line `{"port": "/dev/pts/3"}` on stdout, then answers JSON lines from stdin with one JSON line each:
 
     {"do": "counter_reads"}        {"counter_reads": [[count, instructions], ...]}   and clears the log
+    {"do": "marker_edges"}         {"marker_edges": [[cycles, high], ...]}           and clears all but the last
     {"do": "count", "on": false}   {"counting": false}
     {"do": "state"}                {"instructions": n, "cycles": n, "resets": n}
     {"do": "stop"}                 {"stopped": true}, then the process ends
@@ -92,6 +93,8 @@ class Server:
             reads = list(self._machine.counter_log)
             self._machine.counter_log.clear()
             return {"counter_reads": reads}
+        if verb == "marker_edges":
+            return {"marker_edges": self._machine.take_marker_edges()}
         if verb == "count" and isinstance(command.get("on"), bool):
             self._machine.count_instructions(command["on"])
             return {"counting": command["on"]}

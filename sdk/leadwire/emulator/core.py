@@ -3,10 +3,14 @@
 The only module that touches Unicorn. Observed behaviour of Unicorn 2.1 that this relies on, each covered by a test:
 
 * `emu_stop` in a block hook ends before that block runs.
-* `emu_stop` in an MMIO callback, or from another thread at any time, ends *before* the load or store in progress, which
-  runs again on resume although its access has been done (never inside an IT block). For memory that is harmless; for
-  registers the second access is recognised and answered from the first (`_replays`). While blocks are counted no stop
-  comes from another thread: the block hook polls a deadline instead.
+* `emu_stop` in an MMIO callback ends *before* the load or store in progress, which runs again on resume although its
+  access has been done (never inside an IT block). The second access is recognised and answered from the first
+  (`_replays`).
+* `emu_stop` from another thread does the same at any load or store, and that is not harmless for memory either: an LDRD
+  whose base is its first destination has lost its base when it runs again. So no stop comes from another thread. While
+  blocks are counted the block hook polls a deadline; otherwise the other thread adds a block hook that is `uc_emu_stop`
+  itself. Hooks are looked up when a block begins, provided that there was a block hook when it was translated: a native
+  one that does nothing (`uc_errno`) is there all the time.
 * A branch to EXC_RETURN in handler mode arrives as interrupt 8, SVC as 2; WFI returns; WFE and YIELD are reported as
   invalid instructions with PC behind them.
 * CPACR is not consulted, so blocks are searched for FPU instructions until the firmware has enabled the FPU.
@@ -140,6 +144,8 @@ class Core:
         self._floating = Bank(self._uc._uch, _FLOATING)
         self._masks = Bank(self._uc._uch, _MASKS)
         self._hook: ctypes.c_size_t | None = None
+        self._halt: ctypes.c_size_t | None = None
+        self._add_block_hook(uclib.uc_errno)
         self._lock = threading.Lock()
         self._asked = False
         self._between = False
@@ -338,6 +344,7 @@ class Core:
         """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
         with self._lock:  # a stop that another thread is about to make must not be forgotten half-way
             self._asked = False
+            self._take_halt_away()
         self._interrupt = 0
         self._between = self._trapped = False
         self._last = None
@@ -366,7 +373,7 @@ class Core:
             return Stop.WAIT_FOR_EVENT if self._behind(_WFE) else Stop.ASKED
         if not self._trapped and self._behind(_WFI):
             return Stop.ASKED if self._asked else Stop.WAIT_FOR_INTERRUPT
-        if not self._between:
+        if self._trapped and not self._between:
             self._note_replay()
         return Stop.ASKED
 
@@ -380,9 +387,9 @@ class Core:
         with self._lock:
             if self._hook is not None:
                 self.set_deadline(0)
-            else:
+            elif self._halt is None:
                 self._asked = True
-                self._uc.emu_stop()
+                self._halt = self._add_block_hook(uclib.uc_emu_stop)
 
     def answer_replay(self, value: int) -> None:
         """What the read that runs again returns this time."""
@@ -401,24 +408,33 @@ class Core:
         if on == self.counting:
             return
         with self._lock:
+            self._take_halt_away()
             if on:
-                hook = ctypes.c_size_t(0)
-                status = uclib.uc_hook_add(
-                    self._uc._uch,
-                    ctypes.byref(hook),
-                    UC_HOOK_BLOCK,
-                    self._callback,
-                    None,
-                    ctypes.c_uint64(1),
-                    ctypes.c_uint64(0),
-                )
-                if status:
-                    raise RuntimeError(f"Unicorn refuses a block hook: error {status}")
-                self._hook = hook
+                self._hook = self._add_block_hook(self._callback)
             else:
                 uclib.uc_hook_del(self._uc._uch, self._hook)
                 self._hook = None
             self._flush()
+
+    def _add_block_hook(self, callback: Any) -> ctypes.c_size_t:
+        hook = ctypes.c_size_t(0)
+        status = uclib.uc_hook_add(
+            self._uc._uch,
+            ctypes.byref(hook),
+            UC_HOOK_BLOCK,
+            ctypes.cast(callback, ctypes.c_void_p),
+            None,
+            ctypes.c_uint64(1),
+            ctypes.c_uint64(0),
+        )
+        if status:
+            raise RuntimeError(f"Unicorn refuses a block hook: error {status}")
+        return hook
+
+    def _take_halt_away(self) -> None:
+        if self._halt is not None:
+            uclib.uc_hook_del(self._uc._uch, self._halt)
+            self._halt = None
 
     def _make_counter(self) -> None:
         """Build the block hook around local variables: it runs some million times a second.

@@ -99,6 +99,16 @@ class EmulatedBoard:
             raise DeviceError("the emulator's answer is not a list of counter reads")
         return tuple((int(count), int(instructions)) for count, instructions in reads)
 
+    def marker_edges(self) -> tuple[tuple[int, bool], ...]:
+        """(cycles of virtual time, level) of the marker pin: the last change before, and each since the last call.
+
+        To a block of instructions; the latest 65,536 are kept.
+        """
+        edges = self._ask("marker_edges", do="marker_edges")["marker_edges"]
+        if not isinstance(edges, list):
+            raise DeviceError("the emulator's answer is not a list of edges")
+        return tuple((int(cycles), bool(high)) for cycles, high in edges)
+
     def count_instructions(self, on: bool) -> None:
         """Count every instruction (default), or run about four times faster without counting."""
         self._ask("counting", do="count", on=on)

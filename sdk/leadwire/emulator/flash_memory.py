@@ -72,7 +72,12 @@ class FlashMemory:
 
 
 def _open(file: Path) -> mmap.mmap:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)  # the map keeps it open, and with it the lock
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)  # the map keeps it open, and with it the lock
+    except OSError as error:
+        raise BadInputError(
+            f"flash file '{file}' cannot be used: {error.strerror}", hint="name a file in a folder that can be written"
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

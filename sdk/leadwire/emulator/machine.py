@@ -62,6 +62,7 @@ class Machine:
         self.sleeping = False
         self.resets = 0
         self.counter_log: deque[tuple[int, int]] = deque(maxlen=COUNTER_LOG_READS)
+        self._marker_log: deque[tuple[int, bool]] = deque([(0, False)], maxlen=COUNTER_LOG_READS)
         self._clock_hz = clock_hz
         self._line = line
         self._waiting = False
@@ -93,6 +94,13 @@ class Machine:
 
     def count_instructions(self, on: bool) -> None:
         self._want_counting = on
+
+    def take_marker_edges(self) -> list[tuple[int, bool]]:
+        """(virtual time, level) of the marker pin's changes, the first one what it was before; the last one is kept."""
+        edges = list(self._marker_log)
+        self._marker_log.clear()
+        self._marker_log.append(edges[-1])
+        return edges
 
     def attend(self) -> None:
         """Make `step` return soon; callable from any thread."""
@@ -261,6 +269,11 @@ class Machine:
         if self._want_counting:
             self.counter_log.append((shown, self._core.tally()[0]))
 
+    def _log_marker(self, driven: int) -> None:
+        level = bool(driven >> chip.MARKER_PIN & 1)
+        if self._marker_log[-1][1] != level:
+            self._marker_log.append((self.now(), level))
+
     def _check_alive(self) -> None:
         """A branch to itself that no interrupt can end is where default handlers and failed start-ups wait forever."""
         core = self._core
@@ -385,12 +398,15 @@ class Machine:
         """Reset of the chip: registers and peripherals start anew, memory and the bytes on the line stay."""
         self._reset_wanted = self._waiting = False
         self.resets += 1
+        self._log_marker(0)
         self._interrupts = Interrupts()
         self._rcc = chip.Rcc(self._reset_cause)
         self._watchdog = chip.Watchdog(clock_hz=self._clock_hz, now=self.now)
         usarts = {base: self._usart(base) for base in chip.USART_INTERRUPTS}
         self._wired = usarts[self._wired_base]
-        self._blocks: dict[int, Registers] = chip.vendor_peripherals(self._rcc, self._watchdog)
+        self._blocks: dict[int, Registers] = chip.vendor_peripherals(
+            self._rcc, self._watchdog, chip.Gpio(self._log_marker)
+        )
         self._blocks.update(usarts)
         self._flash = FlashInterface(
             self._memory, spend=self._spend, changed=self._flash_changed, fail=self._fail_access

@@ -25,7 +25,7 @@ from leadwire.board import Board
 from leadwire.errors import BadInputError, DeviceError, FileMissingError
 
 PROGRAM = "qemu-system-arm"
-_RISCV_PROGRAM = "qemu-system-riscv32"
+RISCV_PROGRAM = "qemu-system-riscv32"
 _MOST_SHIFT = 10
 _HINT = (
     "install QEMU (Debian, Ubuntu: apt-get install qemu-system-arm, for RISC-V qemu-system-misc), or use board "
@@ -37,9 +37,9 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 2.0
 
 
-def qemu_version() -> str:
-    """'7.2.22'; DeviceError where QEMU for Arm is not installed or does not answer."""
-    program = _installed(PROGRAM)
+def qemu_version(name: str = PROGRAM) -> str:
+    """'7.2.22'; DeviceError where this QEMU is not installed or does not answer."""
+    program = _installed(name)
     try:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.SubprocessError) as error:
@@ -64,9 +64,9 @@ class QemuBoard:
             raise BadInputError(f"board '{board.id}' is not one QEMU runs")
         if not elf.is_file():
             raise FileMissingError(elf, role="firmware image")
-        self._program = _RISCV_PROGRAM if board.core.startswith("rv32") else PROGRAM
+        self._program = RISCV_PROGRAM if board.core.startswith("rv32") else PROGRAM
         program = _installed(self._program)
-        firmware = ("-bios", "none") if self._program == _RISCV_PROGRAM else ()
+        firmware = ("-bios", "none") if self._program == RISCV_PROGRAM else ()
         self._received = b""
         self._far: int | None = None
         serial = "pty" if transport == "pty" else f"tcp:127.0.0.1:{_free_port()},server=on,wait=on,nodelay=on"

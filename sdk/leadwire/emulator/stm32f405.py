@@ -51,6 +51,8 @@ _STORAGE = (
     0x40026400,  # CRC, backup SRAM, DMA1, DMA2
 )
 LSI_HZ = 32_000
+MARKER_PIN = 8
+"""Of port A: high while the bench firmware runs an inference (the port's README)."""
 
 
 _ENABLE = {0x40011000: (0x44, 4), 0x40011400: (0x44, 5), 0x40004400: (0x40, 17)}
@@ -102,9 +104,14 @@ class Pwr(Registers):
 
 
 class Gpio(Registers):
-    """Pins read back what they drive; BSRR sets and clears bits of ODR (RM0090, 8.4)."""
+    """Pins read back what they drive; BSRR sets and clears bits of ODR (RM0090, 8.4). `driven` is told what is driven
+    after each write that may have changed it."""
 
     _IDR, _ODR, _BSRR = 0x10, 0x14, 0x18
+
+    def __init__(self, driven: Callable[[int], None] | None = None) -> None:
+        super().__init__()
+        self._driven = driven
 
     def get(self, offset: int) -> int:
         return 0 if offset == self._BSRR else super().get(self._ODR if offset == self._IDR else offset)
@@ -115,6 +122,8 @@ class Gpio(Registers):
             super().put(self._ODR, driven)
         elif offset != self._IDR:
             super().put(offset, value)
+        if self._driven is not None and offset in (self._BSRR, self._ODR):
+            self._driven(self.words.get(self._ODR, 0))
 
 
 class Watchdog(Registers):
@@ -144,11 +153,11 @@ class Watchdog(Registers):
             super().put(offset, value)
 
 
-def vendor_peripherals(rcc: Rcc, watchdog: Watchdog) -> dict[int, Registers]:
+def vendor_peripherals(rcc: Rcc, watchdog: Watchdog, port_a: Gpio) -> dict[int, Registers]:
     """Base address to registers, without the USARTs and the flash interface."""
     blocks: dict[int, Registers] = {base: Registers() for base in _STORAGE}
     blocks.update({base: Gpio() for base in GPIO})
-    blocks.update({RCC: rcc, PWR: Pwr(), IWDG: watchdog})
+    blocks.update({RCC: rcc, PWR: Pwr(), IWDG: watchdog, GPIO[0]: port_a})
     return blocks
 
 

@@ -15,6 +15,7 @@ from leadwire.artifacts import (
     BenchmarkResult,
     BudgetLine,
     BudgetReport,
+    EnergyResult,
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
@@ -103,7 +104,8 @@ class Evidence:
     """One model on one board, from the trained network to the verdict.
 
     `budgets` are the checkpoints in order (planned, linked, then measured or emulated). `also_benchmarked` are further
-    boards, benchmarked and not validated; `comparison` is this board with further backends. `created` is an ISO 8601
+    boards, benchmarked and not validated; `comparison` is this board with further backends, `energy` what a meter gave.
+    `created` is an ISO 8601
     time only where the caller fixed one (SOURCE_DATE_EPOCH): evidence of the same run has the same bytes.
     """
 
@@ -124,6 +126,7 @@ class Evidence:
     demo_key: bool
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
     comparison: BackendComparison | None = None
+    energy: EnergyResult | None = None
     created: str | None = None
 
     @property
@@ -137,6 +140,9 @@ class Evidence:
         if self.emulated:
             sentence = f"no figure here was taken on silicon: '{self.board.id}' is an emulator"
             stamps.append(Stamp(word="EMULATED", sentence=sentence))
+        if self.energy is not None and self.energy.basis == "simulated":
+            what = " and ".join(self.energy.simulated)
+            stamps.append(Stamp(word="SIMULATED", sentence=f"no power figure here was measured: simulated {what}"))
         if self.validation.dataset_basis == "synthetic":
             stamps.append(Stamp(word="SYNTHETIC", sentence="the signals are computed, no patient was recorded"))
         if self.demo_key:
@@ -236,9 +242,24 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         ("the device", "board", bench.device.board_id, board),
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
         *_comparison_links(evidence),
+        *_energy_links(evidence),
     )
     return tuple(
         f"{who} names {what} {found}, not {expected}" for who, what, found, expected in links if found != expected
+    )
+
+
+def _energy_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    """The image may be another: MLPerf Tiny's energy mode is a firmware of its own around the same model."""
+    energy = evidence.energy
+    if energy is None:
+        return ()
+    who = "the energy"
+    basis = "simulated" if energy.simulated or evidence.board.basis == "emulated" else "measured"
+    return (
+        (who, "model", energy.model_digest, evidence.quantized.digest),
+        (who, "board", energy.board_id, evidence.board.id),
+        (who, "basis", energy.basis, basis),
     )
 
 

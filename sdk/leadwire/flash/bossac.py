@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .tool import Job
 
+PROGRAM = "bossac"
 INSTALL = "apt install bossa-cli, or the bossac that comes with Arduino's IDE"
 ARGUMENTS = {
     "offset": "where the image begins, behind what the boot loader keeps: 0x2000 on an Arduino Zero; default 0x0",
@@ -16,4 +17,4 @@ def argv(job: Job) -> tuple[str, ...]:
     touch = ("--arduino-erase",) if job.argument("touch") == "yes" else ()
     offset = job.argument("offset", "0x0")
     what = ("--erase", "--write", "--verify", f"--offset={offset}", "--reset", str(job.file("bin")))
-    return ("bossac", f"--port={job.target.boot_port}", *touch, *what)
+    return (PROGRAM, f"--port={job.target.boot_port}", *touch, *what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .tool import Job
 
+PROGRAM = "dfu-util"
 INSTALL = "apt install dfu-util (or your system's package of that name)"
 ARGUMENTS = {
     "device": "USB vendor and product, as 0483:df11",
@@ -17,7 +18,7 @@ def argv(job: Job) -> tuple[str, ...]:
     device, probe = job.argument("device"), job.target.probe_serial
     address = job.argument("address", f"{job.contents.address:#x}")
     return (
-        *("dfu-util", "--alt", job.argument("alt", "0")),
+        *(PROGRAM, "--alt", job.argument("alt", "0")),
         *(("--device", device) if device else ()),
         *(("--serial", probe) if probe else ()),
         *(("--reset",) if address == "none" else ("--dfuse-address", f"{address}:leave")),

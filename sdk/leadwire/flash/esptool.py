@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .tool import Job
 
+PACKAGE = "esptool"
 INSTALL = "pip install 'leadwire[flash]'"
 ARGUMENTS = {
     "chip": "chip as esptool names it, default: what answers",

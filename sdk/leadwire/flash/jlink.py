@@ -15,7 +15,7 @@ ARGUMENTS = {
     "speed": "clock of the debug port in kHz, default 4000",
 }
 REQUIRED = ("device",)
-_PROGRAM = "JLink" if sys.platform == "win32" else "JLinkExe"
+PROGRAM = "JLink" if sys.platform == "win32" else "JLinkExe"
 
 
 def argv(job: Job) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def _session(job: Job, name: str, *commands: str) -> tuple[str, ...]:
     probe = job.target.probe_serial
     interface, speed = job.argument("interface", "SWD"), job.argument("speed", "4000")
     return (
-        *(_PROGRAM, "-NoGui", "1", "-ExitOnError", "1", "-AutoConnect", "1"),
+        *(PROGRAM, "-NoGui", "1", "-ExitOnError", "1", "-AutoConnect", "1"),
         *(("-SelectEmuBySN", probe) if probe else ()),
         *("-Device", job.argument("device"), "-If", interface, "-Speed", speed, "-CommandFile", str(script)),
     )

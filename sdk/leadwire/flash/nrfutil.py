@@ -8,6 +8,7 @@ from .chips import unique_id_place
 from .contents import intel_hex
 from .tool import Job
 
+PROGRAM = "nrfutil"
 INSTALL = "nRF Util (nordicsemi.com), then: nrfutil install device"
 ARGUMENTS = {
     "core": "Application or Network, for chips with several; default nRF Util's",
@@ -44,4 +45,4 @@ def _read(job: Job, dump: Path, address: int, size: int, *more: str) -> tuple[st
 def _command(job: Job, verb: str, *what: str) -> tuple[str, ...]:
     probe, core = job.target.probe_serial, job.argument("core")
     options = (*(("--serial-number", probe) if probe else ()), *(("--core", core) if core else ()))
-    return ("nrfutil", "device", verb, *options, *what)
+    return (PROGRAM, "device", verb, *options, *what)

@@ -7,6 +7,7 @@ from pathlib import Path
 from .chips import unique_id_place
 from .tool import Job
 
+PROGRAM = "openocd"
 INSTALL = "apt install openocd (or your system's package of that name)"
 ARGUMENTS = {
     "config": "configuration file of the board, as 'board/st_nucleo_f4.cfg', or several with spaces between",
@@ -40,7 +41,7 @@ def _session(job: Job, *commands: str) -> tuple[str, ...]:
     probe, before = job.target.probe_serial, job.argument("command")
     first = (*((f"adapter serial {probe}",) if probe else ()), *((before,) if before else ()), "init")
     files = (word for file in job.argument("config").split() for word in ("-f", file))
-    return ("openocd", *files, *(word for one in (*first, *commands, "exit") for word in ("-c", one)))
+    return (PROGRAM, *files, *(word for one in (*first, *commands, "exit") for word in ("-c", one)))
 
 
 def _quoted(path: Path) -> str:

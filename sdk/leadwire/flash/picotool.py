@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .tool import Job
 
+PROGRAM = "picotool"
 INSTALL = "picotool (github.com/raspberrypi/picotool, Releases)"
 ARGUMENTS: dict[str, str] = {}
 REAPPEARS = True
@@ -38,4 +39,4 @@ def run_argv(job: Job) -> tuple[str, ...]:
 
 def _command(job: Job, verb: str, *what: str) -> tuple[str, ...]:
     probe = job.target.probe_serial
-    return ("picotool", verb, *what, *(("--ser", probe) if probe else ()))
+    return (PROGRAM, verb, *what, *(("--ser", probe) if probe else ()))

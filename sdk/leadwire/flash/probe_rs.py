@@ -11,6 +11,7 @@ from pathlib import Path
 from .chips import unique_id_place
 from .tool import Job
 
+PROGRAM = "probe-rs"
 INSTALL = "see probe.rs, 'Installation': one program without further parts"
 ARGUMENTS = {
     "chip": "chip as 'probe-rs chip list' names it",
@@ -48,4 +49,4 @@ def _read(job: Job, address: int, size: int) -> tuple[str, ...]:
 def _command(job: Job, verb: str, *what: str) -> tuple[str, ...]:
     probe, protocol = job.target.probe_serial, job.argument("protocol")
     options = (*(("--probe", probe) if probe else ()), *(("--protocol", protocol) if protocol else ()))
-    return ("probe-rs", verb, "--non-interactive", "--chip", job.argument("chip"), *options, *what)
+    return (PROGRAM, verb, "--non-interactive", "--chip", job.argument("chip"), *options, *what)

@@ -8,6 +8,7 @@ from pathlib import Path
 from .chips import unique_id_place
 from .tool import Job
 
+PACKAGE = "pyocd"
 INSTALL = "pip install 'leadwire[flash]'"
 ARGUMENTS = {
     "target": "target type as 'pyocd list --targets' names it",

@@ -10,6 +10,7 @@ from pathlib import Path
 from .chips import unique_id_place
 from .tool import Job
 
+PROGRAM = "stm32flash"
 INSTALL = "apt install stm32flash (or your system's package of that name)"
 ARGUMENTS = {
     "mode": "bits, parity and stop bits, default 8e1 as the boot loader in ROM wants it; pseudo-terminals need 8n1",
@@ -44,4 +45,4 @@ def _read(job: Job, dump: Path, address: int, size: int) -> tuple[str, ...]:
 def _command(job: Job, *what: str) -> tuple[str, ...]:
     entry = job.argument("entry")
     options = ("-m", job.argument("mode", "8e1"), "-b", job.argument("baud", "115200"))
-    return ("stm32flash", *options, *(("-i", entry) if entry else ()), *what)
+    return (PROGRAM, *options, *(("-i", entry) if entry else ()), *what)

@@ -18,6 +18,7 @@ from .tool import Job
 if TYPE_CHECKING:
     from stm32loader.bootloader import Stm32Bootloader
 
+PACKAGE = "stm32loader"
 INSTALL = "pip install 'leadwire[flash]'"
 ARGUMENTS = {
     "family": "the chip's family as stm32loader names it: F0, F1, F3, F4, F7, G0, G4, H7, L0, L4, WB, ...",

@@ -23,6 +23,8 @@ and may have, `argv` with the first of each line and `write` with the second:
     run_argv(job)              or  run(job)
         starts the image, where writing does not; called last
 
+    PROGRAM: str               what must be on PATH, or
+    PACKAGE: str               what Python must find
     INSTALL: str               how to get the tool ('apt install stm32flash')
     ARGUMENTS: dict[str, str]  keys of [flash.<tool>] in the board file, each with what it is
     REQUIRED: tuple[str, ...]  those of them that have no default
@@ -234,8 +236,12 @@ _REMEDIES = (
     (
         (
             *("no probe", "no debug probe", "no connected debug probe", "unable to find", "no device found"),
-            *("no dfu capable", "no accessible", "cannot connect to j-link"),
+            *("no dfu capable", "no accessible", "cannot connect to j-link", "error: open failed"),
         ),
         "plug in the board or its debug probe; is another program using it?",
+    ),
+    (
+        ("error: can't find",),
+        "this OpenOCD has no such configuration file: install a newer one, or name another in the board file",
     ),
 )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.artifacts import Personality
-from leadwire.board import Board
-from leadwire.errors import BadInputError, NoPortError
+from leadwire.board import Board, require_port
+from leadwire.errors import BadInputError
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 _TEXT = (".c", ".h", ".S", ".s")
@@ -28,8 +28,7 @@ class FirmwarePart:
 
 def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePart:
     """The firmware of a board; NoPortError (2) where it has no port, BadInputError (2) where that does not exist."""
-    if not board.port:
-        raise NoPortError(board.id, tuple(board.ecosystems.items()))
+    require_port(board)
     port = FIRMWARE_TEMPLATES / "ports" / board.port
     if Path(board.port).name != board.port or not port.is_dir():
         raise BadInputError(

@@ -128,11 +128,11 @@ def _reads(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
 
 
 def distance_by_position(window: Window, together: int) -> Distance:
-    """For a kernel that does `together` positions at a time, each with all its channels, and reads while it writes."""
+    """For a kernel that does up to `together` positions at a time, each with all its channels, reading while it writes.
+    Where padding is, it does one: any position may be the first of several."""
     first, _ = _reads(window)
-    starts = np.arange(0, len(first), together)
-    written = np.minimum(starts + together, len(first)) * window.output_channels
-    return Distance(below=int((written - first[starts]).max()))
+    written = np.minimum(np.arange(len(first)) + together, len(first)) * window.output_channels
+    return Distance(below=int((written - first).max()))
 
 
 def distance_by_blocks(window: Window, together: int) -> Distance:

@@ -21,7 +21,7 @@ from leadwire.artifacts import (
     QuantizedModel,
     ValidationResult,
 )
-from leadwire.board import load_board
+from leadwire.board import load_board, require_port
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError
@@ -82,6 +82,9 @@ def run_project(
         raise BadInputError(
             f"board '{boards[0].id}' has no link to validate over", hint="name another board first in target.boards"
         )
+    if last > STAGES.index("budget"):
+        for board in boards:
+            require_port(board)
     if project.settings.target.personality != "bench" and last > STAGES.index("build"):
         raise BadInputError(
             f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",

@@ -24,14 +24,14 @@ from leadwire.artifacts import (
     QuantizedModel,
 )
 from leadwire.bench import pattern_input, run_benchmark
-from leadwire.board import Board, load_board
+from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_image, check_plan, require_fit
 from leadwire.build import build_image
 from leadwire.datasets import load_dataset, read_source
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import Flashed
 from leadwire.device.target import Target
-from leadwire.errors import BadInputError, BuildError, NoPortError
+from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
 from leadwire.generate import backends
 from leadwire.generate.project import BackendOptions
@@ -219,9 +219,8 @@ def require_reports(built: Built) -> None:
 def require_image(built: Built) -> FirmwareImage:
     """The image; BudgetError (4) where there is none because it is larger than the board's memory, NoPortError (2)
     where the board has no port."""
-    if built.image is None and not built.board.port:
-        raise NoPortError(built.board.id, tuple(built.board.ecosystems.items()))
     if built.image is None:
+        require_port(built.board)
         raise too_large(built.model, built.plan, built.board.id)
     return built.image
 

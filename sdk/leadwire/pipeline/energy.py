@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +17,11 @@ from leadwire.energy.estimate import estimate_energy
 from leadwire.energy.meters import Meter, MeterSettings, open_meter
 from leadwire.energy.trace import Accuracy, Trace
 from leadwire.energy.windows import ClockFit, Window, fit_clocks, windows_by_clock, windows_by_edges, windows_by_level
-from leadwire.errors import BadInputError, DeviceError
+from leadwire.errors import BadInputError, ConfigError, DeviceError, FileMissingError
 from leadwire.flash import flash_image
 from leadwire.mlperf_tiny import benchmark_of, sample_bytes
 from leadwire.model.graph import Model
-from leadwire.strict import load_toml
+from leadwire.strict import MAX_TOML_BYTES, load_toml, parse_table
 
 from .alone import Options, bench_inputs, build_model, require_image, work_folder
 from .sources import is_host, read_model
@@ -58,6 +59,19 @@ def load_accuracy(path: Path | None) -> Accuracy | None:
     if not all(0 <= figure < 1e3 for figure in figures):
         raise BadInputError(f"accuracy file '{path}': a limit of error is not negative, and finite")
     return replace(accuracy, source=accuracy.source or str(path))
+
+
+def read_energy(path: Path) -> EnergyResult:
+    """What `leadwire energy --json` wrote; FileMissingError, or ConfigError with every mistake."""
+    if not path.is_file():
+        raise FileMissingError(path, role="energy record")
+    try:
+        table = json.loads(path.read_bytes()[:MAX_TOML_BYTES])
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(path, [f"not JSON: {error}"]) from None
+    if not isinstance(table, dict):
+        raise ConfigError(path, ["not a JSON object"])
+    return parse_table(EnergyResult, table, path)
 
 
 def energy_of_trace(

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
-from leadwire.artifacts import BudgetReport, LatencyForecast
+from leadwire.artifacts import BudgetReport, Goal, LatencyForecast
 from leadwire.bench import pattern_input, run_benchmark
-from leadwire.board import Board, list_boards, load_board
+from leadwire.board import Board, Budget, list_boards, load_board
 from leadwire.build import build_image
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
@@ -38,12 +38,15 @@ class Forecast:
     verdict: Literal["fail", "inconclusive", "not limited"]
 
 
-def count_work(path: Path, code: str) -> Work | None:
-    """Build the model for core `code`, execute it on the emulated board and count; None where it does not fit there."""
+def count_work(path: Path, code: str, budget: Budget | None = None, goal: Goal = "size") -> Work | None:
+    """Build the model for core `code`, execute it on the emulated board and count; None where it does not fit there.
+
+    `budget` is that of the board in question: with the goal 'speed' it says how much flash wider weights may take.
+    """
     virtual = load_board("virtual-stm32f405")
-    board = replace(virtual, core=code)
+    board = replace(virtual, core=code, budget=budget or virtual.budget)
     model = read_model(path)
-    plan = plan_model(model, board)
+    plan = plan_model(model, board, goal=goal)
     with TemporaryDirectory(prefix="leadwire-") as folder:
         project = generate_sources(path, model, plan, board, Path(folder) / "source", "aot")
         project = replace(project, defines=(*project.defines, ("LW_CORE_HAS_DWT", "1")))
@@ -58,7 +61,7 @@ def count_work(path: Path, code: str) -> Work | None:
     return Work(
         model_digest=model.digest,
         code=code,
-        how=f"executed on {virtual.id} as {code} code: {result.instructions_per_inference:,} instructions",
+        how=f"executed on {virtual.id} as {code} code, goal {goal}: {result.instructions_per_inference:,} instructions",
         counted=True,
         instructions=result.instructions_per_inference,
         operators=tuple(
@@ -68,12 +71,17 @@ def count_work(path: Path, code: str) -> Work | None:
     )
 
 
-def forecast_model(path: Path, board: Board, by: str = "counts") -> Forecast:
-    """Counted, or from multiplications where `by` says so or the model is larger than the emulated board's memory."""
-    if by not in get_args(By):
-        raise BadInputError(f"work cannot be had by '{by}'", hint=f"one of: {', '.join(get_args(By))}")
+def forecast_model(path: Path, board: Board, by: str = "counts", goal: str = "size") -> Forecast:
+    """Counted, or from multiplications where `by` says so or the model is larger than the emulated board's memory.
+
+    BadInputError (2) for a `by` or goal that does not exist and a board whose core has no timing.
+    """
+    for name, value, known in (("by", by, get_args(By)), ("goal", goal, get_args(Goal))):
+        if value not in known:
+            raise BadInputError(f"there is no '{value}' to forecast with ({name})", hint=f"one of: {', '.join(known)}")
     model, code = read_model(path), timing_of(board.core).code
-    work = (count_work(path, code) if by == "counts" else None) or work_from_macs(model, code)
+    counted = count_work(path, code, board.budget, goal) if by == "counts" else None  # type: ignore[arg-type]
+    work = counted or work_from_macs(model, code)
     forecast = forecast_latency(model, board, work)
     budget = check_forecast(forecast, board)
     limited = board.budget.latency_us is not None
@@ -90,7 +98,8 @@ def forecast_model(path: Path, board: Board, by: str = "counts") -> Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFit:
-    """`margin` is the free share of the scarcest resource, below 0 where the model does not fit; `reasons` say why."""
+    """`margin` is the free share of the scarcest resource, below 0 where the model does not fit; `reasons` say why.
+    `through`: 'bare metal', or the ecosystems whose packages take the model there."""
 
     board_id: str
     core: str
@@ -104,7 +113,7 @@ class BoardFit:
     latency_us: float
     latency_low_us: float
     latency_high_us: float
-    builds: bool
+    through: str
     reasons: tuple[str, ...]
 
     @property
@@ -165,6 +174,6 @@ def _fit(model: Model, board: Board, flash: int, ram: int) -> BoardFit:
         latency_us=forecast.latency_us,
         latency_low_us=forecast.low_us,
         latency_high_us=forecast.high_us,
-        builds=bool(board.port),
+        through=board.through,
         reasons=tuple(reasons),
     )

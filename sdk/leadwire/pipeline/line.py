@@ -55,6 +55,7 @@ from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest
 
 from .backends import measure_backends
+from .energy import read_energy
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
 from .watcher import Watcher
@@ -426,6 +427,7 @@ class Line:
             demo_key=demo,
             also_benchmarked=also_benchmarked,
             comparison=comparison,
+            energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
         )
         beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)

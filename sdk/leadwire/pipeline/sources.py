@@ -23,7 +23,7 @@ from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import int8_interface
 from leadwire.planner import plan_memory
-from leadwire.tflm_arena import plan_tflm
+from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
 
@@ -106,6 +106,8 @@ def generate_sources(
     Where that interpreter is not to be had, the generated C itself answers on the host: then the self-test shows that
     the device computes what the host does.
     """
+    if backend == "tflm" and plan == plan_tflm(model):
+        trust_arena(read_tflite(path), reference.tflm_arena_bytes(path))
     if reference.has_tflm():
         given, expected = golden_by_tflm(path, model)
     else:

@@ -38,6 +38,15 @@ def decimal(value: float | None, digits: int = 1) -> str:
     return f"{value:,.{digits}f}".replace(",", SPACE).replace("-", MINUS)
 
 
+def si(value: float | None, unit: str, digits: int = 4) -> str:
+    """With a prefix, so many digits that count: 1.131 mJ."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    prefixes = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+    factor, prefix = next((pair for pair in prefixes if abs(value) >= pair[0]), prefixes[-1])
+    return f"{value / factor:.{digits}g}{SPACE}{prefix}{unit}".replace("-", MINUS)
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """A proportion as a percentage: 96.84 %."""
     return NONE if value is None or not math.isfinite(value) else f"{decimal(100 * value, digits)}{SPACE}%"

@@ -24,6 +24,7 @@ _FILTERS: tuple[Callable[..., Any], ...] = (
     numbers.count,
     numbers.size,
     numbers.decimal,
+    numbers.si,
     numbers.percent,
     numbers.points,
     numbers.interval,

@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from leadwire.errors import LeadwireError
 
@@ -61,9 +61,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the rig run, which ends this process in order
     try:
-        job = TypeAdapter(Job).validate_json(Path(sys.argv[1]).read_bytes())
-    except ValidationError as error:
-        print(f"not a job: {error}", file=sys.stderr)
+        (path,) = sys.argv[1:]
+        job = TypeAdapter(Job).validate_json(Path(path).read_bytes())
+    except (ValueError, OSError) as error:
+        print(f"error: not a job of a rig run, which starts this program itself: {error}", file=sys.stderr)
         return 2
     os.environ[BOARD_VARIABLE] = job.board.name
     threading.Thread(target=_watch_parent, daemon=True).start()

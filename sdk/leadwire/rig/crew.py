@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -90,14 +93,18 @@ class Crew:
                     self._step(task)
                 self._show(self._rows())
         except BaseException:
-            self._end_all()
+            with _undisturbed():
+                self._end_all()
+                self._close()
             raise
-        finally:
-            for task in self._tasks:
-                locks.release(task.held)
-                task.held = ()
-            report = self.report()
-            self._ledger.write(report)
+        return self._close()
+
+    def _close(self) -> RigReport:
+        for task in self._tasks:
+            locks.release(task.held)
+            task.held = ()
+        report = self.report()
+        self._ledger.write(report)
         return report
 
     def report(self) -> RigReport:
@@ -317,6 +324,20 @@ class Crew:
             seconds=result.seconds if result else 0.0 if task.began is None else now - task.began,
             note=result.problem.message.partition("\n")[0] if result and result.problem else task.note,
         )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C, or SIGTERM after it, does not break off what the first one began: it takes seconds at most."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _started_here(board: RigBoard) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from leadwire.board import Board, list_boards, load_board
 from leadwire.device.port import usb_ports
-from leadwire.errors import BadInputError, PortError
+from leadwire.errors import BadInputError, ConfigError, PortError
 from leadwire.workspace import write_atomically
 
 from .file import canonical_port, load_rig
@@ -113,6 +113,8 @@ def write_entries(path: Path, found: tuple[Enrolled, ...]) -> tuple[str, ...]:
     write_atomically(trial, text.encode())
     try:
         load_rig(trial)
+    except ConfigError as error:
+        raise ConfigError(path, error.mistakes, hint="it was left as it was; give the board another --name") from None
     finally:
         trial.unlink(missing_ok=True)
     write_atomically(path, text.encode())

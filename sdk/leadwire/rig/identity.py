@@ -17,7 +17,7 @@ from leadwire.errors import DeviceError, PortError, WrongBoardError
 
 from .file import RigBoard, canonical_port
 
-ASK_SECONDS = 1.0
+ASK_SECONDS = 1.5
 """How long firmware is given to say who it is: there may be none, or another."""
 _ASK_ATTEMPTS = 2
 

@@ -13,7 +13,7 @@ from .kernels import Extension, Kernels
 from .layout import Abi
 from .plan import plan_tflm
 from .prediction import ArenaPrediction, ArenaShare, host_record, predict_arena
-from .sizes import ArenaSizes, arena_sizes
+from .sizes import ArenaSizes, arena_sizes, trust_arena
 
 __all__ = [
     "Abi",
@@ -26,4 +26,5 @@ __all__ = [
     "host_record",
     "plan_tflm",
     "predict_arena",
+    "trust_arena",
 ]

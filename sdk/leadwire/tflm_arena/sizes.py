@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, UnsupportedModelError
 from leadwire.model.graph import Model
 
 from .greedy import aligned
-from .prediction import predict_arena
+from .prediction import host_record, predict_arena
 
 MARGIN_BYTES = 64
 MARGIN_FRACTION = 0.02
@@ -43,6 +43,18 @@ def arena_sizes(model: Model, given: int | None = None) -> ArenaSizes:
         given=with_margin(max(reference, cmsis_nn)) if given is None else given,
         wide=with_margin(wide),
     )
+
+
+def trust_arena(model: Model, recorded: int | None) -> None:
+    """UnsupportedModelError where the package tflite-micro recorded more on this computer than is computed for it: then
+    the computed arena of the device is not to be trusted either. None: there is no record."""
+    computed = host_record(model).total_bytes
+    if recorded is not None and recorded > computed:
+        raise UnsupportedModelError(
+            f"model '{model.name}'",
+            f"its arena is computed as {computed} B for this computer, TensorFlow Lite Micro takes {recorded} B",
+            hint="measure what init() needs on the device and give --arena-bytes or [tflm] arena_bytes",
+        )
 
 
 def with_margin(needed: int) -> int:

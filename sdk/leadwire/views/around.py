@@ -33,12 +33,13 @@ def verified(result: VerifiedBundle) -> None:
 def boards(result: list[Board]) -> None:
     table_of(
         "boards",
-        ["id", "board", "core", "clock", "flash", "ram", "figures"],
+        ["id", "board", "core", "through", "clock", "flash", "ram", "figures"],
         [
             (
                 b.id,
                 b.name,
                 b.core,
+                b.through,
                 f"{b.clock_hz / 1e6:g} MHz",
                 size(b.total_bytes("flash")),
                 size(b.total_bytes("ram")),
@@ -46,7 +47,7 @@ def boards(result: list[Board]) -> None:
             )
             for b in result
         ],
-        left=3,
+        left=4,
     )
     if len(result) == 1:
         board = result[0]
@@ -94,7 +95,7 @@ def _power(power: PowerFigure) -> str:
 
 def diagnosis(result: Diagnosis) -> None:
     for check in result.checks:
-        mark = Text("ok  " if check.ok else "none", style="green" if check.ok else "yellow")
+        mark = Text("ok  " if check.ok else check.code or "none", style="green" if check.ok else "yellow")
         out.print(
             mark, Text(f" {check.name}: {check.found}"), Text(f"  {check.remedy}" if not check.ok else "", style="dim")
         )

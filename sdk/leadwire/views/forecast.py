@@ -44,11 +44,12 @@ def ranking(result: Ranking) -> None:
     out.print(Text(f"{result.model}: {result.note}", style="dim"))
     table_of(
         "boards that it fits, by margin",
-        ["board", "core", "margin", "flash", "RAM", "latency, estimated"],
+        ["board", "core", "through", "margin", "flash", "RAM", "latency, estimated"],
         [
             (
                 one.board_id,
                 f"{one.core} {one.clock_hz / 1e6:g} MHz",
+                one.through,
                 f"{one.margin:.0%} {one.scarcest}",
                 f"{one.flash_bytes / one.flash_limit_bytes:.0%}",
                 f"{one.ram_bytes / one.ram_limit_bytes:.0%}",
@@ -57,7 +58,7 @@ def ranking(result: Ranking) -> None:
             for one in result.boards
             if one.fits
         ],
-        left=2,
+        left=3,
     )
     others = [one for one in result.boards if not one.fits]
     if others:

@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #include <new>
+#include <type_traits>
+#include <utility>
 
 #include "model_data.h"
 #include "tensorflow/lite/micro/arena_allocator/single_arena_buffer_allocator.h"
@@ -109,6 +111,10 @@ constexpr uint8_t kind_of[LW_MODEL_TINY_OPERATORS] = {
     3, 0, 2, 1, 4,
 };
 
+/* TFLMRegistration, or its earlier name. */
+using Found = decltype(std::declval<const tflite::MicroOpResolver &>().FindOp(""));
+using Registration = std::remove_cv_t<std::remove_pointer_t<Found>>;
+
 TfLiteStatus (*kernels[lw_tiny_kinds])(TfLiteContext *context, TfLiteNode *node);
 uint16_t turn;   /* the operator whose turn it is in this run */
 uint16_t wanted; /* the only one to run, or EVERY_OPERATOR */
@@ -144,7 +150,7 @@ class Watched : public tflite::MicroOpResolver {
         }
     }
 
-    const TFLMRegistration *FindOp(tflite::BuiltinOperator op) const override
+    const Registration *FindOp(tflite::BuiltinOperator op) const override
     {
         for (size_t i = 0; i < lw_tiny_kinds; i++) {
             if (kinds[i] == op) {
@@ -154,7 +160,7 @@ class Watched : public tflite::MicroOpResolver {
         return nullptr;
     }
 
-    const TFLMRegistration *FindOp(const char *op) const override { return resolver_.FindOp(op); }
+    const Registration *FindOp(const char *op) const override { return resolver_.FindOp(op); }
 
     tflite::TfLiteBridgeBuiltinParseFunction GetOpDataParser(tflite::BuiltinOperator op) const override
     {
@@ -165,7 +171,7 @@ class Watched : public tflite::MicroOpResolver {
     void operator delete(void *) {} /* what a virtual destructor asks for; nothing is ever deleted */
 
     const lw_tiny_resolver &resolver_;
-    TFLMRegistration registrations_[lw_tiny_kinds];
+    Registration registrations_[lw_tiny_kinds];
 };
 
 Place<Watched> watched_place;

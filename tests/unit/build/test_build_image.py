@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,39 @@ def test_frames_read_from_code_agree_with_the_compiler(tiny_project: Project, tm
             assert function.pushed == told[function.name], function.name
             compared += 1
     assert compared > 30
+
+
+def test_frames_and_calls_of_risc_v_are_read_from_its_code(tiny_project: Project, tmp_path: Path) -> None:
+    """clang's .stack_sizes is the witness for the frames; the path leads from reset to a sealed answer and a trap."""
+    board = load_board("qemu-riscv32-virt")
+    image = build_image(tiny_project(board), board, out=tmp_path)
+    elf = read_elf(image.elf)
+    told = section_frames(elf)
+    naked = {"lw_reset_handler", "lw_trap_entry"}
+    compared = 0
+    for function in _functions(elf).values():
+        read_code(elf, function, board.core)
+        assert not function.variable, function.name
+        if function.start in told and function.name not in naked:
+            assert function.pushed == told[function.start], function.name
+            compared += 1
+    assert compared > 30
+    assert image.stack.notes == ()
+    assert image.stack.path[:3] == ("lw_reset_handler", "lw_start", "main")
+    assert image.stack.path[-3:] == ("lw_trap_entry", "lw_trap", "lw_external_interrupt")
+    assert "lw_bench_infer" in image.stack.path
+
+
+@pytest.mark.parametrize("toolchain", ["zig", GCC])
+@pytest.mark.parametrize("board_id", ["qemu-microbit", "qemu-mps3-an547"])
+def test_the_stack_bound_holds_where_code_looks_otherwise(
+    tiny_project: Project, tmp_path: Path, board_id: str, toolchain: Any
+) -> None:
+    """Far branches of Armv6-M by `bl`; loops and vectors of Armv8.1-M, which the disassembler does not know."""
+    board = load_board(board_id)
+    image = build_image(tiny_project(board), board, toolchain=toolchain, out=tmp_path)
+    assert image.stack.notes == ()
+    assert "lw_bench_infer" in image.stack.path
 
 
 RECURSIVE = (

@@ -61,7 +61,12 @@ size_t lw_port_unique_id(uint8_t *bytes, size_t capacity) { bytes[0] = 0xab; ret
 uint32_t *lw_port_stack_bottom(void) { return stack; }
 uint32_t *lw_port_stack_top(void) { return stack + 256; }
 void lw_port_marker(bool on) { (void)on; }
-static void restart(const char *cause) { execl("/proc/self/exe", "bench", cause, (char *)0); }
+void lw_port_drain(void) {}
+static void restart(const char *cause)
+{
+    const char *other = getenv("OTHER_FIRMWARE"); /* flashed meanwhile, once there is such a file */
+    execl(other != NULL && access(other, X_OK) == 0 ? other : "/proc/self/exe", "bench", cause, (char *)0);
+}
 void lw_port_reset(void) { restart("1"); }
 lw_reset_cause lw_port_reset_cause(void)
 {
@@ -116,7 +121,7 @@ static lw_status infer(void)
 }
 static lw_status step(uint16_t index) { (void)index; return infer(); }
 const lw_model LW_MODEL = {"small", "leadwire test aot", {1, 2, 3}, 192, 1, 1, 1, 0, inputs, outputs, operators, 0,
-                           nothing, infer, step, nothing, nothing};
+                           nothing, infer, step, nothing, nothing, 0};
 """
 
 

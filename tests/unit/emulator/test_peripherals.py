@@ -121,7 +121,7 @@ def test_identity_of_the_chip():
 
 
 def test_no_peripheral_lies_twice_or_outside():
-    blocks = chip.vendor_peripherals(chip.Rcc(), chip.Watchdog(clock_hz=1, now=lambda: 0))
+    blocks = chip.vendor_peripherals(chip.Rcc(), chip.Watchdog(clock_hz=1, now=lambda: 0), chip.Gpio())
     end = chip.PERIPHERALS_ORIGIN + chip.PERIPHERALS_BYTES
     assert all(base % chip.BLOCK_BYTES == 0 and chip.PERIPHERALS_ORIGIN <= base < end for base in blocks)
     assert not set(blocks) & set(chip.USART_INTERRUPTS)

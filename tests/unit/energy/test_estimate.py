@@ -96,6 +96,7 @@ def test_the_integral_is_that_of_the_steps(start: float, length: float) -> None:
     assert energy_between(power, step, start, start + length) == pytest.approx(direct, abs=5e-5)
 
 
+@pytest.mark.requirement("LW-PWR-001")
 def test_each_part_of_the_uncertainty_is_the_gums() -> None:
     accuracy = Accuracy(gain=0.02, offset_a=1e-4, voltage_gain=0.01, voltage_offset_v=0.05, clock=1e-3, source="test")
     trace = square(accuracy=accuracy)
@@ -128,6 +129,7 @@ def test_scatter_alone_is_students_interval() -> None:
     assert only.expanded_j >= (high - low) / 2 * 0.98
 
 
+@pytest.mark.requirement("LW-PWR-001")
 def test_the_stated_interval_holds_the_true_value() -> None:
     """Meters drawn from their limits of error, runs that scatter: the interval holds in about 95 of 100."""
     draw = np.random.default_rng(8)

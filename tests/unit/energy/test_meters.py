@@ -63,6 +63,7 @@ def test_a_ppk2_gives_the_energy_of_the_load() -> None:
     assert simulated.commands[2:5] == [bytes([0x11, 2]), bytes([0x0D, 3 + 2232 // 256, 2232 % 256]), bytes([0x0C, 1])]
 
 
+@pytest.mark.requirement("LW-PWR-001")
 def test_a_ppk2_with_a_gap_gives_no_trace() -> None:
     with (
         SimulatedPpk2(LOAD, drop=12_345) as simulated,
@@ -238,7 +239,8 @@ class StreamBuffer:
         values = {
             "current": self._load.current_a(times).astype(np.float32),
             "voltage": np.full(len(times), 3.0, np.float32),
-            "current_lsb": self._load.active(times).astype(np.uint8),
+            "current_lsb": np.zeros(len(times), np.uint8),
+            "voltage_lsb": self._load.active(times).astype(np.uint8),
         }
         return {"signals": {name: {"value": values[name]} for name in fields}}
 
@@ -275,7 +277,9 @@ def test_a_joulescope_through_its_package() -> None:
     with Joulescope(MeterSettings(sample_hz=200_000, accuracy=SPEC, marker=1), double) as meter:
         trace = meter.record(lambda: None)
     assert double.calls == ["open", "start", "stop", "close"]
-    assert double.parameters["current_lsb"] == "gpi1"
+    assert (double.parameters["current_lsb"], double.parameters["voltage_lsb"]) == ("gpi0", "gpi1")
+    with pytest.raises(BadInputError, match="no input 2"):
+        Joulescope(MeterSettings(accuracy=SPEC, marker=2), double)
     assert trace.meter.simulated
     found = estimate_energy(trace, windows_by_level(trace))
     assert found.windows == LOAD.runs

@@ -119,6 +119,7 @@ def kept(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.requirement("LW-PWR-001")
 def test_the_verb_on_a_simulated_trace_says_so_everywhere(tmp_path: Path) -> None:
     path = kept(tmp_path)
     spec = accuracy(tmp_path)

@@ -114,6 +114,7 @@ def test_the_arena_is_the_computed_one_and_a_margin(tmp_path: Path) -> None:
     assert f"#define LW_MODEL_ARENA_BYTES {project.plan_arena_bytes}\n" in text(project, "model.h")
 
 
+@pytest.mark.requirement("LW-TFL-002")
 def test_an_arena_one_byte_too_small_is_refused_with_the_number(tmp_path: Path) -> None:
     sizes = arena_sizes(model())
     least = min(sizes.reference_needed, sizes.cmsis_nn_needed)
@@ -220,6 +221,7 @@ def dense_file(*scales: float) -> bytes:
     return write_tflite(tensors, [op], [0], [2])
 
 
+@pytest.mark.requirement("LW-TFL-001")
 @pytest.mark.parametrize(("field", "refused"), [("bool is_per_channel;", False), ("int output_shift;", True)])
 def test_a_tflm_that_reads_one_scale_of_a_dense_layer_does_not_compile(
     field: str, refused: bool, tmp_path: Path

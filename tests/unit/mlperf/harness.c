@@ -16,7 +16,7 @@ static lw_status boot;
 static lw_session session;
 static uint8_t sent[1 << 20];
 static size_t sent_bytes;
-static uint32_t ticks, step = 7, pulses;
+static uint32_t ticks, step = 7, pulses, low_since, shortest_low;
 static bool marker;
 
 static const lw_tensor tensor = {.name = "t", .data = arena, .bytes = 6, .dims = {1, 6}, .rank = 2, .scale = 0.25f, .zero_point = -3};
@@ -50,7 +50,13 @@ const char *lw_port_cycles_name(void) { return "test"; }
 
 void lw_port_marker(bool on)
 {
-    pulses += marker && !on;
+    if (marker && !on) {
+        pulses++;
+        low_since = ticks;
+    }
+    if (!marker && on && pulses != 0u && ticks - low_since < shortest_low) {
+        shortest_low = ticks - low_since;
+    }
     marker = on;
 }
 
@@ -79,6 +85,7 @@ void test_boot(uint32_t start, uint32_t cycles_a_run, uint32_t status)
     boot = (lw_status)status;
     runs = failing = pulses = 0;
     marker = false;
+    shortest_low = UINT32_MAX;
     lw_session_boot(&session);
 }
 
@@ -86,6 +93,7 @@ void test_receive(const uint8_t *bytes, size_t length) { lw_session_receive(&ses
 void test_fail_at(uint32_t run) { failing = run; }
 uint32_t test_runs(void) { return runs; }
 uint32_t test_pulses(void) { return pulses; }
+uint32_t test_shortest_low(void) { return shortest_low; }
 bool test_marker(void) { return marker; }
 
 size_t test_take(uint8_t *bytes)

@@ -92,6 +92,7 @@ def test_floats_and_energy_mode(device: Make) -> None:
 
 
 @pytest.mark.parametrize(("field", "what"), [("board", "board"), ("digest", "model"), ("build", "build")])
+@pytest.mark.requirement("LW-LNK-001")
 def test_another_image_is_noticed(device: Make, field: str, what: str) -> None:
     one = device()
 
@@ -112,6 +113,7 @@ def test_a_failed_start_is_noticed(device: Make) -> None:
         client.expect(IMAGE)
 
 
+@pytest.mark.requirement("LW-LNK-002")
 def test_a_byte_lost_on_the_way_to_the_device_is_noticed(device: Make) -> None:
     """The protocol itself does not notice that one digit became another."""
     one = device()
@@ -157,11 +159,26 @@ def test_answers_that_do_not_fit_end_the_run(infer: bytes, error: type[DeviceErr
         client.infer(1, 0)
 
 
+def test_firmware_of_others_is_understood() -> None:
+    """As the benchmark's reference submissions answer: no `leadwire`, a comma behind the last result."""
+    answers = {
+        b"name": b"m-name-dut-[unspecified]\r\nm-ready\r\n",
+        b"profile": b"m-profile-[x]\r\nm-model-[vww01]\r\nm-ready\r\n",
+        b"leadwire": b"e-[Unknown command: leadwire]\r\nm-ready\r\n",
+        b"infer 1 0": BEGUN + b"m-lap-us-5\r\nm-lap-us-9\r\nm-infer-done\r\nm-results-[0.250,0.750,]\r\nm-ready\r\n",
+    }
+    with on_a_port(scripted(answers)) as port, MlperfClient(port) as client:
+        found = client.describe()
+        assert (found.vendor, found.benchmark, found.is_leadwire) == ("unspecified", "vww01", False)
+        run = client.infer(1, 0)
+        assert (run.elapsed_us, run.results) == (4, (0.25, 0.75))
+
+
 def test_a_port_that_speaks_something_else_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leadwire.device.mlperf_client._GREETING_SECONDS", 0.6)
     with (
         on_a_port(lambda data: b"") as port,
-        pytest.raises(DeviceSilentError, match="empty command"),
+        pytest.raises(DeviceSilentError, match="name%"),
         MlperfClient(port),
     ):
         pass

@@ -17,7 +17,7 @@ from .conftest import ENERGY, FLOAT32, UINT8, Device, compile_c
 
 Make = Callable[..., Device]
 SAMPLE = bytes([1, 200, 3, 40, 250, 6])
-WHOLE_SECOND_CYCLES = 2_000_000
+TICKS_HZ = 2_000_000
 
 
 def turned(sample: bytes) -> list[int]:
@@ -161,6 +161,7 @@ def test_energy_mode_pulls_the_marker_down_and_says_nothing(device: Make) -> Non
     assert not any(line.startswith("m-lap") for line in one.ask("infer 2 1"))
     assert one.c.test_pulses() == 3
     assert one.c.test_marker()
+    assert 1e-6 <= one.c.test_shortest_low() / TICKS_HZ < 1e-5, "the protocol wants the pin low for at least 1 us"
 
 
 @settings(deadline=None)

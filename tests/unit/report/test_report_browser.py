@@ -93,4 +93,4 @@ def test_the_browser_sees_no_script(page: Path) -> None:
     """The document as the browser understood it, after parsing."""
     document = browse(page, "--dump-dom").lower()
     assert "<script" not in document and " onerror=" not in document
-    assert document.count("<section") == 10
+    assert document.count("<section") == 11

@@ -10,13 +10,13 @@ import pytest
 
 from leadwire.board import load_board
 from leadwire.budget import check_plan
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, UnsupportedModelError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.pipeline.alone import live_bytes
 from leadwire.pipeline.sources import plan_model
 from leadwire.planner import plan_memory
-from leadwire.tflm_arena import arena_sizes, plan_tflm, predict_arena
+from leadwire.tflm_arena import arena_sizes, host_record, plan_tflm, predict_arena, trust_arena
 from single_operator import Op, T, write_tflite
 
 
@@ -70,6 +70,16 @@ def test_an_arena_of_the_users_choice(model: Model) -> None:
     assert plan_model(model, load_board("host"), "aot").placements == plan_memory(model).placements
 
 
+def test_a_record_that_is_larger_than_computed_is_not_passed_over(model: Model) -> None:
+    computed = host_record(model).total_bytes
+    trust_arena(model, computed)
+    trust_arena(model, None)
+    with pytest.raises(UnsupportedModelError, match=f"computed as {computed} B .* takes {computed + 16} B") as caught:
+        trust_arena(model, computed + 16)
+    assert "--arena-bytes" in caught.value.hint
+
+
+@pytest.mark.requirement("LW-TFL-002")
 def test_the_planned_budget_of_tflm_counts_tflms_arena_and_file(model: Model) -> None:
     board = load_board("virtual-stm32f405")
     plan = plan_model(model, board, "tflm")

@@ -1,7 +1,7 @@
 """Joulescope JS110 and JS220 through the maker's package `joulescope`.
 
-The stream buffer gives current, voltage and, as the lowest bit of the current, the general purpose input that the
-marker is wired to (`current_lsb` = gpi0).
+The stream buffer gives current and voltage, and the general purpose inputs in place of their lowest bits: input 0 as
+`current_lsb`, input 1 as `voltage_lsb` (package `joulescope` 1.5, where a JS220 has no other way).
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ _SETTLE_SECONDS = 0.1
 class Joulescope(Meter):
     def __init__(self, settings: MeterSettings, device: Any) -> None:
         """`device` is what `joulescope.scan` gives, not yet open."""
+        if settings.marker > 1:
+            raise BadInputError(
+                f"a Joulescope streams no input {settings.marker}", hint="wire the marker to input 0 or 1"
+            )
         self._device = device
-        self._settings = settings
+        self._marker = ("current_lsb", "voltage_lsb")[settings.marker]
         try:
             device.open()
             rate = int(settings.sample_hz or 1_000_000)
@@ -35,7 +39,8 @@ class Joulescope(Meter):
                 ("i_range", "auto"),
                 ("v_range", settings.option("v_range", "15V")),
                 ("io_voltage", settings.option("io_voltage", "3.3V")),
-                ("current_lsb", f"gpi{settings.marker}"),
+                ("current_lsb", "gpi0"),
+                ("voltage_lsb", "gpi1"),
             ):
                 device.parameter_set(name, value)
         except Exception as error:
@@ -63,13 +68,13 @@ class Joulescope(Meter):
                 raise DeviceError(
                     f"the run took {seconds:.0f} s, the buffer holds {MOST_SECONDS:g} s", hint="fewer runs"
                 )
-            data = buffer.samples_get(began, ended, fields=["current", "voltage", "current_lsb"])
+            data = buffer.samples_get(began, ended, fields=["current", "voltage", self._marker])
             self._device.stop()
         except DeviceError:
             raise
         except Exception as error:
             raise DeviceError(f"the Joulescope does not stream: {error}") from error
-        signals = {name: np.asarray(data["signals"][name]["value"]) for name in ("current", "voltage", "current_lsb")}
+        signals = {name: np.asarray(data["signals"][name]["value"]) for name in ("current", "voltage", self._marker)}
         missing = int(np.isnan(signals["current"].astype(np.float64)).sum())
         if missing or not len(signals["current"]):
             raise DeviceError(f"{missing} of {len(signals['current'])} samples of the Joulescope were lost")
@@ -77,7 +82,7 @@ class Joulescope(Meter):
             sample_hz=self._rate,
             current_a=signals["current"].astype(np.float64),
             voltage_v=signals["voltage"].astype(np.float64),
-            marker=signals["current_lsb"] > 0,
+            marker=signals[self._marker] > 0,
             meter=self.identity,
             source=self.identity.serial,
         )

@@ -27,6 +27,8 @@ PROMPT = "PowerShield > "
 _SAMPLE = re.compile(r"\d{4}[+-]\d{2}")
 _STAMP = re.compile(r"TimeStamp: ?(\d{1,6})s (\d{3})ms")
 _EVENT = re.compile(r"event (\d+) ris")
+_NOTE = re.compile(r"[A-Za-z][A-Za-z ,.:;'-]*")
+"""Words without a digit: what the kit says of itself, and no sample that was damaged."""
 _ANSWER_SECONDS = 3.0
 _SETTLE_SECONDS = 0.05
 _LONGEST_LINE = 4096
@@ -112,7 +114,7 @@ class Lpm01a(Meter):
                             1,
                         )
                 stamp = (milliseconds, len(values))
-            elif text and not text.startswith("ack"):
+            elif text and not text.startswith("ack") and not _NOTE.fullmatch(text):
                 raise FrameError(self._port.name, "the measurement", f"'{text[:60]}' is no sample", 1)
         if events and events != list(range(events[0], events[0] + len(events))):
             raise FrameError(self._port.name, "the measurement", f"events {events[:8]} are not in a row", 1)

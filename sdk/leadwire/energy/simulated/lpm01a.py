@@ -26,6 +26,8 @@ class SimulatedLpm01a(SimulatedMeter):
         self._pending = b""
         self._running = False
         self._rate = 100
+        self._volts = 3.3
+        self._of_energy = False
         self._sample = 0
         self._events = 0
         self._was_active = False
@@ -47,6 +49,10 @@ class SimulatedLpm01a(SimulatedMeter):
                 return f"{PROMPT}error {command}\r\nError detail: value\r\n".encode()
             self._rate = _RATES[arguments[0]]
         said = f"{PROMPT}ack {command}\r\n"
+        if word == "volt":
+            self._volts = int(arguments[0].rstrip("m")) / 1000
+        if word == "output":
+            self._of_energy = arguments[0] == "energy"
         if word == "powershield":
             said = f"{PROMPT}PowerShield present: SIMULATED-0001\r\n{said}"
         if word == "start":
@@ -72,7 +78,7 @@ class SimulatedLpm01a(SimulatedMeter):
                 self._events += 1
             self._was_active = active
             if number != self._drop:
-                lines.append(_decimal(current))
+                lines.append(_decimal(current * self._volts / self._rate if self._of_energy else current))
         self._sample += _CHUNK
         return ("\r\n".join(lines) + "\r\n").encode()
 

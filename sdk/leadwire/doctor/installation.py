@@ -6,21 +6,24 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from leadwire import __version__, reference
 from leadwire.build.cores import CORES, Core
-from leadwire.build.tflm import Tflm, find_tflm, require_operators
+from leadwire.build.tflm import VARIABLE, Tflm, find_tflm
+from leadwire.build.tflm_tree import TflmTree, find_tree
 from leadwire.build.toolchain import find_toolchain
 from leadwire.datasets import list_datasets
 from leadwire.device.port import list_ports
-from leadwire.emulator.qemu import qemu_version
+from leadwire.emulator.qemu import RISCV_PROGRAM, qemu_version
 from leadwire.errors import BuildError, LeadwireError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.pipeline.line import tool_versions
 from leadwire.project import load_project
+
+from .check import Check, Diagnosis
 
 _TFLM = "TensorFlow Lite Micro"
 _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
@@ -29,22 +32,6 @@ _TFLM_MACHINES: tuple[tuple[str, Core | None], ...] = (
     ("this computer", None),
 )
 """One core for each kind of library that there is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """`ok` False is not an error: `remedy` says what would need it."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    version: str
-    checks: tuple[Check, ...]
 
 
 def diagnose(source: Path | None = None) -> Diagnosis:
@@ -65,6 +52,7 @@ def diagnose(source: Path | None = None) -> Diagnosis:
             _tool("default toolchain", lambda: find_toolchain("zig").version),
             _tool("Arm GCC", lambda: find_toolchain("arm-none-eabi-gcc").version),
             _tool("QEMU", qemu_version),
+            _tool("QEMU for RISC-V", partial(qemu_version, RISCV_PROGRAM)),
             _witness(),
             *_tflm_checks(folder, model),
             _browser(),
@@ -121,16 +109,26 @@ def _tflm_checks(folder: Path | None, model: Model | None) -> tuple[Check, ...]:
             checks.append(_operators(found, model, label))
     if checks or absent is None:
         return tuple(checks)
+    named = folder or Path(os.environ.get(VARIABLE) or "/nonexistent")
+    tree = find_tree(named.expanduser())
+    if tree is not None:
+        place = f"{tree.described} in {tree.folder}; a library must be built of it for 'bench' and 'run'"
+        checks = [Check(name=f"{_TFLM}, {tree.kind}", ok=True, found=place)]
+        return (*checks, *(() if model is None else (_operators(tree, model, tree.kind),)))
     return (Check(name=_TFLM, ok=False, found=absent.message, remedy=absent.hint),)
 
 
-def _operators(found: Tflm, model: Model, label: str) -> Check:
+def _operators(found: Tflm | TflmTree, model: Model, label: str) -> Check:
     kinds = {operator.kind for operator in model.operators}
     name = f"operators of '{model.name}', {label}"
-    try:
-        require_operators(found, kinds)
-    except BuildError as error:
-        return Check(name=name, ok=False, found=error.message.partition("\n")[0], remedy=error.hint)
+    missing = sorted(kinds - found.operators)
+    if missing:
+        return Check(
+            name=name,
+            ok=False,
+            found=f"no kernel for {', '.join(missing)}",
+            remedy="build TensorFlow Lite Micro with these kernels, take a newer one, or use the backend aot",
+        )
     if model.per_channel_dense and not found.every_scale:
         return Check(
             name=name,
