@@ -38,7 +38,7 @@ class Project:
         self.folder, self.python = folder, python
         self.model = write_model(folder / "model.tflite")
 
-    def run(self, *arguments: str, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.python), *arguments],
             cwd=self.folder,
