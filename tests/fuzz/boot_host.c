@@ -2,7 +2,8 @@
  *
  * Flash, system memory and RAM lie at their addresses; what is next to them is not mapped, so that a stray access ends
  * the program. Standard input is pairs of bytes: 0 and a received byte, or 1 and anything for a time-out. At its end the
- * flash goes to the file named by the second argument. The first is what the flash holds at the start, or -. */
+ * flash goes to the file named by the second argument. The first is the file of what the flash holds at the start; what is
+ * behind its end is erased. "-" stands for no file. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,9 @@ static const char *left;
 
 static void leave(const char *why)
 {
-    FILE *file = fopen(left, "wb");
-    if (file == NULL || fwrite((void *)(uintptr_t)FLASH, 1, FLASH_LENGTH, file) != FLASH_LENGTH || fclose(file) != 0) {
+    FILE *file = strcmp(left, "-") == 0 ? NULL : fopen(left, "wb");
+    if (file != NULL &&
+        (fwrite((void *)(uintptr_t)FLASH, 1, FLASH_LENGTH, file) != FLASH_LENGTH || fclose(file) != 0)) {
         abort();
     }
     printf("\n%s\n", why);
@@ -151,10 +153,9 @@ int main(int count, char **arguments)
     map(RAM, RAM_LENGTH, 0);
     if (strcmp(arguments[1], "-") != 0) {
         FILE *file = fopen(arguments[1], "rb");
-        if (file == NULL || fread((void *)(uintptr_t)FLASH, 1, FLASH_LENGTH, file) != FLASH_LENGTH) {
+        if (file == NULL || fread((void *)(uintptr_t)FLASH, 1, FLASH_LENGTH, file) == 0 || fclose(file) != 0) {
             return 2;
         }
-        (void)fclose(file);
     }
     return loader_main();
 }

@@ -28,6 +28,7 @@ class Mutation:
 
 
 RUNTIME, SDK = "firmware_templates/runtime", "sdk/leadwire"
+BOOT, BOOT_FUZZ = "firmware_templates/bootloaders", "tests/fuzz/test_boot_loaders.py"
 MLPERF, PROTOCOL = "firmware_templates/mlperf", "tests/unit/mlperf/test_protocol.py"
 CORNERS = "tests/kernels/test_kernel_corners.py"
 MUTATIONS = (
@@ -93,6 +94,55 @@ MUTATIONS = (
         "raise WrongDeviceError(",
         "WrongDeviceError(",
         ("tests/invalid/test_device_faults.py",),
+    ),
+    Mutation(
+        "another chip is written",
+        f"{SDK}/flash/__init__.py",
+        "        if found != target.unique_id:\n            raise WrongBoardError",
+        "        if not found:\n            raise WrongBoardError",
+        ("tests/unit/flash/test_flash.py",),
+    ),
+    Mutation(
+        "what was read back is not compared",
+        f"{SDK}/flash/__init__.py",
+        "if wanted == found:",
+        "if wanted or found:",
+        ("tests/unit/flash/test_flash.py",),
+    ),
+    Mutation(
+        "programming sets bits",
+        f"{SDK}/emulator/flash_memory.py",
+        "new = bytes(cell & byte for",
+        "new = bytes(byte for",
+        ("tests/unit/emulator/test_flash_memory.py",),
+    ),
+    Mutation(
+        "an image with another digest is started",
+        f"{BOOT}/mcuboot/image.c",
+        "image.valid = image.valid && number(",
+        "image.valid = image.valid || number(",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "an entry of the trailer may be longer than the trailer",
+        f"{BOOT}/mcuboot/image.c",
+        "if (bytes > end - offset) {",
+        "if (bytes > slot.length) {",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "an upload goes over the boot loader",
+        f"{BOOT}/mcuboot/mcuboot.c",
+        "#define SLOT_SECTOR 5u",
+        "#define SLOT_SECTOR 1u",
+        (BOOT_FUZZ,),
+    ),
+    Mutation(
+        "the boot loader reads anywhere",
+        f"{BOOT}/an3155/an3155.c",
+        "if (!receive(&count, 1, 0xff) || !is_readable(address, count + 1u)) {",
+        "if (!receive(&count, 1, 0xff)) {",
+        (BOOT_FUZZ,),
     ),
     Mutation(
         "a tie is rounded up",

@@ -2,8 +2,9 @@
 
 Inputs follow each other without gaps and are cut into cells. As many cells are on the way as the device's receive
 buffer holds, and as many samples as it keeps results of. The device takes cells in order: at a gap the host goes back
-to the one that is wanted, at once when the device says so, otherwise after a time-out learnt from round trips. A result
-that is missing among others is asked for again; the device does not run twice for it.
+to the one that is wanted, at once when the device says so, otherwise after a time-out learnt from round trips. Each
+time there is one cell less on the way from then on, for all of them are sent again; a stretch without a gap brings it
+back. A result that is missing among others is asked for again; the device does not run twice for it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from .cells import ANSWER_AROUND_BYTES, CellAnswer, CellCoder, CellReader, Kind
 from .round_trips import RoundTrips
 
+_NARROWEST, _SMOOTH_CELLS = 2, 64
+"""Fewest cells on the way; acknowledged without a gap before one more may be."""
 _WINDOW_SHARE = 0.75
 """Of the device's receive buffer; the rest is for a request that repeats an older one."""
 
@@ -70,7 +73,8 @@ class Stream:
         self._input_bytes, self._output_bytes = len(samples[start]) if start < len(samples) else 0, output_bytes
         self._coder, self._reader = CellCoder(opened.session, opened.cell), CellReader(opened.session, opened.answer)
         self._room = opened.answer - ANSWER_AROUND_BYTES
-        self._window = max(1, int(opened.window * _WINDOW_SHARE) // opened.cell)
+        self._widest = self._window = max(1, int(opened.window * _WINDOW_SHARE) // opened.cell)
+        self._smooth = 0  # cells acknowledged since the last gap
         self._total = self._input_bytes * (len(samples) - start)
         self._spans: list[tuple[int, int]] = []  # first and past the last input byte of each cell made so far
         self._acked = self._next = 0  # cells
@@ -148,6 +152,7 @@ class Stream:
         return data[begin - first * self._input_bytes : end - first * self._input_bytes]
 
     def _go_back(self, number: int) -> None:
+        self._smooth, self._window = 0, max(min(_NARROWEST, self._widest), self._window - 1)
         self._excuses = self._next - number - 1
         self._next = self._wanted_since = number
         self._sent_at.clear()
@@ -175,6 +180,9 @@ class Stream:
             return  # an older state
         if forward:
             self._acked += forward
+            self._smooth += forward
+            if self._smooth >= _SMOOTH_CELLS and self._window < self._widest:
+                self._smooth, self._window = 0, self._window + 1
             self._next = max(self._next, self._acked)
             self._progress_at = self._timer_at = now
             while self._sent_at and self._sent_at[0][0] < self._acked:

@@ -236,8 +236,12 @@ _REMEDIES = (
     (
         (
             *("no probe", "no debug probe", "no connected debug probe", "unable to find", "no device found"),
-            *("no dfu capable", "no accessible", "cannot connect to j-link"),
+            *("no dfu capable", "no accessible", "cannot connect to j-link", "error: open failed"),
         ),
         "plug in the board or its debug probe; is another program using it?",
+    ),
+    (
+        ("error: can't find",),
+        "this OpenOCD has no such configuration file: install a newer one, or name another in the board file",
     ),
 )

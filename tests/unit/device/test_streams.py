@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,28 @@ def test_a_bad_line_gives_every_result(port: str, name: str) -> None:
         assert (len(run.epochs) > 1) == (proxy.struck["reset"] > 0)
         assert len(run.epochs) <= 1 + proxy.struck["reset"]
         print(name, dict(proxy.struck), run.retries, run.corrected, len(run.epochs), client.carried_bytes)
+
+
+@pytest.mark.requirement("LW-LNK-002")
+def test_goodput_over_a_corrupting_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """LEADWIRE_LINK_SAMPLES=100000 LEADWIRE_LINK_BAUD=1000000 make it long and paced; it shows its figures."""
+    count, baud = int(os.environ.get("LEADWIRE_LINK_SAMPLES", "3000")), int(os.environ.get("LEADWIRE_LINK_BAUD", "0"))
+    samples, share = samples_of(count, seed=3), {}
+    for corrupt in (0.0, 1e-3):
+        faults = Faults(corrupt=corrupt, pace_baud=baud)
+        with FaultProxy(port, faults) as proxy, DeviceClient(proxy.port) as client:
+            client.describe()
+            before, began = client.carried_bytes[0], time.monotonic()
+            run = run_samples(client, samples)
+            seconds, sent = time.monotonic() - began, client.carried_bytes[0] - before
+        assert run.outputs == tuple(map(small_output, samples))
+        assert (proxy.struck["corrupt"] > count / 10) == (corrupt > 0)
+        share[corrupt] = count * SMALL_INPUT_BYTES / sent
+        of_line = count * SMALL_INPUT_BYTES / seconds / (baud / 10) if baud else float("nan")
+        with capsys.disabled():
+            struck = proxy.struck["corrupt"]
+            print(f"\n{count} samples, {faults.described}: {struck} bytes corrupted, {run.retries} retries")
+            print(f"{share[corrupt]:.2%} of the bytes sent are input, {of_line:.2%} of the line's capacity")
+    assert share[0.0] > 0.93
+    assert share[1e-3] > 0.9
+    assert share[1e-3] / share[0.0] > 0.98

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import serial.tools.list_ports
 from fake_device import FakeDevice
 
 import leadwire.flash
@@ -14,7 +15,7 @@ from flash_example import image_of, small_elf
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board, Emulation, load_board
 from leadwire.device.target import Target
-from leadwire.errors import BadInputError, DeviceError, FileMissingError, PortError, WrongDeviceError
+from leadwire.errors import BadInputError, DeviceError, FileMissingError, PortError, WrongBoardError, WrongDeviceError
 from leadwire.flash import flash_image, tool
 
 
@@ -32,20 +33,15 @@ def board() -> Board:
 
 
 @pytest.fixture
-def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def probe(tools_folder):
     """`probe("python code")`: a flash tool in a folder of its own that runs this code."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    monkeypatch.setattr(leadwire.flash, "__path__", [*leadwire.flash.__path__, str(folder)])
-    monkeypatch.delitem(sys.modules, "leadwire.flash.test_probe", raising=False)
 
     def write(code: str, program: str = sys.executable) -> None:
-        (folder / "test_probe.py").write_text(
+        (tools_folder / "test_probe.py").write_text(
             f"def argv(job):\n    return ({program!r}, '-c', {code!r}, str(job.file('elf')), job.target.port)\n"
         )
 
-    yield write
-    sys.modules.pop("leadwire.flash.test_probe", None)
+    return write
 
 
 def test_tools_are_the_files_of_the_package():
@@ -144,24 +140,30 @@ def test_emulated_board_for_the_wrong_engine(image):
 
 
 @pytest.fixture
-def chip(tmp_path, monkeypatch):
-    """`chip(unique_id)`: a flash tool that reads this id and notes whether it wrote."""
+def tools_folder(tmp_path, monkeypatch):
+    """A folder of flash tools besides the package's own."""
     folder = tmp_path / "tools"
     folder.mkdir()
     monkeypatch.setattr(leadwire.flash, "__path__", [*leadwire.flash.__path__, str(folder)])
     monkeypatch.delitem(sys.modules, "leadwire.flash.test_probe", raising=False)
+    yield folder
+    sys.modules.pop("leadwire.flash.test_probe", None)
+
+
+@pytest.fixture
+def chip(tmp_path, tools_folder):
+    """`chip(unique_id)`: a flash tool that reads this id and notes whether it wrote."""
     written = tmp_path / "written"
 
     def write(unique_id: bytes | None) -> Path:
-        (folder / "test_probe.py").write_text(
+        (tools_folder / "test_probe.py").write_text(
             "from pathlib import Path\n"
             f"def write(job):\n    Path({str(written)!r}).touch()\n"
             f"def identify(job):\n    return {unique_id!r}\n"
         )
         return written
 
-    yield write
-    sys.modules.pop("leadwire.flash.test_probe", None)
+    return write
 
 
 @pytest.mark.requirement("LW-FLA-001")
@@ -193,6 +195,56 @@ def test_a_usb_location_where_nothing_is_plugged_in(image, board, chip):
     with pytest.raises(PortError, match="no serial port is plugged in there"):
         flash_image(image, Target(board=board, usb_location="99-9.9"))
     assert not written.exists()
+
+
+@dataclasses.dataclass
+class PluggedIn:
+    device: str
+    location: str | None
+
+
+@pytest.fixture
+def plugged(monkeypatch):
+    """What the operating system says of serial ports, as it would with these adapters plugged in."""
+    ports = [
+        PluggedIn("/dev/ttyACM0", "1-1.4:1.1"),
+        PluggedIn("/dev/ttyACM1", "1-1.4:1.3"),
+        PluggedIn("/dev/ttyUSB0", "1-2"),
+        PluggedIn("/dev/ttyS0", None),
+    ]
+    monkeypatch.setattr(serial.tools.list_ports, "comports", lambda: ports)
+
+
+@pytest.mark.requirement("LW-FLA-001")
+@pytest.mark.parametrize(
+    ("location", "port", "error", "message"),
+    [
+        ("1-2", "/dev/ttyACM0", WrongBoardError, "another USB location: found none of /dev/ttyUSB0, expected 1-2"),
+        ("1-1", "", PortError, "no serial port is plugged in there"),
+        ("1-1.4", "", BadInputError, "has 2 serial ports: /dev/ttyACM0, /dev/ttyACM1"),
+    ],
+)
+def test_a_usb_location_that_is_not_the_boards(image, board, chip, plugged, location, port, error, message):
+    written = chip(None)
+    with pytest.raises(error, match=message):
+        flash_image(image, Target(board=board, port=port, usb_location=location))
+    assert not written.exists()
+
+
+@pytest.mark.parametrize(("location", "port"), [("1-2", ""), ("1-1.4", "/dev/ttyACM1")])
+def test_a_usb_location_gives_the_port(image, board, chip, plugged, location, port):
+    written = chip(None)
+    with pytest.raises(PortError, match=port or "/dev/ttyUSB0"):  # which does not exist here, and is asked afterwards
+        flash_image(image, Target(board=board, port=port, usb_location=location, unique_id="01"))
+    assert written.exists(), "the location is enough to know the board by"
+
+
+def test_what_the_tool_reads_back_must_be_the_image(image, board, tools_folder):
+    (tools_folder / "test_probe.py").write_text(
+        "def write(job):\n    pass\ndef read_back(job):\n    return job.contents.data[:10] + bytes(2)\n"
+    )
+    with pytest.raises(DeviceError, match=r"30 of 40 B differ, the first at 0x0800000a"):
+        flash_image(image, Target(board=board, port="/dev/ttyTEST"))
 
 
 @pytest.mark.parametrize("wrong", ["0", "XY", "0A", "0x01", " 01"])
