@@ -82,6 +82,17 @@ def test_unknown_board_backend_and_toolchain(cli: Cli, tmp_path: Path, good: byt
     refused(cli("build", "m.tflite", "--toolchain", "tcc"), 2, "tcc", "zig")
 
 
+def test_choices_of_tflms_array_and_arena(cli: Cli, tmp_path: Path, good: bytes) -> None:
+    (tmp_path / "m.tflite").write_bytes(good)
+    refused(cli("generate", "m.tflite", "--section", ".x"), 2, "aot has no options")
+    refused(cli("generate", "m.tflite", "--arena-bytes", "9000"), 2, "plans its arena itself, 9000 B")
+    refused(cli("generate", "m.tflite", "--backend", "tflm", "--section", "a;b"), 2, "'a;b'", "section")
+    refused(cli("generate", "m.tflite", "--backend", "tflm", "--alignment", "24"), 2, "24 bytes", "power of two")
+    refused(
+        cli("package", "m.tflite", "--for", "cmake", "--backend", "tflm", "--arena-bytes", "64"), 2, "64 B is too small"
+    )
+
+
 def own_board(root: Path, old: str, new: str) -> str:
     """The virtual board as one file, with something changed."""
     board = (root / "boards" / "virtual-stm32f405.toml").read_text().replace('inherits = "stm32f405"\n', "")
