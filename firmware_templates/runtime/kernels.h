@@ -15,8 +15,10 @@ extern "C" {
 /* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
 #if defined(__GNUC__)
 #define LW_NOINLINE __attribute__((noinline))
+#define LW_INLINE inline __attribute__((always_inline))
 #else
 #define LW_NOINLINE
+#define LW_INLINE inline
 #endif
 
 /* How a window slides over an input. `inner_begin` and `inner_end` bound the output columns whose window lies inside

@@ -14,6 +14,7 @@
 #define CORE_HZ 50000000u /* the PLL's 200 MHz / 4 */
 #define DIVISOR 4u
 #define READY_POLLS 100000u
+#define START_TURNS 50000u /* some 20 ms at 12 MHz: there is no flag for the crystal */
 
 LW_INTERRUPTS = {
     [UART0_IRQ] = {.handler = lw_serial_interrupt},
@@ -25,19 +26,27 @@ static lw_reset_cause reset_cause;
 static bool has_dwt;
 static bool guarded; /* the watchdog runs */
 
-/* Data sheet section 5.3: bypass the PLL, set it up, wait until it has locked, and use it. */
+/* Data sheet section 5.3: bypass the PLL, let the crystal start, set both up, wait for the lock, and use it. */
 static uint32_t start_clock(void)
 {
-    uint32_t set_up = RCC_SYSDIV(DIVISOR) | RCC_USESYSDIV | RCC_XTAL_8MHZ;
-    SYSCTL_RCC = RCC_XTAL_8MHZ | RCC_BYPASS;
-    SYSCTL_RCC = set_up | RCC_BYPASS;
+    uint32_t rcc = (SYSCTL_RCC | RCC_BYPASS) & ~RCC_USESYSDIV;
+    SYSCTL_RCC = rcc;
+    rcc &= ~RCC_MOSCDIS;
+    SYSCTL_RCC = rcc;
+    for (volatile uint32_t turn = 0; turn < START_TURNS; turn++) {
+    }
+    SYSCTL_MISC = PLL_LOCKED;
+    rcc = (rcc & ~(RCC_XTAL | RCC_OSCSRC | RCC_PWRDN)) | RCC_XTAL_8MHZ;
+    SYSCTL_RCC = rcc;
+    rcc = (rcc & ~RCC_SYSDIV(16u)) | RCC_SYSDIV(DIVISOR) | RCC_USESYSDIV;
+    SYSCTL_RCC = rcc;
     for (uint32_t poll = 0; poll < READY_POLLS; poll++) {
-        if ((SYSCTL_RIS & RIS_PLLLRIS) != 0u) {
-            SYSCTL_RCC = set_up;
+        if ((SYSCTL_RIS & PLL_LOCKED) != 0u) {
+            SYSCTL_RCC = rcc & ~RCC_BYPASS;
             return CORE_HZ;
         }
     }
-    SYSCTL_RCC = RCC_XTAL_8MHZ | RCC_BYPASS;
+    SYSCTL_RCC = rcc & ~RCC_USESYSDIV;
     return CRYSTAL_HZ;
 }
 

@@ -6,15 +6,20 @@
 
 /* System control, chapter 5 */
 #define SYSCTL_RIS LW_REGISTER(0x400fe050u)
+#define SYSCTL_MISC LW_REGISTER(0x400fe058u)
 #define SYSCTL_RESC LW_REGISTER(0x400fe05cu)
 #define SYSCTL_RCC LW_REGISTER(0x400fe060u)
 #define SYSCTL_RCGC0 LW_REGISTER(0x400fe100u)
 #define SYSCTL_RCGC1 LW_REGISTER(0x400fe104u)
 #define SYSCTL_RCGC2 LW_REGISTER(0x400fe108u)
-#define RIS_PLLLRIS (1u << 6)
-#define RCC_BYPASS (1u << 11)
-#define RCC_USESYSDIV (1u << 22)
+#define PLL_LOCKED (1u << 6) /* in RIS, and written to MISC to be cleared */
+#define RCC_MOSCDIS (1u << 0)
+#define RCC_OSCSRC (3u << 4) /* 0: main oscillator */
+#define RCC_XTAL (0xfu << 6)
 #define RCC_XTAL_8MHZ (0xeu << 6)
+#define RCC_BYPASS (1u << 11)
+#define RCC_PWRDN (1u << 13)
+#define RCC_USESYSDIV (1u << 22)
 #define RCC_SYSDIV(divisor) (((divisor) - 1u) << 23)
 #define RESC_PIN (1u << 0)
 #define RESC_POWER (3u << 1) /* power-on and brown-out */

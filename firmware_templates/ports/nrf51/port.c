@@ -66,6 +66,7 @@ void lw_port_init(void)
     TIMER0_START = 1;
     GPIO_OUTSET = 1u << TX_PIN;
     GPIO_DIRSET = 1u << TX_PIN;
+    GPIO_PIN_CNF(RX_PIN) = GPIO_PIN_CNF_INPUT_PULLUP; /* idles high when nothing is connected */
     UART_PSELTXD = TX_PIN;
     UART_PSELRXD = RX_PIN;
     UART_BAUDRATE = BAUD_REGISTER;

@@ -63,7 +63,9 @@ static uint32_t start_clock(void)
         }
         source = RCC_CFGR_PLLSRC_HSE;
     }
-    FLASH_ACR = FLASH_ACR_PRFTBE | (LW_CLOCK_HZ > 48000000 ? 2u : LW_CLOCK_HZ > 24000000 ? 1u : 0u);
+    if (LW_CLOCK_HZ > 24000000) {
+        FLASH_ACR = FLASH_ACR_PRFTBE | (LW_CLOCK_HZ > 48000000 ? 2u : 1u);
+    }
     uint32_t set_up = RCC_CFGR_PLLMUL(PLL_FACTOR) | source | (LW_CLOCK_HZ > 36000000 ? RCC_CFGR_PPRE1_DIV2 : 0u);
     RCC_CFGR = set_up;
     RCC_CR |= RCC_CR_PLLON;

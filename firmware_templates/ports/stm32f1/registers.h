@@ -29,7 +29,7 @@
 #define RCC_CSR_SFTRSTF (1u << 28)
 #define RCC_CSR_WATCHDOGS (3u << 29) /* IWDGRSTF, WWDGRSTF */
 
-#define FLASH_ACR LW_REGISTER(0x40022000u) /* RM0008 section 3.3.3; the STM32F100 needs no wait states */
+#define FLASH_ACR LW_REGISTER(0x40022000u) /* RM0008 section 3.3.3; no wait states to 24 MHz, all that the STM32F100 does */
 #define FLASH_ACR_PRFTBE (1u << 4)
 
 /* Port A, RM0008 section 9.2: PA9 is TX and PA10 is RX of USART1 */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated
@@ -12,7 +13,7 @@ from smp import message
 from smpclient.requests.image_management import ImageStatesRead, ImageUploadWrite
 from smpclient.requests.os_management import MCUMgrParametersRead, ResetWrite
 
-from leadwire.errors import DeviceRefusedError, FrameError
+from leadwire.errors import DeviceRefusedError, DeviceSilentError, FrameError
 
 from .framing import FRAME_OVERHEAD_BYTES
 from .link import Link
@@ -20,7 +21,7 @@ from .messages import _Group, _Request
 
 _AROUND_DATA_BYTES = FRAME_OVERHEAD_BYTES + 96
 """Most that a packet of an upload has besides its data: SMP header, CBOR keys, length and digest."""
-_KNOCK_SECONDS, _KNOCKS = 0.2, 25
+_KNOCK_SECONDS, _KNOCKS, _RESETS = 0.2, 30, 3
 _ERASE_SECONDS = 10.0
 """An answer that waits for a sector to be erased."""
 
@@ -65,11 +66,25 @@ class RecoveryClient:
 
     def enter(self) -> None:
         """Knock until the boot loader answers: after a reset it listens only for a moment before it starts its image.
-        DeviceSilentError, FrameError or DeviceRefusedError (firmware that runs refuses) where it does not."""
+        Firmware that answers instead, and knows nothing of images, is asked to reset. DeviceSilentError or FrameError
+        where nobody answers, DeviceRefusedError where resets do not lead to a boot loader."""
         patience, self._link.timeout_s = self._link.timeout_s, _KNOCK_SECONDS
+        resets = 0
         try:
-            request = ImageStatesRead(sequence=self._link.next_sequence())
-            self._link.request("image state", request, attempts=_KNOCKS)
+            request = ImageStatesRead(sequence=self._link.next_sequence())  # a late answer to any knock will do
+            for knocks_left in reversed(range(_KNOCKS)):
+                try:
+                    self._link.request("image state", request, attempts=1)
+                    return
+                except (DeviceSilentError, FrameError):
+                    if not knocks_left:
+                        raise
+                except DeviceRefusedError:
+                    if resets == _RESETS:
+                        raise
+                    resets += 1
+                    with suppress(DeviceSilentError, FrameError):
+                        self.reset()
         finally:
             self._link.timeout_s = patience
 
