@@ -139,6 +139,13 @@ typedef struct {
 
 void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
 
+typedef struct {
+    int32_t count;
+} lw_lookup_params;
+
+/* table [256]: the outputs for inputs 0 to 127, then for -128 to -1 */
+void lw_lookup_s8(const lw_lookup_params *params, const int8_t *input, const int8_t *table, int8_t *output);
+
 /* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
 typedef struct {
     int32_t runs, run;
