@@ -101,7 +101,7 @@ MUTATIONS = (
         f"{SDK}/ops/add_dsp.py",
         "        if least > most:\n            continue\n",
         "",
-        ("tests/property/test_kernels_against_tflm.py", ON_CORE),
+        ("tests/unit/ops/test_add_form.py",),
     ),
     Mutation(
         "an output may lie one row too high over its input",
