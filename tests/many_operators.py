@@ -49,7 +49,9 @@ class _Builder:
         taps = math.prod(shape) / outputs
         typical = 80 * 80 * math.sqrt(taps) / 64
         if self.pick(0, 1):  # factors that are powers of two: many exact halves of both signs
-            scales, scale = (2.0**-7,) * outputs, given_scale * 2.0 ** (round(math.log2(typical)) - 7)
+            values = (values // 32).astype(np.int8)
+            halvings = max(1, round(math.log2(typical / 32)))
+            scales, scale = (2.0**-7,) * outputs, given_scale * 2.0 ** (halvings - 7)
         else:
             scales = tuple(float(np.float32(0.01 * 2.0 ** self.random.uniform(-1, 1))) for _ in range(outputs))
             scale = given_scale * 0.01 * typical

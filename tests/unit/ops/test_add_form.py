@@ -11,11 +11,11 @@ from leadwire.ops.arithmetic import Rescale, rescale
 LARGEST = 255 << 20
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(25))
 def test_every_pair(seed: int) -> None:
     random = np.random.default_rng(seed)
     a, b = (float(np.float32(2.0 ** random.uniform(-7, -3))) for _ in range(2))
-    out = float(np.float32((a + b) * random.uniform(0.4, 1.2)))
+    out = float(np.float32((a + b) * random.uniform(0.2, 1.0)))
     zeros = tuple(int(z) for z in random.choice([-128, -60, 0, 5, 127], 3))
     common = 2 * max(a, b)
     scales = (rescale(a / common, LARGEST), rescale(b / common, LARGEST), rescale(common / (2**20 * out), 2 * LARGEST))
