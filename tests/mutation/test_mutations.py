@@ -97,11 +97,11 @@ MUTATIONS = (
         (ON_CORE,),
     ),
     Mutation(
-        "an addition is taken as linear without trying every pair",
+        "the linear form of an addition may be one too large",
         f"{SDK}/ops/add_dsp.py",
-        "        if least > most:\n            continue\n",
-        "",
-        ("tests/property/test_kernels_against_tflm.py", ON_CORE),
+        "(wanted + 1) << _SHIFT",
+        "(wanted + 2) << _SHIFT",
+        ("tests/unit/ops/test_add_form.py",),
     ),
     Mutation(
         "an output may lie one row too high over its input",
