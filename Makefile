@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check format golden bench bench-tflm forecast-errors fuzz soak mutation clean
+.PHONY: help setup clients demo test labgrid check format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -17,7 +17,7 @@ help:
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
-	@echo "make bench   instructions, bytes and kernels of the reference models on the emulated boards"
+	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
 
 setup: $(VENV)/.installed
@@ -79,6 +79,9 @@ mutation: setup
 
 forecast-errors: setup
 	$(BIN)/leadwire forecast --errors
+
+bench-check: setup
+	$(BIN)/python benchmarks/models.py --check
 
 bench: setup
 	$(BIN)/python benchmarks/models.py

@@ -78,6 +78,7 @@ class OnCore:
     emulator: unicorn.Uc
     symbols: dict[str, int]
     executed: int = 0
+    accesses: list[tuple[bool, int, int]] | None = None
     lengths: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def call(self, name: str, argument: int = 0) -> int:
@@ -104,19 +105,24 @@ class OnCore:
             counts.append(self.executed)
         return counts
 
-    def trace(self, operator: int, row: np.ndarray) -> list[tuple[bool, int, int]]:
-        """Accesses to RAM by one operator, in order: whether it writes, address, bytes."""
+    def trace(self, operator: int, row: np.ndarray) -> list[tuple[bool, int, int]] | None:
+        """Accesses to memory by one operator, in order: whether it writes, address, bytes.
+
+        None where the operator goes wrong under observation: Unicorn forgets an IT block in which an access is hooked.
+        """
         self.write(row)
-        found: list[tuple[bool, int, int]] = []
+        if self.accesses is None:
+            self.emulator.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._note)
+        self.accesses = []
+        try:
+            assert self.call("step", operator) == 0
+        except unicorn.UcError:
+            return None
+        return self.accesses
 
-        def note(uc: unicorn.Uc, access: int, address: int, size: int, value: int, _: object) -> None:
-            found.append((access == unicorn.UC_MEM_WRITE, address, size))
-
-        kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
-        hook = self.emulator.hook_add(kinds, note, begin=0x20000000, end=0x200FFFFF)
-        assert self.call("step", operator) == 0
-        self.emulator.hook_del(hook)
-        return found
+    def _note(self, uc: unicorn.Uc, access: int, address: int, size: int, value: int, _: object) -> None:
+        assert self.accesses is not None
+        self.accesses.append((access == unicorn.UC_MEM_WRITE, address, size))
 
     def infer(self, row: np.ndarray) -> tuple[bytes, int]:
         """Output bytes, and instructions executed by infer()."""

@@ -9,14 +9,20 @@
 
 #include "kernels.h"
 
-/* One output channel: its bias (with - zero point * sum of the weights) and how its sum becomes a byte,
- *   output = clamp((high + (high < 0 ? -1 : 0) + offset) >> right),   high = sum + floor(sum * multiplier / 2^32 + 1/2)
- * which is lw_rescale_s32 and the output's zero point: offset = zero point * 2^right + 2^(right - 1), right at least 1. */
+/* How a sum becomes a byte:
+ *   output = clamp8((((high + (high < 0 ? -1 : 0)) >> shift) + center) >> 1)
+ *   high = sum + floor(sum * multiplier / 2^32 + 1/2),   center = 2 * zero point + 1
+ * which is lw_rescale_s32 to the right by shift + 1, and the output's zero point. */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+} lw_scale;
+
+/* One output channel; its bias with - zero point * sum of the weights. */
 typedef struct {
     int32_t bias;
     int32_t multiplier;
-    int32_t offset;
-    int32_t right;
+    int32_t shift;
 } lw_channel;
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__)
@@ -213,10 +219,10 @@ static inline uint32_t lw_load_some(const int8_t *bytes, int32_t count)
 }
 
 /* The byte of a sum. */
-static inline int8_t lw_finish(int32_t sum, const lw_channel *channel)
+static inline int8_t lw_finish(int32_t sum, int32_t multiplier, int32_t shift, int32_t center)
 {
-    const int32_t high = lw_scale_high(sum, channel->multiplier);
-    return (int8_t)lw_saturate_s8((high + (high >> 31) + channel->offset) >> channel->right);
+    const int32_t high = lw_scale_high(sum, multiplier);
+    return (int8_t)lw_saturate_s8((((high + (high >> 31)) >> shift) + center) >> 1);
 }
 
 /* Clamps that are narrower than a byte, over a whole output; most are not. */
@@ -231,8 +237,8 @@ static inline void lw_narrow(const lw_clamp_params *clamp, int8_t *output)
 typedef struct {
     lw_window window;
     int32_t input_zero_point;
+    int32_t center;
     int32_t column_words;
-    int32_t wide;     /* weights are 16-bit lanes */
     int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
     lw_clamp_params clamp;
 } lw_columns_params;
@@ -240,14 +246,16 @@ typedef struct {
 /* A vector and its outputs. */
 typedef struct {
     int32_t depth, outputs;
-    int32_t wide; /* weights are 16-bit lanes */
+    int32_t center;
+    int32_t scale_step; /* 1: one scale for each output, 0: one for all */
     lw_clamp_params clamp;
 } lw_row_params;
 
-/* A window over channels that are not mixed. */
+/* A window over channels that are not mixed; a pool has neither zero point nor center. */
 typedef struct {
     lw_window window;
     int32_t input_zero_point;
+    int32_t center;
     lw_clamp_params clamp;
 } lw_taps_params;
 
@@ -261,23 +269,31 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
                        uint32_t *columns);
 
 void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
-                        const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1);
-
+                        const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1,
+                        int32_t center);
 void lw_multiply_wide_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
                              const lw_channel *channel, const lw_channel *channel_end, int8_t *output0,
-                             int8_t *output1);
+                             int8_t *output1, int32_t center);
+void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights, const int32_t *bias,
+                            const int32_t *bias_end, int8_t *output, const lw_scale *scale, int32_t scale_bytes,
+                            int32_t center);
 void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
-                                 const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
-void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
-                            const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+                                 const int32_t *bias, const int32_t *bias_end, int8_t *output, const lw_scale *scale,
+                                 int32_t scale_bytes, int32_t center);
 void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const int8_t *input, const uint32_t *weights,
-                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output);
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output,
+                             int32_t center);
 
 void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                        const lw_channel *channels, uint32_t *scratch, int8_t *output);
+/* with weights as 16-bit lanes */
+void lw_conv_2d_wide_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
+                            const lw_channel *channels, uint32_t *scratch, int8_t *output);
 
 void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
-                               const lw_channel *channels, uint32_t *scratch, int8_t *output);
+                               const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output);
+void lw_fully_connected_wide_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                                    const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output);
 void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, const uint32_t *weights,
                                  const lw_channel *channels, uint32_t *scratch, int8_t *output);
 

@@ -15,8 +15,10 @@ extern "C" {
 /* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
 #if defined(__GNUC__)
 #define LW_NOINLINE __attribute__((noinline))
+#define LW_INLINE inline __attribute__((always_inline))
 #else
 #define LW_NOINLINE
+#define LW_INLINE inline
 #endif
 
 /* How a window slides over an input. `inner_begin` and `inner_end` bound the output columns whose window lies inside
@@ -136,6 +138,13 @@ typedef struct {
 } lw_clamp_params;
 
 void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+} lw_lookup_params;
+
+/* table [256]: the outputs for inputs 0 to 127, then for -128 to -1 */
+void lw_lookup_s8(const lw_lookup_params *params, const int8_t *input, const int8_t *table, int8_t *output);
 
 /* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
 typedef struct {

@@ -31,6 +31,7 @@ RUNTIME, SDK = "firmware_templates/runtime", "sdk/leadwire"
 BOOT, BOOT_FUZZ = "firmware_templates/bootloaders", "tests/fuzz/test_boot_loaders.py"
 MLPERF, PROTOCOL = "firmware_templates/mlperf", "tests/unit/mlperf/test_protocol.py"
 CORNERS = "tests/kernels/test_kernel_corners.py"
+ON_CORE = "tests/emulated/test_kernels_on_core.py"
 MUTATIONS = (
     Mutation(
         "requantize rounds once",
@@ -73,6 +74,48 @@ MUTATIONS = (
         "const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);",
         "const int32_t threshold = mask >> 1;",
         (CORNERS, "tests/kernels/test_requantize.py", "tests/property/test_kernels_against_tflm.py"),
+    ),
+    Mutation(
+        "a window that overhangs reads zeros instead of zero points",
+        f"{RUNTIME}/kernels/columns_s8_dsp.c",
+        "const uint32_t zero = (uint32_t)zero_point & 0xffu;",
+        "const uint32_t zero = 0u * (uint32_t)zero_point;",
+        (CORNERS, ON_CORE),
+    ),
+    Mutation(
+        "assembly adds a product to the neighbour's sum",
+        f"{RUNTIME}/kernels/multiply_s8_dsp.c",
+        "smlad   r5, r11, r12, r5",
+        "smlad   r5, r10, r12, r5",
+        (ON_CORE,),
+    ),
+    Mutation(
+        "assembly rounds halves up",
+        f"{RUNTIME}/kernels/multiply_row_s8_dsp.c",
+        "add     \\\\sum, \\\\sum, \\\\sum, asr #31",
+        "add     \\\\sum, \\\\sum, #0",
+        (ON_CORE,),
+    ),
+    Mutation(
+        "the linear form of an addition may be one too large",
+        f"{SDK}/ops/add_dsp.py",
+        "(wanted + 1) << _SHIFT",
+        "(wanted + 2) << _SHIFT",
+        ("tests/unit/ops/test_add_form.py",),
+    ),
+    Mutation(
+        "an output may lie one row too high over its input",
+        f"{SDK}/ops/geometry.py",
+        "below=int((written - first[later]).max(initial=nothing_left)),",
+        "below=int((written - first[later]).max(initial=nothing_left)) - 4,",
+        ("tests/property/test_overlapped_plans.py", ON_CORE),
+    ),
+    Mutation(
+        "softmax takes fewer instructions for small probabilities",
+        f"{RUNTIME}/kernels/softmax_s8.c",
+        "    return lw_select(lw_some((uint32_t)x), result, INT32_MAX);",
+        "    return x == 0 ? INT32_MAX : x < -(1 << 28) ? lw_multiply_high(result, INT32_MAX) : result;",
+        (ON_CORE,),
     ),
     Mutation(
         "over budget fits",
@@ -192,6 +235,20 @@ MUTATIONS = (
         "standard_j=limit / sqrt(3.0)",
         "standard_j=limit / sqrt(3.0 * len(windows))",
         ("tests/unit/energy/test_estimate.py",),
+    ),
+    Mutation(
+        "a table is read without its negative half",
+        f"{RUNTIME}/kernels/lookup_s8.c",
+        "table[(uint8_t)input[i]]",
+        "table[input[i] & 127]",
+        ("tests/property/test_kernels_against_tflm.py",),
+    ),
+    Mutation(
+        "the reciprocal takes one step of Newton's method less",
+        f"{SDK}/ops/fixed_point.py",
+        "for _ in range(3):",
+        "for _ in range(2):",
+        ("tests/property/test_kernels_against_tflm.py",),
     ),
 )
 SHORT = 4

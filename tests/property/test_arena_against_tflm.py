@@ -95,6 +95,12 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
     elif kind == "SOFTMAX":
         graph.add(kind, (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1.0)
         graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")  # all others share one scale
+    elif kind in ("LOGISTIC", "TANH"):
+        scale, zero = (1 / 256, -128) if kind == "LOGISTIC" else (1 / 128, 0)
+        graph.add(kind, (given,), T(shape=shape, scale=scale, zero_point=zero))
+        graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")
+    elif kind == "LEAKY_RELU":
+        graph.add(kind, (given,), T(shape=shape), "LeakyReluOptions", alpha=0.1)
     elif kind == "RESHAPE":
         graph.add(kind, (given,), T(shape=(1, math.prod(shape))), "ReshapeOptions")
     elif kind == "EXPAND_DIMS":

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, write_tflite
+from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, run_witness, write_tflite
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -321,6 +321,49 @@ def test_one_to_one(kind: str, data: st.DataObject) -> None:
     ]  # fmt: skip
     options = "QuantizeOptions" if kind == "QUANTIZE" else ""
     compare(write_tflite(tensors, [Op(kind=kind, inputs=(0,), outputs=(1,), options=options)], [0], [1]), draw(SEEDS))
+
+
+FIXED_OUTPUT = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
+
+
+def tabulated(kind: str, shape: tuple[int, ...], data: st.DataObject) -> bytes:
+    """A model of one operator whose output byte is a function of the input byte."""
+    scale = data.draw(st.one_of(SCALES, st.floats(-27, 3.9).map(lambda e: float(np.float32(2.0**e)))))
+    given_, zero = FIXED_OUTPUT.get(kind, (scale * data.draw(RATIOS), data.draw(ZEROS)))
+    tensors = [T(shape=shape, scale=scale, zero_point=data.draw(ZEROS)), T(shape=shape, scale=given_, zero_point=zero)]
+    leaky = kind == "LEAKY_RELU"
+    fields = {"alpha": data.draw(st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 2.5]))} if leaky else {}
+    op = Op(kind=kind, inputs=(0,), outputs=(1,), options="LeakyReluOptions" if leaky else "", fields=fields)
+    return write_tflite(tensors, [op], [0], [1])
+
+
+TABULATED = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU")
+
+
+@pytest.mark.parametrize("kind", TABULATED)
+@checked
+@given(data=st.data())
+def test_lookup(kind: str, data: st.DataObject) -> None:
+    shape = tuple(data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=4)))
+    compare(tabulated(kind, shape, data), data.draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", TABULATED)
+@settings(checked, max_examples=40 * EXAMPLES)
+@given(data=st.data())
+def test_every_byte_of_a_table(kind: str, data: st.DataObject) -> None:
+    """All 256 inputs, at many more scales than programs are compiled for."""
+    written = tabulated(kind, (1, 256), data)
+    model = parse_tflite(written, "single")
+    try:
+        registry.check(model)
+    except UnsupportedModelError:
+        assume(False)
+    emit = registry.spec(kind).emit
+    assert emit is not None
+    [table] = emit(model, model.operators[0])[0].constants
+    order = np.arange(256).astype(np.uint8).view(np.int8)
+    assert run_witness(written, model, order[None, :])[0].tolist() == list(table.values)
 
 
 @checked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -642,3 +643,14 @@ def test_fifty_thousand_beats_take_seconds() -> None:
     start = time.process_time()
     validated(big, predictions, protocol)
     assert time.process_time() - start < 10
+
+
+def test_a_run_that_was_cut_is_noted(cohort: Dataset) -> None:
+    from leadwire.pipeline.predict import PredictionSet
+
+    cut = PredictionSet(stored=(), io_digest="", retries=3, library=Path(), starts=("watchdog", "unknown"))
+    decided = decisions(cohort, 0.10, 2)
+    result = validated(cohort, all_runtimes(cohort, decided, decided), also_noted=cut.notes)
+    assert result.notes[-1].startswith("the run on the device was cut 2 time(s)")
+    assert "watchdog, unknown" in result.notes[-1]
+    assert PredictionSet(stored=(), io_digest="", retries=0, library=Path()).notes == ()

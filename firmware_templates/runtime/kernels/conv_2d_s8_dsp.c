@@ -7,25 +7,27 @@
  */
 #include "dsp.h"
 
-static void lw_channels(const lw_columns_params *params, const uint32_t *columns, const uint32_t *weights,
-                        const lw_channel *channels, int32_t count, int8_t *output0, int8_t *output1)
+static LW_INLINE void lw_channels(const lw_columns_params *params, int wide, const uint32_t *columns,
+                                  const uint32_t *weights, const lw_channel *channels, int32_t count,
+                                  int8_t *output0, int8_t *output1)
 {
     const uint32_t *const end = columns + params->column_words;
-    if (params->wide) {
-        lw_multiply_wide_s8_dsp(columns, end, weights, channels, channels + count, output0, output1);
+    const lw_channel *const last = channels + count;
+    if (wide) {
+        lw_multiply_wide_s8_dsp(columns, end, weights, channels, last, output0, output1, params->center);
     } else {
-        lw_multiply_s8_dsp(columns, end, weights, channels, channels + count, output0, output1);
+        lw_multiply_s8_dsp(columns, end, weights, channels, last, output0, output1, params->center);
     }
 }
 
-void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
-                       const lw_channel *channels, uint32_t *scratch, int8_t *output)
+static LW_INLINE void lw_walk(const lw_columns_params *params, int wide, const int8_t *input, const uint32_t *weights,
+                              const lw_channel *channels, uint32_t *scratch, int8_t *output)
 {
     const lw_window *const window = &params->window;
     const int32_t positions = window->output_height * window->output_width;
     const int32_t outputs = window->output_channels;
     const int32_t even = outputs & ~1;
-    const int32_t weight_words = even * params->column_words / (params->wide ? 2 : 4); /* of the even channels */
+    const int32_t weight_words = even * params->column_words / (wide ? 2 : 4); /* of the even channels */
     const int32_t last_pair = (positions - 1) & ~1;
     for (int32_t step = 0; step <= last_pair; step += 2) {
         const int32_t position = params->backward ? last_pair - step : step;
@@ -33,14 +35,26 @@ void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, con
         int8_t *const second = position + 1 < positions ? first + outputs : first;
         lw_columns_s8_dsp(window, params->input_zero_point, input, position, scratch);
         if (even > 0) {
-            lw_channels(params, scratch, weights, channels, even, first, second);
+            lw_channels(params, wide, scratch, weights, channels, even, first, second);
         }
         if (even < outputs) {
             int8_t last[4];
-            lw_channels(params, scratch, weights + weight_words, channels + even, 2, last, last + 2);
+            lw_channels(params, wide, scratch, weights + weight_words, channels + even, 2, last, last + 2);
             first[even] = last[0];
             second[even] = last[2];
         }
     }
     lw_narrow(&params->clamp, output);
+}
+
+void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
+                       const lw_channel *channels, uint32_t *scratch, int8_t *output)
+{
+    lw_walk(params, 0, input, weights, channels, scratch, output);
+}
+
+void lw_conv_2d_wide_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
+                            const lw_channel *channels, uint32_t *scratch, int8_t *output)
+{
+    lw_walk(params, 1, input, weights, channels, scratch, output);
 }

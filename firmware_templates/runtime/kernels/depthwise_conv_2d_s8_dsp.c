@@ -36,7 +36,7 @@ void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *inp
                 }
                 row += window->dilation_y;
             }
-            lw_multiply_taps_s8_dsp(scratch, tap, input, weights, channels, channels + depth, first);
+            lw_multiply_taps_s8_dsp(scratch, tap, input, weights, channels, channels + depth, first, params->center);
             first += depth;
             left += window->stride_x;
         }

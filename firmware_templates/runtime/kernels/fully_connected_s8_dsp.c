@@ -7,18 +7,21 @@
  */
 #include "dsp.h"
 
-static void lw_outputs(const lw_row_params *params, const uint32_t *row, const uint32_t *end, const uint32_t *weights,
-                       const lw_channel *channels, int32_t count, int8_t *output)
+static LW_INLINE void lw_outputs(const lw_row_params *params, int wide, const uint32_t *row, const uint32_t *end,
+                                 const uint32_t *weights, const int32_t *bias, int32_t count, const lw_scale *scales,
+                                 int8_t *output)
 {
-    if (params->wide) {
-        lw_multiply_row_wide_s8_dsp(row, end, weights, channels, channels + count, output);
+    const int32_t scale_bytes = params->scale_step * (int32_t)sizeof *scales;
+    const int32_t *const last = bias + count;
+    if (wide) {
+        lw_multiply_row_wide_s8_dsp(row, end, weights, bias, last, output, scales, scale_bytes, params->center);
     } else {
-        lw_multiply_row_s8_dsp(row, end, weights, channels, channels + count, output);
+        lw_multiply_row_s8_dsp(row, end, weights, bias, last, output, scales, scale_bytes, params->center);
     }
 }
 
-void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
-                               const lw_channel *channels, uint32_t *scratch, int8_t *output)
+static LW_INLINE void lw_vector(const lw_row_params *params, int wide, const int8_t *input, const uint32_t *weights,
+                                const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
 {
     const int32_t outputs = params->outputs;
     const int32_t fours = outputs & ~3;
@@ -31,15 +34,28 @@ void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input,
         input += 4;
     }
     if (fours > 0) {
-        lw_outputs(params, scratch, row, weights, channels, fours, output);
+        lw_outputs(params, wide, scratch, row, weights, bias, fours, scales, output);
     }
     if (fours < outputs) {
         int8_t last[4];
-        const int32_t words = fours * (int32_t)(row - scratch) / (params->wide ? 1 : 2);
-        lw_outputs(params, scratch, row, weights + words, channels + fours, 4, last);
+        const int32_t words = fours * (int32_t)(row - scratch) / (wide ? 1 : 2);
+        lw_outputs(params, wide, scratch, row, weights + words, bias + fours, 4,
+                   scales + fours * params->scale_step, last);
         for (int32_t i = fours; i < outputs; i++) {
             output[i] = last[i - fours];
         }
     }
     lw_narrow(&params->clamp, output);
+}
+
+void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                               const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
+{
+    lw_vector(params, 0, input, weights, bias, scales, scratch, output);
+}
+
+void lw_fully_connected_wide_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
+                                    const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
+{
+    lw_vector(params, 1, input, weights, bias, scales, scratch, output);
 }

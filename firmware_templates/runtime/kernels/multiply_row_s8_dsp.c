@@ -12,8 +12,8 @@
 #ifdef LW_DSP
 
 /* r0 row, r1 weights, r3 end of the row, r4-r7 sums, r8 and r9 four inputs, r10-r12 and lr weights; on the stack: row,
- * its end, the next channel, where the first round of four steps begins; from 52 on the arguments end of the channels
- * and output. */
+ * its end, the next bias, where the first round of four steps begins; from 52 on the arguments end of the biases, output,
+ * scale, bytes from one scale to the next, center. */
 #define LW_BEGIN(name, step_bytes)                                                  \
     ".syntax unified\n"                                                             \
     ".section .text." name ", \"ax\", %progbits\n"                                  \
@@ -37,10 +37,8 @@
     "    mov     r1, r2\n"                                                          \
     "    mov     r2, r3\n"                                                          \
     "1:  ldrd    r0, r3, [sp]\n"                                                    \
-    "    ldr     r4, [r2]\n"                                                        \
-    "    ldr     r5, [r2, #16]\n"                                                   \
-    "    ldr     r6, [r2, #32]\n"                                                   \
-    "    ldr     r7, [r2, #48]\n"                                                   \
+    "    ldm.w   r2!, {r4-r7}\n"                                                    \
+    "    str     r2, [sp, #8]\n"                                                    \
     "    ldr     pc, [sp, #12]\n"                                                   \
     "    .balign 4\n"                                                               \
     "2:\n"                                                                          \
@@ -48,24 +46,27 @@
     "    ldrd    r8, r9, [r0], #8\n"                                                \
     "    ldm.w   r1!, {r10-r12, lr}\n"
 
-/* r8-r11: bias, multiplier, offset and right of a channel */
+/* r8 bytes from one scale to the next, r9 and r10 multiplier and shift of a channel, r11 center */
 #define LW_END(name)                                                                \
     "    .endr\n"                                                                   \
     "    cmp     r0, r3\n"                                                          \
     "    bne     2b\n"                                                              \
-    "    ldr     r2, [sp, #8]\n"                                                    \
     "    ldrd    r0, r12, [sp, #52]\n"                                              \
+    "    ldr     r2, [sp, #60]\n"                                                   \
+    "    ldrd    r8, r11, [sp, #64]\n"                                              \
     "    .irp    sum, r4, r5, r6, r7\n"                                             \
-    "    ldm.w   r2!, {r8-r11}\n"                                                   \
+    "    ldrd    r9, r10, [r2]\n"                                                   \
+    "    add     r2, r8\n"                                                          \
     "    smmlar  \\sum, \\sum, r9, \\sum\n"                                         \
     "    add     \\sum, \\sum, \\sum, asr #31\n"                                    \
-    "    add     \\sum, r10\n"                                                      \
-    "    asr     \\sum, \\sum, r11\n"                                               \
-    "    ssat    \\sum, #8, \\sum\n"                                                \
+    "    asr     \\sum, \\sum, r10\n"                                               \
+    "    add     \\sum, r11\n"                                                      \
+    "    ssat    \\sum, #8, \\sum, asr #1\n"                                        \
     "    strb    \\sum, [r12], #1\n"                                                \
     "    .endr\n"                                                                   \
-    "    str     r2, [sp, #8]\n"                                                    \
     "    str     r12, [sp, #56]\n"                                                  \
+    "    str     r2, [sp, #60]\n"                                                   \
+    "    ldr     r2, [sp, #8]\n"                                                    \
     "    cmp     r2, r0\n"                                                          \
     "    bne     1b\n"                                                              \
     "    add     sp, #16\n"                                                         \
@@ -109,11 +110,20 @@ __asm__(
 
 #else
 
-void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
-                            const lw_channel *channel, const lw_channel *channel_end, int8_t *output)
+static void lw_store(const int32_t sums[4], const lw_scale *scale, int32_t scale_bytes, int32_t center, int8_t *output)
 {
-    for (; channel != channel_end; channel += 4) {
-        int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
+    for (int32_t i = 0; i < 4; i++) {
+        const lw_scale *const own = scale + i * scale_bytes / (int32_t)sizeof *scale;
+        output[i] = lw_finish(sums[i], own->multiplier, own->shift, center);
+    }
+}
+
+void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights, const int32_t *bias,
+                            const int32_t *bias_end, int8_t *output, const lw_scale *scale, int32_t scale_bytes,
+                            int32_t center)
+{
+    for (; bias != bias_end; bias += 4) {
+        int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
         for (const uint32_t *x = row; x != end; x += 2) {
             for (int32_t i = 0; i < 4; i++) {
                 sums[i] = lw_dot_lanes(x[0], lw_even(weights[i]), sums[i]);
@@ -121,17 +131,18 @@ void lw_multiply_row_s8_dsp(const uint32_t *row, const uint32_t *end, const uint
             }
             weights += 4;
         }
-        for (int32_t i = 0; i < 4; i++) {
-            *output++ = lw_finish(sums[i], channel + i);
-        }
+        lw_store(sums, scale, scale_bytes, center, output);
+        scale += 4 * scale_bytes / (int32_t)sizeof *scale;
+        output += 4;
     }
 }
 
 void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const uint32_t *weights,
-                                 const lw_channel *channel, const lw_channel *channel_end, int8_t *output)
+                                 const int32_t *bias, const int32_t *bias_end, int8_t *output, const lw_scale *scale,
+                                 int32_t scale_bytes, int32_t center)
 {
-    for (; channel != channel_end; channel += 4) {
-        int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
+    for (; bias != bias_end; bias += 4) {
+        int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]};
         for (const uint32_t *x = row; x != end; x += 2) {
             for (int32_t i = 0; i < 4; i++) {
                 sums[i] = lw_dot_lanes(x[0], weights[i], sums[i]);
@@ -139,9 +150,9 @@ void lw_multiply_row_wide_s8_dsp(const uint32_t *row, const uint32_t *end, const
             }
             weights += 8;
         }
-        for (int32_t i = 0; i < 4; i++) {
-            *output++ = lw_finish(sums[i], channel + i);
-        }
+        lw_store(sums, scale, scale_bytes, center, output);
+        scale += 4 * scale_bytes / (int32_t)sizeof *scale;
+        output += 4;
     }
 }
 

@@ -14,7 +14,7 @@
 
 /* r0 columns, r1 weights, r4-r7 sums (column 0 and 1 of channel 0, then of 1), r8-r11 four taps of both columns; on the
  * stack: columns, their end, the next channel, where the first round of four steps begins; from 52 on the arguments end
- * of the channels, output 0, output 1. */
+ * of the channels, output 0, output 1, center. */
 #define LW_BEGIN(name, step_bytes)                                                  \
     ".syntax unified\n"                                                             \
     ".section .text." name ", \"ax\", %progbits\n"                                  \
@@ -39,7 +39,7 @@
     "    mov     r2, r3\n"                                                          \
     "1:  ldr     r3, [sp, #4]\n"                                                    \
     "    ldr     r4, [r2]\n"                                                        \
-    "    ldr     r6, [r2, #16]\n"                                                   \
+    "    ldr     r6, [r2, #12]\n"                                                   \
     "    ldr     r0, [sp]\n"                                                        \
     "    mov     r5, r4\n"                                                          \
     "    mov     r7, r6\n"                                                          \
@@ -49,34 +49,35 @@
     "    .rept 4\n"                                                                 \
     "    ldm.w   r0!, {r8-r11}\n"
 
-/* r8-r10 and r11-lr: multiplier, offset and right of each channel */
+/* r8 and r9, r10 and r11: multiplier and shift of each channel, r12 center */
 #define LW_END(name)                                                                \
     "    bne     2b\n"                                                              \
     "    ldr     r2, [sp, #8]\n"                                                    \
-    "    ldm     r2!, {r3, r8-r10}\n"                                               \
-    "    ldm     r2!, {r3, r11, r12, lr}\n"                                         \
+    "    ldr     r12, [sp, #64]\n"                                                  \
+    "    ldm     r2!, {r3, r8, r9}\n"                                               \
+    "    ldm     r2!, {r3, r10, r11}\n"                                             \
     "    str     r2, [sp, #8]\n"                                                    \
     "    smmlar  r4, r4, r8, r4\n"                                                  \
     "    smmlar  r5, r5, r8, r5\n"                                                  \
-    "    smmlar  r6, r6, r11, r6\n"                                                 \
-    "    smmlar  r7, r7, r11, r7\n"                                                 \
+    "    smmlar  r6, r6, r10, r6\n"                                                 \
+    "    smmlar  r7, r7, r10, r7\n"                                                 \
     "    add     r4, r4, r4, asr #31\n"                                             \
     "    add     r5, r5, r5, asr #31\n"                                             \
     "    add     r6, r6, r6, asr #31\n"                                             \
     "    add     r7, r7, r7, asr #31\n"                                             \
-    "    add     r4, r9\n"                                                          \
-    "    add     r5, r9\n"                                                          \
+    "    asr     r4, r4, r9\n"                                                      \
+    "    asr     r5, r5, r9\n"                                                      \
+    "    asr     r6, r6, r11\n"                                                     \
+    "    asr     r7, r7, r11\n"                                                     \
+    "    add     r4, r12\n"                                                         \
+    "    add     r5, r12\n"                                                         \
     "    add     r6, r12\n"                                                         \
     "    add     r7, r12\n"                                                         \
-    "    asr     r4, r4, r10\n"                                                     \
-    "    asr     r5, r5, r10\n"                                                     \
-    "    asr     r6, r6, lr\n"                                                      \
-    "    asr     r7, r7, lr\n"                                                      \
     "    ldrd    r0, r3, [sp, #56]\n"                                               \
-    "    ssat    r4, #8, r4\n"                                                      \
-    "    ssat    r5, #8, r5\n"                                                      \
-    "    ssat    r6, #8, r6\n"                                                      \
-    "    ssat    r7, #8, r7\n"                                                      \
+    "    ssat    r4, #8, r4, asr #1\n"                                              \
+    "    ssat    r5, #8, r5, asr #1\n"                                              \
+    "    ssat    r6, #8, r6, asr #1\n"                                              \
+    "    ssat    r7, #8, r7, asr #1\n"                                              \
     "    strb    r4, [r0], #1\n"                                                    \
     "    strb    r6, [r0], #1\n"                                                    \
     "    strb    r5, [r3], #1\n"                                                    \
@@ -129,16 +130,18 @@ __asm__(
 
 #else
 
-static void lw_store(const int32_t sums[4], const lw_channel *channel, int8_t *output0, int8_t *output1)
+static void lw_store(const int32_t sums[4], const lw_channel *channel, int32_t center, int8_t *output0,
+                     int8_t *output1)
 {
     for (int32_t i = 0; i < 2; i++) {
-        output0[i] = lw_finish(sums[2 * i], channel + i);
-        output1[i] = lw_finish(sums[2 * i + 1], channel + i);
+        output0[i] = lw_finish(sums[2 * i], channel[i].multiplier, channel[i].shift, center);
+        output1[i] = lw_finish(sums[2 * i + 1], channel[i].multiplier, channel[i].shift, center);
     }
 }
 
 void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
-                        const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1)
+                        const lw_channel *channel, const lw_channel *channel_end, int8_t *output0, int8_t *output1,
+                        int32_t center)
 {
     for (; channel != channel_end; channel += 2) {
         int32_t sums[4] = {channel[0].bias, channel[0].bias, channel[1].bias, channel[1].bias};
@@ -150,7 +153,7 @@ void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint
             }
             weights += 2;
         }
-        lw_store(sums, channel, output0, output1);
+        lw_store(sums, channel, center, output0, output1);
         output0 += 2;
         output1 += 2;
     }
@@ -158,7 +161,7 @@ void lw_multiply_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint
 
 void lw_multiply_wide_s8_dsp(const uint32_t *columns, const uint32_t *end, const uint32_t *weights,
                              const lw_channel *channel, const lw_channel *channel_end, int8_t *output0,
-                             int8_t *output1)
+                             int8_t *output1, int32_t center)
 {
     for (; channel != channel_end; channel += 2) {
         int32_t sums[4] = {channel[0].bias, channel[0].bias, channel[1].bias, channel[1].bias};
@@ -169,7 +172,7 @@ void lw_multiply_wide_s8_dsp(const uint32_t *columns, const uint32_t *end, const
             }
             weights += 4;
         }
-        lw_store(sums, channel, output0, output1);
+        lw_store(sums, channel, center, output0, output1);
         output0 += 2;
         output1 += 2;
     }

@@ -36,9 +36,9 @@ __asm__(
     "    ldr     lr, [sp, #52]\n"        /* channel constants */
     "1:  ldrd    r0, r3, [sp]\n"
     "    ldr     r4, [lr]\n"
-    "    ldr     r5, [lr, #16]\n"
-    "    ldr     r6, [lr, #32]\n"
-    "    ldr     r7, [lr, #48]\n"
+    "    ldr     r5, [lr, #12]\n"
+    "    ldr     r6, [lr, #24]\n"
+    "    ldr     r7, [lr, #36]\n"
     "    ldr     pc, [sp, #12]\n"
     "    .balign 4\n"
     "2:\n"
@@ -56,13 +56,14 @@ __asm__(
     "    cmp     r0, r3\n"
     "    bne     2b\n"
     "    ldrd    r0, r3, [sp, #56]\n"    /* end of the channels, output */
+    "    ldr     r12, [sp, #64]\n"       /* center */
     "    .irp    sum, r4, r5, r6, r7\n"
-    "    ldm.w   lr!, {r8-r11}\n"        /* bias, multiplier, offset, right */
+    "    ldm.w   lr!, {r8-r10}\n"        /* bias, multiplier, shift */
     "    smmlar  \\sum, \\sum, r9, \\sum\n"
     "    add     \\sum, \\sum, \\sum, asr #31\n"
-    "    add     \\sum, r10\n"
-    "    asr     \\sum, \\sum, r11\n"
-    "    ssat    \\sum, #8, \\sum\n"
+    "    asr     \\sum, \\sum, r10\n"
+    "    add     \\sum, r12\n"
+    "    ssat    \\sum, #8, \\sum, asr #1\n"
     "    strb    \\sum, [r3], #1\n"
     "    .endr\n"
     "    adds    r2, #4\n"
@@ -77,7 +78,8 @@ __asm__(
 #else
 
 void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const int8_t *input, const uint32_t *weights,
-                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output)
+                             const lw_channel *channel, const lw_channel *channel_end, int8_t *output,
+                             int32_t center)
 {
     for (; channel != channel_end; input += 4) {
         int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
@@ -90,7 +92,7 @@ void lw_multiply_taps_s8_dsp(const uint32_t *taps, const uint32_t *end, const in
             weights += 2;
         }
         for (int32_t i = 0; i < 4; i++) {
-            *output++ = lw_finish(sums[i], channel);
+            *output++ = lw_finish(sums[i], channel->multiplier, channel->shift, center);
             channel++;
         }
     }

@@ -29,7 +29,10 @@ class Core:
     extensions: frozenset[Extension] = frozenset()
 
 
-_WITH_DSP = ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "cortex-m55")
+_WITH: Mapping[Extension, tuple[str, ...]] = {
+    "dsp": ("cortex-m4", "cortex-m4f", "cortex-m7f", "cortex-m33f", "cortex-m55"),
+    "mve": ("cortex-m55",),
+}
 
 
 def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
@@ -41,7 +44,7 @@ def _arm(name: str, zig_cpu: str, fpu: str = "") -> Core:
         zig_cpu=zig_cpu,
         gcc_flags=(f"-mcpu={name.removesuffix('f')}", "-mthumb", *abi),
         exception_frame_bytes=108 if fpu else 36,
-        extensions=frozenset(["dsp"]) if name in _WITH_DSP else frozenset(),
+        extensions=frozenset(extension for extension, names in _WITH.items() if name in names),
     )
 
 

@@ -21,7 +21,7 @@ from .names import c_comment, c_identifier, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
-_DSP_RUNTIME = ("dsp.h",)
+_VARIANT_HEADERS = ("dsp.h", "mve.h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +61,12 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    with_dsp = bool(set(plan.kernels) - {PORTABLE})
+    with_variants = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
     tables = tuple(_tables(model, name, calls))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
-        "kernels_header": "dsp.h" if with_dsp else "kernels.h",
+        "kernels_header": "mve.h" if with_variants else "kernels.h",
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "offsets": {
@@ -79,7 +79,7 @@ def write_model(
     templates = ["model.h", "model.c", "weights.h", "weights.c", "self_test.c"] + (["host.c"] if host else [])
     files = {f"model/{template}": render("aot", f"{template}.j2", context) for template in templates}
     kernels = sorted({source for its in calls.values() for call in its for source in (call.source, *call.also)})
-    runtime = [*_RUNTIME, *(_DSP_RUNTIME if with_dsp else ()), *(f"kernels/{kernel}" for kernel in kernels)]
+    runtime = [*_RUNTIME, *(_VARIANT_HEADERS if with_variants else ()), *(f"kernels/{kernel}" for kernel in kernels)]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
     return ModelPart(
         files=tuple(sorted(files.items())),

@@ -37,6 +37,9 @@ ADD_FUNCTIONS = {
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
     "EXPAND_DIMS": "AddExpandDims",
     "FULLY_CONNECTED": "AddFullyConnected",
+    "HARD_SWISH": "AddHardSwish",
+    "LEAKY_RELU": "AddLeakyRelu",
+    "LOGISTIC": "AddLogistic",
     "MAX_POOL_2D": "AddMaxPool2D",
     "MEAN": "AddMean",
     "MUL": "AddMul",
@@ -48,6 +51,7 @@ ADD_FUNCTIONS = {
     "RESHAPE": "AddReshape",
     "SOFTMAX": "AddSoftmax",
     "SQUEEZE": "AddSqueeze",
+    "TANH": "AddTanh",
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 

@@ -79,8 +79,8 @@ class Model:
 
     @property
     def per_channel_dense(self) -> tuple[Operator, ...]:
-        """Each FULLY_CONNECTED with a scale for each output: a TFLite Micro from before September 2024, and some
-        vendors', read the first alone and compute wrongly without a word."""
+        """Each FULLY_CONNECTED with a scale for each output: a TFLite Micro from before May 2024, and some
+        vendors', read the first alone and compute wrongly without a word; until September 2024 it refuses."""
         dense = (operator for operator in self.operators if operator.kind == "FULLY_CONNECTED")
         return tuple(operator for operator in dense if _per_channel(self.input(operator, 1)))
 

@@ -48,6 +48,7 @@ _OPTIONS_OF: Final = {
     "MUL": "MulOptions",
     "MEAN": "ReducerOptions",
     "SUM": "ReducerOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
 }
 """Operators that mean nothing without their options: the interpreter would run them with zeros (stride 0)."""
 

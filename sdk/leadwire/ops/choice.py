@@ -1,7 +1,7 @@
 """Which kernel does each operator: the best that the core can run, within the flash that may be spent on speed.
 
-A variant whose tables are larger than the portable kernel's is taken where it saves the most instructions per byte,
-until `spare_flash_bytes` are spent; the same arguments give the same choice.
+A variant whose tables are larger than the portable kernel's, and that is better than the best without, is taken where
+it saves the most instructions per byte, until `spare_flash_bytes` are spent; the same arguments give the same choice.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ def choose_kernels(model: Model, extensions: Collection[Extension], *, spare_fla
     chosen: list[str] = []
     widened: list[tuple[float, int, int, str]] = []
     for operator in model.operators:
-        usable = _usable(model, operator, extensions)
-        chosen.append(next((one.name for one in usable if not one.extra_bytes(model, operator)), PORTABLE))
-        for one in usable:
-            if extra := one.extra_bytes(model, operator):
-                widened.append((-one.saved(model, operator) / extra, operator.index, extra, one.name))
+        name = PORTABLE
+        for one in _usable(model, operator, extensions):
+            extra = one.extra_bytes(model, operator)
+            if not extra:
+                name = one.name
+                break
+            widened.append((-one.saved(model, operator) / extra, operator.index, extra, one.name))
+        chosen.append(name)
     for saved_per_byte, index, extra, name in sorted(widened):
         if saved_per_byte < 0 and extra <= spare_flash_bytes:
             chosen[index] = name

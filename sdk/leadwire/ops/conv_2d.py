@@ -5,7 +5,7 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
-from .conv_2d_dsp import DSP
+from .conv_2d_dsp import VARIANTS
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
@@ -71,5 +71,5 @@ SPEC = OperatorSpec(
     emit=_emit,
     macs=_macs,
     distance=lambda model, op: distance_by_position(_window(model, op).flattened, 2),
-    variants=DSP,
+    variants=VARIANTS,
 )

@@ -1,4 +1,4 @@
-"""CONV_2D on Armv7E-M: two positions side by side, two channels at a time.
+"""CONV_2D on Armv7E-M, and its variants by order: two positions side by side, two channels at a time.
 
 The same kernel does what is the same sum: a DEPTHWISE_CONV_2D of a single channel, a FULLY_CONNECTED of many vectors.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
+from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
-from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
-from .geometry import Window, distance_by_blocks, window_of
+from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
+from .geometry import Window, distance_by_blocks, distance_by_position, window_of
 from .spec import BACKWARD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
@@ -30,8 +31,8 @@ def _filled_taps(window: Window) -> int:
     return _taps(window) // _run(window) * (_run(window) + 3 & ~3)
 
 
-def columns_fit(window: Window, filters: Filters, zero_point: int) -> bool:
-    return _filled_taps(window) <= _MOST_FILLED * _taps(window) and channels_of(filters, zero_point) is not None
+def columns_fit(window: Window, filters: Filters) -> bool:
+    return _filled_taps(window) <= _MOST_FILLED * _taps(window) and channels_of(filters) is not None
 
 
 def columns_scratch(window: Window) -> int:
@@ -59,20 +60,20 @@ def columns_calls(
     model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool
 ) -> tuple[KernelCall, ...]:
     """`filters` as a convolution with `window`, whatever the operator."""
-    channels = channels_of(filters, output_zero_point(model, operator))
+    channels = channels_of(filters)
     assert channels is not None
     weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
     return (
         KernelCall(
-            function="lw_conv_2d_s8_dsp",
+            function="lw_conv_2d_wide_s8_dsp" if wide else "lw_conv_2d_s8_dsp",
             source="conv_2d_s8_dsp.c",
             also=("columns_s8_dsp.c", "multiply_s8_dsp.c", "clamp_values_s8.c"),
             params_type="lw_columns_params",
             params=(
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("center", str(center_of(model, operator))),
                 ("column_words", str(_filled_taps(window))),
-                ("wide", str(int(wide))),
                 ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
@@ -92,21 +93,25 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    return columns_fit(_window(model, operator), _filters(model, operator), output_zero_point(model, operator))
+    return columns_fit(_window(model, operator), _filters(model, operator))
+
+
+def _fits_mve(model: Model, operator: Operator) -> bool:
+    return channels_of(_filters(model, operator)) is not None
 
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:
     return columns_scratch(_window(model, operator))
 
 
-DSP = (
+VARIANTS = (
     Variant(
-        name="dsp",
-        extension="dsp",
-        fits=_fits,
-        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
-        scratch_bytes=_scratch_bytes,
-        distance=lambda model, op: columns_distance(_window(model, op)),
+        name="mve",
+        extension="mve",
+        fits=_fits_mve,
+        emit=lambda model, op: vector_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: vector_scratch(_window(model, op)),
+        distance=lambda model, op: distance_by_position(_window(model, op), 1),
     ),
     Variant(
         name="dsp-wide",
@@ -117,5 +122,13 @@ DSP = (
         distance=lambda model, op: columns_distance(_window(model, op)),
         extra_bytes=lambda model, op: columns_extra_bytes(_window(model, op)),
         saved=lambda model, op: columns_saved(_window(model, op)),
+    ),
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: columns_calls(model, op, _window(model, op), _filters(model, op), wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=lambda model, op: columns_distance(_window(model, op)),
     ),
 )

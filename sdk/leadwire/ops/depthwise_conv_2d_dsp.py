@@ -7,7 +7,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import zero_point_of
 from .conv_2d_dsp import columns_calls, columns_distance, columns_fit, columns_scratch
 from .convolution import Filters, filters_of
-from .dsp import channels_of, clamp_initializer, lane_words, output_zero_point
+from .dsp import center_of, channels_of, clamp_initializer, lane_words
 from .geometry import Window, distance_by_channel, window_of
 from .spec import Distance, KernelCall, Variant
 
@@ -24,11 +24,11 @@ def _filters(model: Model, operator: Operator) -> Filters:
 def _fits(model: Model, operator: Operator) -> bool:
     window, filters = _window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
-        return columns_fit(window, filters, output_zero_point(model, operator))
+        return columns_fit(window, filters)
     return (
         window.input_channels == window.output_channels
         and window.input_channels % 4 == 0
-        and channels_of(filters, output_zero_point(model, operator)) is not None
+        and channels_of(filters) is not None
     )
 
 
@@ -36,7 +36,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     window, filters = _window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
         return columns_calls(model, operator, window, filters, wide=False)
-    channels = channels_of(filters, output_zero_point(model, operator))
+    channels = channels_of(filters)
     assert channels is not None
     weights = filters.weights * channels.live[:, None]
     fours = weights.reshape(-1, 4, weights.shape[1]).transpose(0, 2, 1)
@@ -49,6 +49,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             params=(
                 ("window", window.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("center", str(center_of(model, operator))),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),

@@ -1,7 +1,7 @@
 """What the kernels for Armv7E-M share: weights in the order in which they are read, and constants of output channels.
 
-runtime/dsp.h explains both. A channel's rescale becomes three integers; where 32 bits cannot hold these (a factor of
-1/2 and more, or a very small one with large sums) the portable kernel does the operator.
+runtime/dsp.h explains both. A channel has three integers; where 32 bits cannot hold these or its factor is 1/2 or more,
+the portable kernel does the operator.
 """
 
 from __future__ import annotations
@@ -22,18 +22,43 @@ Weights = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """`rows` are C's lw_channel; `live` is False for a channel whose output is the zero point whatever the input."""
+    """`rows` are (bias, multiplier, shift) of each; `live` is False for a channel whose output is the zero point
+    whatever the input: its weights are to be 0."""
 
-    rows: tuple[tuple[int, int, int, int], ...]
+    rows: tuple[tuple[int, int, int], ...]
     live: npt.NDArray[np.bool_]
 
+    def filled(self, block: int) -> tuple[tuple[int, int, int], ...]:
+        """The rows, filled up to a multiple of `block` channels."""
+        return (*self.rows, *[(0, 0, 0)] * (-len(self.rows) % block))
+
     def constant(self, block: int) -> Constant:
-        """The table, filled up to a multiple of `block` channels."""
-        rows = (*self.rows, *[(0, 0, 0, 1)] * (-len(self.rows) % block))
-        return Constant(suffix="channels", ctype="lw_channel", values=tuple(v for row in rows for v in row), row=4)
+        """A table of C's lw_channel."""
+        rows = self.filled(block)
+        return Constant(suffix="channels", ctype="lw_channel", values=tuple(v for row in rows for v in row), row=3)
+
+    def columns(self, block: int) -> Constant:
+        """For every `block` channels their biases, multipliers, shifts."""
+        rows = np.array(self.filled(block), np.int64).reshape(-1, block, 3).transpose(0, 2, 1)
+        return Constant(suffix="channels", ctype="int32_t", values=tuple(int(v) for v in rows.reshape(-1)))
+
+    def apart(self, block: int) -> tuple[Constant, Constant]:
+        """Biases and scales as tables of their own; one scale where all living channels have the same."""
+        rows = self.filled(block)
+        scales = [row[1:] for row, live in zip(self.rows, self.live, strict=True) if live]
+        shared = scales[:1] if len(set(scales)) == 1 else [row[1:] for row in rows]
+        return (
+            Constant(suffix="bias", ctype="int32_t", values=tuple(row[0] for row in rows)),
+            Constant(suffix="scales", ctype="lw_scale", values=tuple(v for scale in shared for v in scale), row=2),
+        )
 
 
-def channels_of(filters: Filters, zero_point: int) -> Channels | None:
+def center_of(model: Model, operator: Operator) -> int:
+    """2 * zero point of the output + 1, in which its rounding by half a unit is folded."""
+    return 2 * zero_point_of(model.output(operator)) + 1
+
+
+def channels_of(filters: Filters) -> Channels | None:
     """The constants of every output channel; None where 32 bits cannot hold those of one."""
     rows, live = [], []
     rescales = filters.rescales if len(filters.rescales) > 1 else filters.rescales * len(filters.weights)
@@ -41,15 +66,13 @@ def channels_of(filters: Filters, zero_point: int) -> Channels | None:
         if scale is None:
             return None
         high = (int(largest) << scale.left) * scale.m // 2**31 + 1
-        half = 1 << scale.right >> 1
-        live.append(high >= half)
+        live.append(high >= 1 << scale.right >> 1)
         if not live[-1]:
-            rows.append((0, -(2**31), 2 * zero_point + 1, 1))
-            continue
-        offset = (zero_point << scale.right) + half
-        if scale.left or not scale.right or max(offset, 1 - offset) + high > INT32_MAX:
+            rows.append((0, -(2**31), 0))
+        elif scale.left or not scale.right or high > INT32_MAX - 512:
             return None
-        rows.append((int(bias), 2 * scale.m - 2**32, offset, scale.right))
+        else:
+            rows.append((int(bias), 2 * scale.m - 2**32, scale.right - 1))
     return Channels(rows=tuple(rows), live=np.array(live))
 
 
@@ -99,7 +122,3 @@ def clamp_initializer(model: Model, operator: Operator) -> str:
     output = model.output(operator)
     low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), output)
     return f"{{.count = {output.elements}, .low = {low}, .high = {high}}}"
-
-
-def output_zero_point(model: Model, operator: Operator) -> int:
-    return zero_point_of(model.output(operator))

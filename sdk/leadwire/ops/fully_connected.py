@@ -6,7 +6,7 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import scale_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
-from .fully_connected_dsp import DSP
+from .fully_connected_dsp import VARIANTS
 from .rules import FUSED_ACTIVATION, computed, inputs, int8_activations
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -78,5 +78,5 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    variants=DSP,
+    variants=VARIANTS,
 )

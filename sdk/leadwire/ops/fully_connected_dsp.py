@@ -5,9 +5,10 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_calls, columns_distance, columns_extra_bytes, columns_saved, columns_scratch
+from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
-from .dsp import blocks, channels_of, clamp_initializer, output_zero_point, runs_of_four
-from .geometry import Axis, Window
+from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
+from .geometry import Axis, Window, distance_by_position
 from .spec import Distance, KernelCall, Variant
 
 
@@ -35,23 +36,25 @@ def _calls(model: Model, operator: Operator, *, wide: bool) -> tuple[KernelCall,
     if not _single(model, operator):
         return columns_calls(model, operator, window, filters, wide=wide)
     depth = window.input_channels
-    channels = channels_of(filters, output_zero_point(model, operator))
+    channels = channels_of(filters)
     assert channels is not None
+    bias, scales = channels.apart(4)
     weights = runs_of_four(filters.weights * channels.live[:, None], depth)
     return (
         KernelCall(
-            function="lw_fully_connected_s8_dsp",
+            function="lw_fully_connected_wide_s8_dsp" if wide else "lw_fully_connected_s8_dsp",
             source="fully_connected_s8_dsp.c",
             also=("multiply_row_s8_dsp.c", "clamp_values_s8.c"),
             params_type="lw_row_params",
             params=(
                 ("depth", str(depth)),
                 ("outputs", str(window.output_channels)),
-                ("wide", str(int(wide))),
+                ("center", str(center_of(model, operator))),
+                ("scale_step", str(int(len(scales.values) > 2))),
                 ("clamp", clamp_initializer(model, operator)),
             ),
-            arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
-            constants=(blocks(weights, 4, wide=wide), channels.constant(4)),
+            arguments=("in0", "const:weights", "const:bias", "const:scales", "scratch", "out0"),
+            constants=(blocks(weights, 4, wide=wide), bias, scales),
         ),
     )
 
@@ -69,7 +72,7 @@ def _distance(model: Model, operator: Operator) -> Distance:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    return channels_of(_filters(model, operator), output_zero_point(model, operator)) is not None
+    return channels_of(_filters(model, operator)) is not None
 
 
 def _extra_bytes(model: Model, operator: Operator) -> int:
@@ -87,14 +90,14 @@ def _saved(model: Model, operator: Operator) -> int:
     return window.input_channels * window.output_channels * 7 // 16
 
 
-DSP = (
+VARIANTS = (
     Variant(
-        name="dsp",
-        extension="dsp",
+        name="mve",
+        extension="mve",
         fits=_fits,
-        emit=lambda model, op: _calls(model, op, wide=False),
-        scratch_bytes=_scratch_bytes,
-        distance=_distance,
+        emit=lambda model, op: vector_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: vector_scratch(_window(model, op)),
+        distance=lambda model, op: distance_by_position(_window(model, op), 1),
     ),
     Variant(
         name="dsp-wide",
@@ -105,5 +108,13 @@ DSP = (
         distance=_distance,
         extra_bytes=_extra_bytes,
         saved=_saved,
+    ),
+    Variant(
+        name="dsp",
+        extension="dsp",
+        fits=_fits,
+        emit=lambda model, op: _calls(model, op, wide=False),
+        scratch_bytes=_scratch_bytes,
+        distance=_distance,
     ),
 )

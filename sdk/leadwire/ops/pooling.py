@@ -75,6 +75,7 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
                 params=(
                     ("window", _window(model, operator).initializer),
                     ("input_zero_point", "0"),
+                    ("center", "0"),
                     ("clamp", clamp_initializer(model, operator)),
                 ),
                 arguments=("in0", "out0"),

@@ -10,8 +10,9 @@ from leadwire.model.graph import Model, Operator
 
 PORTABLE: Final = "portable"
 BACKWARD: Final = "plan:backward"
-Extension = Literal["dsp"]
-"""Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR)."""
+Extension = Literal["dsp", "mve"]
+"""Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR), 'mve' the vectors
+of Armv8.1-M."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

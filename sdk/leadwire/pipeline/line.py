@@ -361,6 +361,7 @@ class Line:
                 device_beats=self.project.device_beats,
                 folder=self.folder / "predictions",
                 progress=self._progress,
+                fresh=self._own.fresh,
             ),
             lambda made: [one.path for one in made.stored],
         )
@@ -373,6 +374,7 @@ class Line:
             "protocol": file_digest(protocol_path(self.project.protocol)),
             "predictions": [file_digest(one.path) for one in predictions.stored],
             "io": predictions.io_digest,
+            "starts": predictions.starts,
             "calibration": quantized.calibration.digest,
         }
         return self._own.stage(
@@ -389,6 +391,7 @@ class Line:
                 lost_samples=0,
                 calibration_patients=quantized.calibration.patients,
                 operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
+                also_noted=predictions.notes,
             ),
         )
 

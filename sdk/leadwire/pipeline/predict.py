@@ -40,14 +40,26 @@ class StoredPredictions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSet:
-    """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat a request;
-    `library` is the generated C compiled for the host.
+    """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat something,
+    `starts` why the device started before each stretch of the run after the first; `library` is the generated C
+    compiled for the host.
     """
 
     stored: tuple[StoredPredictions, ...]
     io_digest: str
     retries: int
     library: Path
+    starts: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the evidence must know of the run on the device."""
+        if not self.starts:
+            return ()
+        return (
+            f"the run on the device was cut {len(self.starts)} time(s) and went on from the last answered sample; "
+            f"the device had started because of: {', '.join(self.starts)}",
+        )
 
 
 def predict_all(
@@ -61,8 +73,10 @@ def predict_all(
     device_beats: int,
     folder: Path,
     progress: Progress,
+    fresh: bool = False,
 ) -> PredictionSet:
-    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all."""
+    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all. Unless `fresh`, a run on
+    the device that was cut before goes on."""
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
     found.append(
@@ -74,6 +88,9 @@ def predict_all(
         )
     found.append(_int8("host_c", model, dataset, _run_library(library, rows, progress("generated C on the host"))))
     beats = evenly(len(rows), device_beats or len(rows))
+    journal = folder / "device.journal"
+    if fresh:
+        journal.unlink(missing_ok=True)
     if device.count_instructions is not None:
         device.count_instructions(False)
     with DeviceClient(device.port, device.board.link.baud) as client:
@@ -83,7 +100,7 @@ def predict_all(
             [rows[beat].tobytes() for beat in beats],
             progress("device"),
             image=device.image,
-            journal=Journal(folder / "device.journal"),
+            journal=Journal(journal),
             replug_s=_REPLUG_S,
         )
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
@@ -93,6 +110,7 @@ def predict_all(
         io_digest=run.io_digest,
         retries=run.retries,
         library=library,
+        starts=tuple(epoch.cause for epoch in run.epochs[1:]),
     )
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from leadwire.artifacts import BenchmarkResult, DeviceInfo, FirmwareImage, ValidationResult
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, LeadwireError
 from leadwire.flash import flash_image
 from leadwire.pipeline import run_project
 from leadwire.pipeline.watcher import Watcher
@@ -91,6 +91,8 @@ class Desk:
         self._watcher = watcher
         self._flasher = flasher
         self._open = ExitStack()
+        self._standing: tuple[RunningBoard, Place, Identity] | None = None
+        self._failure: LeadwireError | None = None
 
     def __enter__(self) -> Desk:
         return self
@@ -104,8 +106,21 @@ class Desk:
     def name(self) -> str:
         return self.board.name
 
-    @cached_property
+    @property
     def _ready(self) -> tuple[RunningBoard, Place, Identity]:
+        """Made once: a board that failed is not tried again for each test, all are told why it did."""
+        if self._failure is not None:
+            raise self._failure
+        if self._standing is None:
+            try:
+                self._standing = self._make_ready()
+            except LeadwireError as error:
+                self._failure = error
+                self._open.close()
+                raise
+        return self._standing
+
+    def _make_ready(self) -> tuple[RunningBoard, Place, Identity]:
         owner = f"tests of '{self._source.name}'"
         held = wait_for(self.board, set(self.board.stable_keys()), owner)
         self._open.callback(locks.release, held)

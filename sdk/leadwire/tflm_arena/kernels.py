@@ -241,6 +241,9 @@ _KERNELS: Final[dict[str, _Found]] = {
     "DEQUANTIZE": _simple("", "DEQUANTIZE data", "in0", "out0"),
     "EXPAND_DIMS": _simple("", "", "in0", "in1", "out0"),
     "FULLY_CONNECTED": _fully_connected,
+    "HARD_SWISH": _simple("", "HARD_SWISH data", "in0", "out0"),
+    "LEAKY_RELU": _simple("LEAKY_RELU options", "LEAKY_RELU data", "in0", "out0"),
+    "LOGISTIC": _simple("", "LOGISTIC data", "in0", "out0"),
     "MAX_POOL_2D": _pooling,
     "MEAN": _mean,
     "MUL": _simple("MUL options", "MUL data", "in0", "in1", "out0"),
@@ -252,4 +255,5 @@ _KERNELS: Final[dict[str, _Found]] = {
     "RESHAPE": _simple("RESHAPE options", "", "in0", "out0"),
     "SOFTMAX": _softmax,
     "SQUEEZE": _simple("SQUEEZE options", "", "in0", "out0"),
+    "TANH": _simple("", "LOGISTIC data", "in0", "in0", "out0"),
 }

@@ -41,6 +41,7 @@ _RECORDS: Final = {
     "CONCATENATION options":          ((8, 4), (8, 4), (8, 4), (8, 4)),
     "RESHAPE options":                ((36, 4), (36, 4), (36, 4), (36, 4)),
     "SQUEEZE options":                ((36, 4), (36, 4), (36, 4), (36, 4)),
+    "LEAKY_RELU options":             ((4, 4), (4, 4), (4, 4), (4, 4)),
     # what a reference kernel keeps
     "CONV_2D data":                   ((56, 4), (56, 4), (72, 8), (80, 8)),
     "FULLY_CONNECTED data":           ((48, 4), (48, 4), (64, 8), (72, 8)),
@@ -53,6 +54,9 @@ _RECORDS: Final = {
     "PAD data":                       ((56, 4), (56, 4), (56, 4), (56, 4)),
     "RELU data":                      ((28, 4), (28, 4), (28, 4), (28, 4)),
     "RELU6 data":                     ((8, 4), (8, 4), (8, 4), (8, 4)),
+    "LOGISTIC data":                  ((16, 4), (16, 4), (16, 4), (16, 4)),
+    "HARD_SWISH data":                ((20, 4), (20, 4), (20, 4), (20, 4)),
+    "LEAKY_RELU data":                ((24, 4), (24, 4), (24, 4), (24, 4)),
     "CONCATENATION data":             ((24, 4), (24, 4), (40, 8), (80, 8)),
     "SOFTMAX data":                   ((56, 8), (56, 8), (80, 8), (80, 8)),
     # what a CMSIS-NN kernel keeps, where it differs

@@ -48,6 +48,7 @@ def run_validation(
     calibration_patients: Collection[str] | None,
     operator_outputs: OperatorOutputs | None = None,
     changed_limit: int = 40,
+    also_noted: tuple[str, ...] = (),
 ) -> ValidationResult:
     """Judge INT8 on the device against float.
 
@@ -55,7 +56,7 @@ def run_validation(
     others may carry `indices`. `lost_samples` counts beats sent without a valid answer: one is enough to fail.
     `calibration_patients` must not occur in the dataset (LeakError); None where nobody knows them, which is noted.
     `operator_outputs` explains differing bytes. Of the changed decisions `changed_limit` are listed, first those that
-    INT8 got wrong.
+    INT8 got wrong. `also_noted` is what the caller knows of the run.
 
     Raises DatasetError, LeakError or BadInputError for input that cannot be judged; a bad figure is a result.
     """
@@ -107,7 +108,7 @@ def run_validation(
         changed_total=len(changed),
         lost_samples=lost_samples,
         io_digest=io_digest,
-        notes=_notes(dataset, runs, judged, calibration_patients),
+        notes=(*_notes(dataset, runs, judged, calibration_patients), *also_noted),
         verdict=verdict,
         device_beats=len(runs["device"].beats),
         judged_runtime=judged.runtime,

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from flash_example import job_for
+from flash_example import boards, job_for
+from leadwire.device.target import Target
 from leadwire.errors import DeviceError
 from leadwire.flash import tool
 
@@ -57,3 +58,10 @@ def test_no_such_port(name, tmp_path):
     for step in (tool.write, tool.identify, tool.run):
         with pytest.raises(DeviceError, match="/dev/ttyTEST"):
             step(tool.load(job.target), job)
+
+
+def test_every_board_gives_its_tools_what_they_need():
+    """Names of tools and of their arguments, and those without which a tool cannot be used."""
+    for board in boards():
+        for name in board.flash_tools:
+            assert tool.load(Target(board=board, port="/dev/ttyTEST", tool=name)), board.id

@@ -80,6 +80,13 @@ ACCEPTED: dict[str, Case] = {
     ),
     "RELU": ([act(1, 4), act(1, 4, scale=0.25)], Op(kind="RELU", inputs=(0,), outputs=(1,))),
     "RELU6": ([act(1, 4), act(1, 4)], Op(kind="RELU6", inputs=(0,), outputs=(1,))),
+    "LOGISTIC": ([act(1, 4), PROBABILITY], Op(kind="LOGISTIC", inputs=(0,), outputs=(1,))),
+    "TANH": ([act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)], Op(kind="TANH", inputs=(0,), outputs=(1,))),
+    "HARD_SWISH": ([act(1, 4), act(1, 4)], Op(kind="HARD_SWISH", inputs=(0,), outputs=(1,))),
+    "LEAKY_RELU": (
+        [act(1, 4), act(1, 4)],
+        Op(kind="LEAKY_RELU", inputs=(0,), outputs=(1,), options="LeakyReluOptions", fields={"alpha": 0.1}),
+    ),
     "QUANTIZE": (
         [act(1, 4), act(1, 4, scale=0.25)],
         Op(kind="QUANTIZE", inputs=(0,), outputs=(1,), options="QuantizeOptions"),
@@ -165,6 +172,16 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("RELU", "same number of values", swapped("RELU", 1, act(1, 5))),
     ("RELU", "less than 2^23", swapped("RELU", 1, act(1, 4, scale=2.0**-30))),
     ("RELU6", "same scale and zero point", swapped("RELU6", 1, act(1, 4, zero_point=4))),
+    ("LOGISTIC", "scale 1/256 and zero point -128", swapped("LOGISTIC", 1, act(1, 4))),
+    ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=16.0))),
+    ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=2.0**-29))),
+    ("TANH", "scale 1/128 and zero point 0", swapped("TANH", 1, PROBABILITY)),
+    ("TANH", "data input is not a constant", swapped("TANH", 0, ones(1, 4))),
+    ("HARD_SWISH", "at least 2^-8 and less than 128", swapped("HARD_SWISH", 1, act(1, 4, scale=0.001))),
+    ("HARD_SWISH", "at least 2^-8 and less than 128", swapped("HARD_SWISH", 1, act(1, 4, scale=1e30))),
+    ("LEAKY_RELU", "alpha is not negative", with_fields("LEAKY_RELU", alpha=-0.1)),
+    ("LEAKY_RELU", "less than 2^23", swapped("LEAKY_RELU", 1, act(1, 4, scale=2.0**-30))),
+    ("LEAKY_RELU", "less than 2^23", with_fields("LEAKY_RELU", alpha=3e38)),
     ("QUANTIZE", "less than 2^23", swapped("QUANTIZE", 1, act(1, 4, scale=2.0**-30))),
     ("CONCATENATION", "same scale and zero point", swapped("CONCATENATION", 1, act(1, 3, zero_point=4))),
     ("CONCATENATION", "but along the axis", with_fields("CONCATENATION", axis=0)),
@@ -212,10 +229,10 @@ def test_check_names_every_offender_and_every_remedy() -> None:
     operators = [
         Op(kind="RELU", inputs=(0,), outputs=(1,)),
         Op(kind="QUANTIZE", inputs=(1,), outputs=(2,), options="QuantizeOptions"),
-        Op(kind="TANH", inputs=(2,), outputs=(3,)),
+        Op(kind="SIN", inputs=(2,), outputs=(3,)),
         Op(kind="RELU6", inputs=(3,), outputs=(4,)),
     ]
-    names = ["in", "block1/relu", "quantized", "block2/tanh", "block3/relu6"]
+    names = ["in", "block1/relu", "quantized", "block2/sine", "block3/relu6"]
     model = parse_tflite(write_tflite(tensors, operators, [0], [4], names), "mixed")
     with pytest.raises(UnsupportedModelError) as caught:
         registry.check(model)
@@ -224,7 +241,7 @@ def test_check_names_every_offender_and_every_remedy() -> None:
         "input 'in'",
         "'block1/relu'",
         "op 1 QUANTIZE",
-        "op 2 TANH 'block2/tanh'",
+        "op 2 SIN 'block2/sine'",
         "op 3 RELU6 'block3/relu6'",
     ):
         assert part in message
