@@ -49,6 +49,8 @@ _OPTIONS_OF: Final = {
     "MEAN": "ReducerOptions",
     "SUM": "ReducerOptions",
     "LEAKY_RELU": "LeakyReluOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
 }
 """Operators that mean nothing without their options: the interpreter would run them with zeros (stride 0)."""
 
