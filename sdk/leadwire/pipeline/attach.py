@@ -90,8 +90,10 @@ def bench_running(
 
 
 def check_times(result: BenchmarkResult, seconds: float) -> None:
-    """DeviceError where a real board says of one inference that it took longer than the whole run's `seconds`: its
-    counter is another's work here, and one that jumps back looks like one that wrapped. An emulator has its own time."""
+    """DeviceError where a real board says of one inference that it took longer than the whole run's `seconds`.
+
+    A counter that jumps back looks like one that wrapped. Emulators have their own time.
+    """
     longest = result.latency_us.max / 1e6
     if result.basis == "measured" and longest > seconds:
         raise DeviceError(
