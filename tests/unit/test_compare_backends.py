@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leadwire.device.target import Target
 from leadwire.errors import BadInputError
 from leadwire.pipeline.alone import bench_inputs, build_model, choose
 from leadwire.pipeline.backends import bench_backend, choose_several, tensors_from
@@ -39,9 +40,10 @@ def test_outputs_are_kept_and_operators_can_be_read_again(path: Path, tmp_path: 
     options = choose("host", "aot", "zig")
     built = build_model(path, options, tmp_path / "work", Silent())
     inputs = bench_inputs(built.model, pattern=False, count=3)
-    run = bench_backend(built.image, options.board, "", built.model, built.plan, inputs, 0, Silent())
+    target = Target(board=options.board)
+    run = bench_backend(built.image, target, built.model, built.plan, inputs, 0, Silent())
     assert len(run.outputs) == run.result.inputs == 3
-    tensors = tensors_from({"aot": built.image}, options.board, "")("aot", inputs[2])
+    tensors = tensors_from({"aot": built.image}, target)("aot", inputs[2])
     assert tensors[-1] == run.outputs[2]
     pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
     assert tuple(tensors) == tensors_of(path, np.frombuffer(inputs[2], np.int8))

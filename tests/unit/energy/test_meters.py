@@ -188,7 +188,7 @@ devices:
       - {q: "BAD?", r: "1.0E-3,9.91E37"}
       - {q: "WORDS?", r: "over range"}
 resources:
-  TCPIP0::10.0.0.1::inst0::INSTR: {device: meter}
+  TCPIP0::192.0.2.1::inst0::INSTR: {device: meter}
 """
 
 
@@ -196,7 +196,7 @@ def scpi(tmp_path: Path, **options: str) -> MeterSettings:
     file = tmp_path / "meter.yaml"
     file.write_text(SCPI)
     return MeterSettings(
-        address="TCPIP0::10.0.0.1::inst0::INSTR", voltage_v=3.0, sample_hz=1000.0, accuracy=SPEC,
+        address="TCPIP0::192.0.2.1::inst0::INSTR", voltage_v=3.0, sample_hz=1000.0, accuracy=SPEC,
         options=tuple({"backend": f"{file}@sim", "setup": "CONF:CURR", **options}.items()),
     )  # fmt: skip
 
@@ -215,11 +215,11 @@ def test_a_scpi_meter_through_pyvisa(tmp_path: Path) -> None:
         with open_meter("scpi", scpi(tmp_path, fetch=fetch)) as meter, pytest.raises(FrameError, match=reason):
             meter.record(lambda: None)
     with pytest.raises(BadInputError, match="accurate"):
-        open_meter("scpi", MeterSettings(address="x", voltage_v=3.0, sample_hz=1.0))
+        open_meter("scpi", MeterSettings(address="x", voltage_v=3.0, sample_hz=1.0, options=scpi(tmp_path).options))
     with pytest.raises(DeviceError, match="does not say who"):
         wrong = scpi(tmp_path)
         open_meter("scpi", MeterSettings(
-            address="TCPIP0::10.0.0.9::inst0::INSTR", voltage_v=3.0, sample_hz=1.0, accuracy=SPEC, options=wrong.options
+            address="TCPIP0::192.0.2.9::inst0::INSTR", voltage_v=3.0, sample_hz=1.0, accuracy=SPEC, options=wrong.options
         ))  # fmt: skip
 
 

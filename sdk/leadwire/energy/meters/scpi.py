@@ -28,7 +28,7 @@ class Scpi(Meter):
         if not settings.address:
             raise BadInputError(
                 "a SCPI meter needs its VISA resource name",
-                hint="for example TCPIP::192.168.0.7::INSTR, ASRL/dev/ttyUSB0",
+                hint="for example TCPIP::192.0.2.7::INSTR, ASRL/dev/ttyUSB0",
             )
         if settings.sample_hz is None or not 0 < settings.sample_hz <= 1e7:
             raise BadInputError("a SCPI meter needs its sampling rate", hint="give --sample-hz, as `setup` sets it")
