@@ -46,15 +46,22 @@ class _Builder:
         values = self.random.integers(-127, 128, shape).astype(np.int8)
         if self.pick(0, 1):
             values[self.random.random(shape) < 0.3] = 127
-        scales = tuple(float(np.float32(0.01 * 2.0 ** self.random.uniform(-1, 1))) for _ in range(outputs))
+        taps = math.prod(shape) / outputs
+        typical = 80 * 80 * math.sqrt(taps) / 64
+        if self.pick(0, 1):  # factors that are powers of two: many exact halves of both signs
+            values = (values // 32).astype(np.int8)
+            halvings = max(1, round(math.log2(typical / 32)))
+            scales, scale = (2.0**-7,) * outputs, given_scale * 2.0 ** (halvings - 7)
+        else:
+            scales = tuple(float(np.float32(0.01 * 2.0 ** self.random.uniform(-1, 1))) for _ in range(outputs))
+            scale = given_scale * 0.01 * typical
         if self.pick(0, 1, 1):
             values[tuple(0 if i == axis else slice(None) for i in range(len(shape)))] = 0  # a channel that is dead
         bias = self.random.integers(-9000, 9001, outputs).astype(np.int32)
-        taps = math.prod(shape) / outputs
         return (
             self.add(T(shape=shape, array=values, scale=scales, axis=axis)),
             self.add(T(shape=(outputs,), array=bias, scale=tuple(given_scale * s for s in scales))),
-            given_scale * 0.01 * 80 * 80 * math.sqrt(taps) / 64,
+            scale,
         )
 
     def convolution(self, kind: str, after: int | None = None) -> int:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leadwire.artifacts import FirmwareProject
+from leadwire.board import load_board
+from leadwire.errors import WrongDeviceError
 from leadwire.package import FirmwarePackage, ecosystems, write_package
+from leadwire.pipeline.alone import bench_inputs, choose
+from leadwire.pipeline.attach import bench_running
+from leadwire.pipeline.packages import PackageOptions, package_model
+from leadwire.pipeline.watcher import Quiet
 from leadwire.reference import has_tflm
 from package_example import (
     CMAKE,
@@ -25,6 +34,8 @@ from package_example import (
     answers,
     compilers,
     configure,
+    hostile_model,
+    model,
     needs_cmake,
     pattern_line,
     project,
@@ -223,26 +234,65 @@ def first_line(argv: tuple[str, ...]) -> str:
     return found.decode().strip()
 
 
-@needs_cmake
-@pytest.mark.arm_gcc
-@pytest.mark.qemu
-def test_zephyr_builds_the_sample_and_qemu_runs_it(packages: dict[str, FirmwarePackage], tmp_path: Path) -> None:
-    """With a Zephyr tree (ZEPHYR_BASE) and its module cmsis (LEADWIRE_ZEPHYR_MODULES, a CMake list of folders)."""
+def zephyr_elf(sample: Path, build: Path) -> Path:
+    """Built for qemu_cortex_m3 with a Zephyr tree (ZEPHYR_BASE) and its module cmsis (LEADWIRE_ZEPHYR_MODULES, a CMake
+    list of folders); skips without."""
     base, modules = os.environ.get("ZEPHYR_BASE"), os.environ.get("LEADWIRE_ZEPHYR_MODULES")
     if not base or not modules:
         pytest.skip("needs Zephyr: set ZEPHYR_BASE, and LEADWIRE_ZEPHYR_MODULES to its module cmsis")
     pytest.importorskip("pykwalify", reason="needs the packages of Zephyr's scripts/requirements-base.txt")
     compiler = shutil.which("arm-none-eabi-gcc")
     assert CMAKE is not None and compiler is not None
-    build = tmp_path / "build"
     generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={NINJA}") if NINJA else ()
     toolchain = {"ZEPHYR_TOOLCHAIN_VARIANT": "gnuarmemb", "GNUARMEMB_TOOLCHAIN_PATH": str(Path(compiler).parents[1])}
-    run(CMAKE, "-S", packages["zephyr"].path / "samples" / "hello", "-B", build, *generator, "-DBOARD=qemu_cortex_m3",
+    run(CMAKE, "-S", sample, "-B", build, *generator, "-DBOARD=qemu_cortex_m3",
         f"-DPython3_EXECUTABLE={sys.executable}", f"-DZEPHYR_MODULES={modules}", **toolchain)  # fmt: skip
     run(CMAKE, "--build", build, **toolchain)
-    emulator = ("qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3", "-display", "none", "-net", "none",
-                "-serial", "stdio", "-kernel", str(build / "zephyr" / "zephyr.elf"))  # fmt: skip
-    assert first_line(emulator) == pattern_line()
+    return build / "zephyr" / "zephyr.elf"
+
+
+ZEPHYR_MACHINE = ("qemu-system-arm", "-machine", "lm3s6965evb", "-cpu", "cortex-m3", "-display", "none", "-net", "none")
+
+
+@needs_cmake
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
+def test_zephyr_builds_the_sample_and_qemu_runs_it(packages: dict[str, FirmwarePackage], tmp_path: Path) -> None:
+    elf = zephyr_elf(packages["zephyr"].path / "samples" / "hello", tmp_path / "build")
+    assert first_line((*ZEPHYR_MACHINE, "-serial", "stdio", "-kernel", str(elf))) == pattern_line()
+
+
+@needs_cmake
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
+def test_zephyr_builds_the_bench_firmware_and_leadwire_measures_it(tmp_path: Path) -> None:
+    """Over a serial port, with the bytes that TensorFlow Lite Micro's interpreter answers to the same inputs."""
+    board = "qemu-lm3s6965evb"
+    path = tmp_path / "small.tflite"
+    path.write_bytes(hostile_model())
+    options = PackageOptions(ecosystem="zephyr", board=load_board(board))
+    package = package_model(path, options, tmp_path / "package", Quiet())
+    elf = zephyr_elf(package.path / "samples" / "bench", tmp_path / "build")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    link = ("-icount", "shift=4", "-serial", f"tcp:127.0.0.1:{number},server=on,wait=off", "-kernel", str(elf))
+    port = f"socket://127.0.0.1:{number}"
+    with subprocess.Popen((*ZEPHYR_MACHINE, *link), stderr=subprocess.DEVNULL) as emulator:
+        try:
+            time.sleep(2)
+            attached = bench_running(
+                path, choose(board, "aot", "auto", port), Quiet(), pattern=False, inputs=10, warmup=1, elf=elf
+            )
+            with pytest.raises(WrongDeviceError, match="board"):
+                bench_running(path, choose("rpi-pico", "aot", "auto", port), Quiet(), pattern=True, inputs=1, warmup=0)
+        finally:
+            emulator.kill()
+    rows = np.array([np.frombuffer(row, np.int8) for row in bench_inputs(model(), pattern=False, count=10)])
+    pairs = b"".join(given.tobytes() + said.tobytes() for given, said in zip(rows, answers(rows), strict=True))
+    assert attached.io_digest == hashlib.sha256(pairs).hexdigest()
+    assert attached.image_digest == hashlib.sha256(elf.read_bytes()).hexdigest()
+    assert attached.flash_bytes is None and attached.instructions_per_inference is None
+    assert attached.device.board_id == board and attached.stack_high_water_bytes > 0
 
 
 @needs_cmake

@@ -76,6 +76,14 @@ typedef struct {
 } lw_add_params;
 
 void lw_add_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_sub_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+
+typedef struct {
+    lw_broadcast shape;
+    int32_t minimum; /* 1: the smaller, 0: the larger */
+} lw_extremum_params;
+
+void lw_extremum_s8(const lw_extremum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
 
 typedef struct {
     lw_broadcast shape;
@@ -138,6 +146,22 @@ typedef struct {
 } lw_clamp_params;
 
 void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+} lw_lookup_params;
+
+/* table [256]: the outputs for inputs 0 to 127, then for -128 to -1 */
+void lw_lookup_s8(const lw_lookup_params *params, const int8_t *input, const int8_t *table, int8_t *output);
+
+/* Five nested loops over the output; `offset` and the strides are in bytes of the input. */
+typedef struct {
+    int32_t size[5];
+    int32_t stride[5];
+    int32_t offset;
+} lw_walk_params;
+
+void lw_walk_s8(const lw_walk_params *params, const int8_t *input, int8_t *output);
 
 /* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
 typedef struct {

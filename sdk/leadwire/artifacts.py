@@ -337,7 +337,8 @@ class BenchmarkResult:
 
     `constant_instructions`: the count was the same for all inputs. `output_crc32` is the CRC-32 (zlib) of the
     output bytes for the pattern input, or of all outputs in order; `io_digest` the SHA-256 over all (input, output)
-    pairs. `flash_bytes` and `ram_bytes` are the model's share, as the budget counts it, RAM with the measured stack.
+    pairs. `flash_bytes` and `ram_bytes` are the model's share, as the budget counts it, RAM with the measured stack;
+    None where the firmware was running already. `image_digest` is empty then, unless its ELF was shown.
     """
 
     board_id: str
@@ -356,8 +357,8 @@ class BenchmarkResult:
     operators: tuple[OperatorShare, ...]
     macs: int
     arena_bytes: int
-    flash_bytes: int
-    ram_bytes: int
+    flash_bytes: int | None
+    ram_bytes: int | None
     stack_high_water_bytes: int
     output_crc32: str
     io_digest: str

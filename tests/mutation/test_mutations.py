@@ -97,11 +97,11 @@ MUTATIONS = (
         (ON_CORE,),
     ),
     Mutation(
-        "an addition is taken as linear without trying every pair",
+        "the linear form of an addition may be one too large",
         f"{SDK}/ops/add_dsp.py",
-        "        if least > most:\n            continue\n",
-        "",
-        ("tests/property/test_kernels_against_tflm.py", ON_CORE),
+        "(wanted + 1) << _SHIFT",
+        "(wanted + 2) << _SHIFT",
+        ("tests/unit/ops/test_add_form.py",),
     ),
     Mutation(
         "an output may lie one row too high over its input",
@@ -235,6 +235,20 @@ MUTATIONS = (
         "standard_j=limit / sqrt(3.0)",
         "standard_j=limit / sqrt(3.0 * len(windows))",
         ("tests/unit/energy/test_estimate.py",),
+    ),
+    Mutation(
+        "a table is read without its negative half",
+        f"{RUNTIME}/kernels/lookup_s8.c",
+        "table[(uint8_t)input[i]]",
+        "table[input[i] & 127]",
+        ("tests/property/test_kernels_against_tflm.py",),
+    ),
+    Mutation(
+        "the reciprocal takes one step of Newton's method less",
+        f"{SDK}/ops/fixed_point.py",
+        "for _ in range(3):",
+        "for _ in range(2):",
+        ("tests/property/test_kernels_against_tflm.py",),
     ),
 )
 SHORT = 4

@@ -58,7 +58,16 @@ class Graph:
 
 def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
     """Append `kind` where the shape at hand allows it, as it is or after a RESHAPE to one that does."""
-    four = kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "PADV2", "MEAN")
+    four = kind in (
+        "RESIZE_NEAREST_NEIGHBOR",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "AVERAGE_POOL_2D",
+        "MAX_POOL_2D",
+        "PAD",
+        "PADV2",
+        "MEAN",
+    )
     if four != (len(graph.shape) == 4) and kind not in ("RESHAPE", "ADD", "MUL", "CONCATENATION"):
         total = math.prod(graph.shape)
         shape = (1, 1, total, 1) if four else (1, total)
@@ -86,15 +95,24 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         reduced = (1, shape[1], shape[3]) if count == 1 else (1, shape[3])
         graph.add(kind, (given, axes), T(shape=reduced), "ReducerOptions", keepDims=False)
         graph.add("RESHAPE", (graph.head,), T(shape=(1, math.prod(reduced))), "ReshapeOptions")
-    elif kind in ("ADD", "MUL"):
+    elif kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"):
         same = [i for i, t in enumerate(graph.tensors) if t.shape == shape and t.array is None]
         other = draw(st.sampled_from(same))
-        graph.add(kind, (given, other), T(shape=shape), f"{kind.capitalize()}Options")
+        options = "MaximumMinimumOptions" if kind.endswith("IMUM") else f"{kind.capitalize()}Options"
+        graph.add(kind, (given, other), T(shape=shape), options)
+    elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+        move(graph, kind)
     elif kind == "CONCATENATION":
         graph.add(kind, (given,) * 2, T(shape=(*shape[:-1], 2 * shape[-1])), "ConcatenationOptions", axis=-1)
     elif kind == "SOFTMAX":
         graph.add(kind, (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1.0)
         graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")  # all others share one scale
+    elif kind in ("LOGISTIC", "TANH"):
+        scale, zero = (1 / 256, -128) if kind == "LOGISTIC" else (1 / 128, 0)
+        graph.add(kind, (given,), T(shape=shape, scale=scale, zero_point=zero))
+        graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")
+    elif kind == "LEAKY_RELU":
+        graph.add(kind, (given,), T(shape=shape), "LeakyReluOptions", alpha=0.1)
     elif kind == "RESHAPE":
         graph.add(kind, (given,), T(shape=(1, math.prod(shape))), "ReshapeOptions")
     elif kind == "EXPAND_DIMS":
@@ -109,6 +127,23 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")
     else:
         graph.add(kind, (given,), T(shape=shape), "QuantizeOptions" if kind == "QUANTIZE" else "")
+
+
+def move(graph: Graph, kind: str) -> None:
+    """The identity, or twice the width."""
+    shape = graph.shape
+    whole, zeros, ones = list(shape), [0] * len(shape), [1] * len(shape)
+    values = {
+        "TRANSPOSE": [list(range(len(shape)))],
+        "SLICE": [zeros, whole],
+        "STRIDED_SLICE": [zeros, whole, ones],
+        "RESIZE_NEAREST_NEIGHBOR": [[shape[1], 2 * shape[-2]]] if len(shape) > 1 else [],
+    }[kind]
+    words = "".join(word.capitalize() for word in kind.split("_"))
+    output = (*shape[:-2], 2 * shape[-2], shape[-1]) if kind.startswith("RESIZE") else shape
+    given = graph.head
+    constants = tuple(graph.constant(np.array(one, np.int32), quantized=False) for one in values)
+    graph.add(kind, (given, *constants), T(shape=output), f"{words}Options")
 
 
 def convolve(graph: Graph, kind: str, draw: st.DrawFn) -> None:

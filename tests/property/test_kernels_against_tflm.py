@@ -7,6 +7,7 @@ LEADWIRE_KERNEL_EXAMPLES sets the number of examples per operator.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, write_tflite
+from single_operator import EXAMPLES, Op, T, assert_same_as_tflm, run_witness, write_tflite
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -182,30 +183,32 @@ def broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...],
     return (first, second, joined) if draw(st.booleans()) else (second, first, joined)
 
 
-@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+@pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"])
 @checked
 @given(data=st.data())
 def test_elementwise(kind: str, data: st.DataObject) -> None:
     draw = data.draw
     first, second, joined = draw(broadcast_shapes())
     a, b = draw(SCALES), draw(SCALES)
-    typical = (a + b) if kind == "ADD" else a * b * 64
+    compared = kind in ("MAXIMUM", "MINIMUM")
+    typical = a * b * 64 if kind == "MUL" else a + b
+    zeros = [draw(ZEROS)] * 3 if compared else [draw(ZEROS) for _ in range(3)]
     constant = draw(st.booleans())
     random = np.random.default_rng(draw(SEEDS))
     tensors = [
-        T(shape=first, scale=a, zero_point=draw(ZEROS)),
+        T(shape=first, scale=a, zero_point=zeros[0]),
         T(
-            shape=second, scale=b, zero_point=draw(ZEROS),
+            shape=second, scale=a if compared else b, zero_point=zeros[1],
             array=random.integers(-128, 128, second).astype(np.int8) if constant else None,
         ),
-        T(shape=joined, scale=typical * draw(RATIOS), zero_point=draw(ZEROS)),
+        T(shape=joined, scale=a if compared else typical * draw(RATIOS), zero_point=zeros[2]),
     ]  # fmt: skip
     op = Op(
         kind=kind,
         inputs=(0, 1),
         outputs=(2,),
-        options=f"{kind.capitalize()}Options",
-        fields={"fusedActivationFunction": draw(ACTIVATIONS)},
+        options="MaximumMinimumOptions" if compared else f"{kind.capitalize()}Options",
+        fields={} if compared else {"fusedActivationFunction": draw(ACTIVATIONS)},
     )
     compare(write_tflite(tensors, [op], [0] if constant else [0, 1], [2]), draw(SEEDS))
 
@@ -321,6 +324,132 @@ def test_one_to_one(kind: str, data: st.DataObject) -> None:
     ]  # fmt: skip
     options = "QuantizeOptions" if kind == "QUANTIZE" else ""
     compare(write_tflite(tensors, [Op(kind=kind, inputs=(0,), outputs=(1,), options=options)], [0], [1]), draw(SEEDS))
+
+
+def moved(shape: tuple[int, ...], output: tuple[int, ...], op: Op, *values: list[int], draw: st.DrawFn) -> None:
+    """An operator that moves bytes: input, constant integers, output."""
+    scale, zero = draw(SCALES), draw(ZEROS)
+    tensors = [
+        T(shape=shape, scale=scale, zero_point=zero),
+        *(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False) for one in values),
+        T(shape=output, scale=scale, zero_point=zero),
+    ]
+    last = len(tensors) - 1
+    op = replace(op, inputs=tuple(range(last)), outputs=(last,))
+    compare(write_tflite(tensors, [op], [0], [last]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_transpose(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    order = draw(st.permutations(range(len(shape))))
+    op = Op(kind="TRANSPOSE", inputs=(), outputs=(), options="TransposeOptions")
+    moved(shape, tuple(shape[axis] for axis in order), op, list(order), draw=draw)
+
+
+@checked
+@given(st.data())
+def test_slice(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    begin = [draw(st.integers(0, size - 1)) for size in shape]
+    sizes = [draw(st.integers(1, size - first)) for size, first in zip(shape, begin, strict=True)]
+    written = [-1 if first + n == whole and draw(st.booleans()) else n
+               for whole, first, n in zip(shape, begin, sizes, strict=True)]  # fmt: skip
+    op = Op(kind="SLICE", inputs=(), outputs=(), options="SliceOptions")
+    moved(shape, tuple(sizes), op, begin, written, draw=draw)
+
+
+@checked
+@given(st.data())
+def test_strided_slice(data: st.DataObject) -> None:
+    """Bounds beyond the ends, negative ones, masks and dropped dimensions; the output's shape is NumPy's."""
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 7), min_size=1, max_size=4)))
+    rank = len(shape)
+    begin = [draw(st.integers(-size, size - 1)) for size in shape]
+    end = [draw(st.integers(-size - 2, size + 2)) for size in shape]
+    steps = [draw(st.integers(1, 3)) for _ in shape]
+    masks = {f"{name}Mask": draw(st.integers(0, 2**rank - 1)) for name in ("begin", "end")}
+    shrink = draw(st.integers(0, 2**rank - 2)) if draw(st.booleans()) else 0
+    index = tuple(
+        (0 if masks["beginMask"] >> axis & 1 else begin[axis])
+        if shrink >> axis & 1
+        else slice(
+            None if masks["beginMask"] >> axis & 1 else begin[axis],
+            None if masks["endMask"] >> axis & 1 else end[axis],
+            steps[axis],
+        )
+        for axis in range(rank)
+    )
+    output = np.zeros(shape)[index].shape
+    assume(0 not in output)
+    op = Op(
+        kind="STRIDED_SLICE",
+        inputs=(),
+        outputs=(),
+        options="StridedSliceOptions",
+        fields={**masks, "shrinkAxisMask": shrink, "ellipsisMask": 0, "newAxisMask": 0},
+    )
+    moved(shape, output, op, begin, end, steps, draw=draw)
+
+
+@checked
+@given(st.data())
+def test_resize_nearest_neighbor(data: st.DataObject) -> None:
+    draw = data.draw
+    batch, height, width, channels = (draw(st.integers(1, 5)) for _ in range(4))
+    size = [height * draw(st.integers(1, 4)), width * draw(st.integers(1, 7))]
+    fields = {"alignCorners": draw(st.integers(0, 3)) == 0, "halfPixelCenters": draw(st.booleans())}
+    op = Op(
+        kind="RESIZE_NEAREST_NEIGHBOR", inputs=(), outputs=(), options="ResizeNearestNeighborOptions", fields=fields
+    )
+    moved((batch, height, width, channels), (batch, *size, channels), op, size, draw=draw)
+
+
+FIXED_OUTPUT = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
+
+
+def tabulated(kind: str, shape: tuple[int, ...], data: st.DataObject) -> bytes:
+    """A model of one operator whose output byte is a function of the input byte."""
+    scale = data.draw(st.one_of(SCALES, st.floats(-27, 3.9).map(lambda e: float(np.float32(2.0**e)))))
+    given_, zero = FIXED_OUTPUT.get(kind, (scale * data.draw(RATIOS), data.draw(ZEROS)))
+    tensors = [T(shape=shape, scale=scale, zero_point=data.draw(ZEROS)), T(shape=shape, scale=given_, zero_point=zero)]
+    leaky = kind == "LEAKY_RELU"
+    fields = {"alpha": data.draw(st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 2.5]))} if leaky else {}
+    op = Op(kind=kind, inputs=(0,), outputs=(1,), options="LeakyReluOptions" if leaky else "", fields=fields)
+    return write_tflite(tensors, [op], [0], [1])
+
+
+TABULATED = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU")
+
+
+@pytest.mark.parametrize("kind", TABULATED)
+@checked
+@given(data=st.data())
+def test_lookup(kind: str, data: st.DataObject) -> None:
+    shape = tuple(data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=4)))
+    compare(tabulated(kind, shape, data), data.draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", TABULATED)
+@settings(checked, max_examples=40 * EXAMPLES)
+@given(data=st.data())
+def test_every_byte_of_a_table(kind: str, data: st.DataObject) -> None:
+    """All 256 inputs, at many more scales than programs are compiled for."""
+    written = tabulated(kind, (1, 256), data)
+    model = parse_tflite(written, "single")
+    try:
+        registry.check(model)
+    except UnsupportedModelError:
+        assume(False)
+    emit = registry.spec(kind).emit
+    assert emit is not None
+    [table] = emit(model, model.operators[0])[0].constants
+    order = np.arange(256).astype(np.uint8).view(np.int8)
+    assert run_witness(written, model, order[None, :])[0].tolist() == list(table.values)
 
 
 @checked

@@ -158,6 +158,9 @@ def package(
     package_version: Annotated[str, typer.Option("--package-version", help="MAJOR.MINOR.PATCH.")] = "1.0.0",
     vendor: Annotated[str, typer.Option("--vendor", help="Who publishes the package.")] = "leadwire",
     url: Annotated[str, typer.Option("--url", help="The package's web page.")] = "",
+    board: Annotated[
+        str, typer.Option("--board", "-b", help="Adds the bench firmware for this board: zephyr and esp-idf.")
+    ] = "",
     section: Section = "",
     alignment: Alignment = 16,
     arena_bytes: ArenaBytes = None,
@@ -167,6 +170,7 @@ def package(
     """Write the model as a package that a firmware project of an ecosystem takes as it is."""
     if source.suffix == ".toml":
         only_of_models(context, "section", "alignment", "arena_bytes")
+    from leadwire.board import load_board
     from leadwire.package import Publisher
     from leadwire.pipeline.packages import PackageOptions, package_model
     from leadwire.pipeline.sources import glue_options
@@ -183,6 +187,7 @@ def package(
         output=output,
         glue=glue_options(section, alignment),
         arena_bytes=arena_bytes,
+        board=load_board(board) if board else None,
     )
     with watcher() as progress:
         result = package_model(source, options, out, progress)
@@ -286,6 +291,13 @@ def bench(
     ] = False,
     inputs: Annotated[int, typer.Option("--inputs", "-n", help="Measured inferences.", min=1, max=100_000)] = 20,
     warmup: Annotated[int, typer.Option("--warmup", help="Inferences before measuring.", min=0, max=10_000)] = 2,
+    attach: Annotated[
+        bool,
+        typer.Option("--attach", help="Build and flash nothing: measure the firmware of a package on --port."),
+    ] = False,
+    elf: Annotated[
+        Path | None, typer.Option("--elf", help="With --attach: the ELF that was flashed, to name its digest.")
+    ] = None,
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -296,12 +308,35 @@ def bench(
     With several backends each is run on the same inputs, and what differs stands side by side.
     """
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "goal", "port", "pattern", "inputs", "warmup", "work")
+        only_of_models(
+            context,
+            "board",
+            "backend",
+            "toolchain",
+            "goal",
+            "port",
+            "pattern",
+            "inputs",
+            "warmup",
+            "work",
+            "attach",
+            "elf",
+        )
         run_until("bench", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
+    if elf is not None and not attach:
+        raise BadInputError("--elf is of firmware that runs already", hint="add --attach")
+    if attach:
+        from leadwire.pipeline.attach import bench_running
+
+        options = options_of(board, backend, toolchain, port, work)
+        with watcher() as progress:
+            result = bench_running(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup, elf=elf)
+        show(result, as_json, views.benchmark)
+        return
     if "," in backend:
         from leadwire.pipeline.backends import choose_several, compare_model
 

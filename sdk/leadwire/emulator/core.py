@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any
@@ -48,6 +49,7 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
 from .timing import Block, TimingModel
 
+_LEAST_RUN_S = 0.0005
 _EVEN_TARGET = 18
 _THUMB_BIT = 1 << 24
 _INTERRUPT_NAMES = {
@@ -145,6 +147,7 @@ class Core:
         self._masks = Bank(self._uc._uch, _MASKS)
         self._hook: ctypes.c_size_t | None = None
         self._halt: ctypes.c_size_t | None = None
+        self._runner, self._began_at = 0, 0.0
         self._add_block_hook(uclib.uc_errno)
         self._lock = threading.Lock()
         self._asked = False
@@ -340,16 +343,20 @@ class Core:
         self._uc.ctl_flush_tb()
         self._pages.clear()
 
-    def run(self) -> Stop:
-        """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
+    def make_ready(self) -> None:
+        """Before each `run`; apart from it because a machine that runs free counts the time of `run` alone."""
         with self._lock:  # a stop that another thread is about to make must not be forgotten half-way
             self._asked = False
             self._take_halt_away()
+            self._runner, self._began_at = threading.get_ident(), time.perf_counter()
         self._interrupt = 0
         self._between = self._trapped = False
         self._last = None
         self._resumed_at = self.pc
         self.replayed = False
+
+    def run(self) -> Stop:
+        """Execute from `pc` until something needs attention. FirmwareFaultError ends the board."""
         hint = False
         try:
             self._uc.emu_start(self.pc | 1, _UNTIL)
@@ -383,13 +390,18 @@ class Core:
         self._uc.emu_stop()
 
     def stop_soon(self) -> None:
-        """End `run` from another thread, or at the next block from a register callback."""
+        """End `run` from another thread, who asks again if nothing comes of it, or at the next block from a register
+        callback."""
         with self._lock:
             if self._hook is not None:
                 self.set_deadline(0)
-            elif self._halt is None:
+            elif self._halt is None and not self._has_just_begun():
                 self._asked = True
                 self._halt = self._add_block_hook(uclib.uc_emu_stop)
+
+    def _has_just_begun(self) -> bool:
+        """Whether another thread asks so early that nothing would be executed: it has to ask again later."""
+        return threading.get_ident() != self._runner and time.perf_counter() - self._began_at < _LEAST_RUN_S
 
     def answer_replay(self, value: int) -> None:
         """What the read that runs again returns this time."""

@@ -251,6 +251,7 @@ class Machine:
     def _run(self) -> Stop:
         self._shown_count = None
         self._counter_set = False
+        self._core.make_ready()
         if self._core.counting:
             return self._core.run()
         self._free_since = time.perf_counter()

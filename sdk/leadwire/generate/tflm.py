@@ -37,8 +37,13 @@ ADD_FUNCTIONS = {
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
     "EXPAND_DIMS": "AddExpandDims",
     "FULLY_CONNECTED": "AddFullyConnected",
+    "HARD_SWISH": "AddHardSwish",
+    "LEAKY_RELU": "AddLeakyRelu",
+    "LOGISTIC": "AddLogistic",
     "MAX_POOL_2D": "AddMaxPool2D",
+    "MAXIMUM": "AddMaximum",
     "MEAN": "AddMean",
+    "MINIMUM": "AddMinimum",
     "MUL": "AddMul",
     "PAD": "AddPad",
     "PADV2": "AddPadV2",
@@ -46,8 +51,14 @@ ADD_FUNCTIONS = {
     "RELU": "AddRelu",
     "RELU6": "AddRelu6",
     "RESHAPE": "AddReshape",
+    "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
+    "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
     "SQUEEZE": "AddSqueeze",
+    "STRIDED_SLICE": "AddStridedSlice",
+    "SUB": "AddSub",
+    "TANH": "AddTanh",
+    "TRANSPOSE": "AddTranspose",
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 

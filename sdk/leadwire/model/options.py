@@ -48,6 +48,9 @@ _OPTIONS_OF: Final = {
     "MUL": "MulOptions",
     "MEAN": "ReducerOptions",
     "SUM": "ReducerOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
 }
 """Operators that mean nothing without their options: the interpreter would run them with zeros (stride 0)."""
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from leadwire.model.tensor import Tensor
 
+from .fixed_point import divide_by_power, multiply_high
+
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MAX = 2**31 - 1
 _FUSED = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
@@ -51,6 +53,10 @@ class Rescale:
     def initializer(self) -> str:
         multiplier, left, right = self.values
         return f"{{{c_int32(multiplier)}, {left}, {right}}}"
+
+    def of(self, x: int) -> int:
+        """C's lw_rescale_s32."""
+        return divide_by_power(multiply_high(x << self.left, self.m), self.right)
 
 
 def rescale(real: float, largest: int) -> Rescale | None:

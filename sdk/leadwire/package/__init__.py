@@ -14,16 +14,27 @@ from pathlib import Path
 from types import ModuleType
 
 from leadwire.artifacts import Backend, FirmwareProject, sha256_hex
+from leadwire.board import Board
 from leadwire.errors import BadInputError
 from leadwire.workspace import write_atomically
 
 from .archive import pack
+from .bench import FOLDERS, Bench, bench_firmware
 from .contents import Contents, Publisher, read_contents
 from .evidence import EvidenceReference, refer_to
 from .folder import write_folder
 from .render import licence
 
-__all__ = ["FirmwarePackage", "Publisher", "ecosystem_module", "ecosystems", "write_package"]
+__all__ = [
+    "FOLDERS",
+    "Bench",
+    "FirmwarePackage",
+    "Publisher",
+    "bench_firmware",
+    "ecosystem_module",
+    "ecosystems",
+    "write_package",
+]
 
 FACTS, MANIFEST, LICENCE = "leadwire-package.json", "manifest.sha256", "LICENSE"
 
@@ -63,11 +74,13 @@ def write_package(
     archive: bool = False,
     evidence: Path | None = None,
     key: Path | None = None,
+    board: Board | None = None,
 ) -> FirmwarePackage:
     """Write the package of `project` as the folder `out`/leadwire_<id>, or with `archive` as one file in `out`.
 
     `name` is what people call the model; any text will do. `evidence` is a bundle about this model, `key` the public
-    key of a signer who is trusted. The same arguments give the same bytes.
+    key of a signer who is trusted. With a `board` its bench
+    firmware is in the package. The same arguments give the same bytes.
 
     BadInputError (2) for an unknown ecosystem, facts that metadata cannot carry and a folder that is not leadwire's to
     replace; EvidenceError (8) for a bundle that does not verify or is about another model.
@@ -76,7 +89,8 @@ def write_package(
     if key is not None and evidence is None:
         raise BadInputError("a signer's key was given without a bundle", hint="add --evidence BUNDLE")
     reference = refer_to(evidence, project.model_digest, key) if evidence is not None else None
-    contents = read_contents(project, name, publisher or Publisher(), reference)
+    bench = bench_firmware(ecosystem, project, board) if board is not None else None
+    contents = read_contents(project, name, publisher or Publisher(), reference, bench)
     files: dict[str, bytes] = {**module.layout(contents), LICENCE: licence()}
     files[FACTS] = _facts(ecosystem, contents)
     files[MANIFEST] = "".join(f"{sha256_hex(files[path])}  {path}\n" for path in sorted(files)).encode()
@@ -139,6 +153,9 @@ def _facts(ecosystem: str, contents: Contents) -> bytes:
         "license": "Apache-2.0",
         "model_digest": contents.model_digest,
         "project_digest": contents.project_digest,
+        "bench": None
+        if contents.bench is None
+        else {"board": contents.bench.board_id, "build_id": contents.bench.build_id},
         "evidence": None
         if evidence is None
         else {

@@ -11,6 +11,7 @@ import leadwire
 from leadwire.artifacts import Backend, FirmwareProject, sha256_hex
 from leadwire.errors import BadInputError
 
+from .bench import Bench
 from .evidence import EvidenceReference
 from .names import one_line, package_id, plain
 
@@ -54,6 +55,7 @@ class Contents:
     headers: tuple[str, ...]
     include_dirs: tuple[str, ...]
     evidence: EvidenceReference | None
+    bench: Bench | None = None
 
     @property
     def cxx(self) -> bool:
@@ -76,7 +78,11 @@ class Contents:
 
 
 def read_contents(
-    project: FirmwareProject, name: str, publisher: Publisher, evidence: EvidenceReference | None
+    project: FirmwareProject,
+    name: str,
+    publisher: Publisher,
+    evidence: EvidenceReference | None,
+    bench: Bench | None = None,
 ) -> Contents:
     """The model part of a project on disk: every file of its folders but those of the bench firmware.
 
@@ -103,6 +109,7 @@ def read_contents(
         headers=tuple(path for path in paths if path.endswith(_HEADERS)),
         include_dirs=tuple(folder for folder in project.include_dirs if PurePosixPath(folder).parts[0] in folders),
         evidence=evidence,
+        bench=bench,
     )
 
 

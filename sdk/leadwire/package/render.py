@@ -1,7 +1,7 @@
 """Templates of firmware_templates/packages: one folder per ecosystem, laid out as the package will be.
 
 `__name__` in a path becomes `leadwire_<id>`; the suffix `.j2` is dropped; a template that renders to nothing makes no
-file. Filters quote text for the format at hand.
+file. Folders named bench are for packages with the bench firmware. Filters quote text for the format at hand.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def render(ecosystem: str, contents: Contents) -> dict[str, bytes]:
     folder = TEMPLATES / ecosystem
     rendered = {}
     for path in sorted(folder.rglob("*.j2")):
+        if contents.bench is None and "bench" in path.relative_to(folder).parts:
+            continue
         name = path.relative_to(folder).as_posix().removesuffix(".j2").replace("__name__", contents.name)
         template = environment.get_template(path.relative_to(TEMPLATES).as_posix())
         text = template.render(variables)

@@ -11,4 +11,5 @@ ARCHIVE = "{name}-{version}-zephyr.zip"
 
 def layout(contents: Contents) -> dict[str, bytes]:
     placed = in_folders(contents)
-    return dict(placed.files) | render("zephyr", placed)
+    bench = placed.bench.files if placed.bench is not None else ()
+    return dict((*placed.files, *bench)) | render("zephyr", placed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from leadwire.artifacts import Backend
+from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
 from leadwire.board import Board, load_board
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
@@ -16,7 +16,7 @@ from leadwire.protocols import load_protocol
 
 from . import run_project
 from .alone import choose
-from .sources import generate_sources, glue_options, host_board, plan_model, read_model
+from .sources import generate_sources, glue_options, plan_package, read_model
 from .watcher import Watcher
 
 _ANY_BOARD = "virtual-stm32f405"
@@ -28,7 +28,7 @@ class PackageOptions:
     """Choices of the command; empty ones are taken from the project or the model.
 
     `output` is where a project's own stages write, instead of the project file's folder. `glue` and `arena_bytes` are
-    for the backend tflm; a project says them itself.
+    for the backend tflm; a project says them itself. With a `board` the package has the bench firmware for it.
     """
 
     ecosystem: str
@@ -41,6 +41,7 @@ class PackageOptions:
     output: Path | None = None
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
+    board: Board | None = None
 
 
 def package_model(source: Path, options: PackageOptions, out: Path | None, watcher: Watcher) -> FirmwarePackage:
@@ -54,7 +55,7 @@ def package_model(source: Path, options: PackageOptions, out: Path | None, watch
     backend = choose(_ANY_BOARD, options.backend or "aot", "zig").backend
     model = read_model(source)
     name = options.name or model.name
-    return _write(source, model, load_board(_ANY_BOARD), backend, name, options, out, watcher)
+    return _write(source, model, backend, name, options, out, watcher)
 
 
 def _package_project(
@@ -69,13 +70,19 @@ def _package_project(
     if backend == "tflm":
         glue = glue_options(settings.tflm.section, settings.tflm.alignment)
         options = replace(options, glue=glue, arena_bytes=settings.tflm.arena_bytes)
-    return _write(quantized.path, model, load_board(_ANY_BOARD), backend, name, options, out, watcher)
+    return _write(quantized.path, model, backend, name, options, out, watcher)
+
+
+def package_sources(
+    path: Path, model: Model, plan: MemoryPlan, backend: Backend, folder: Path, glue: BackendOptions | None
+) -> FirmwareProject:
+    """The sources that a package is made from; the same for every board."""
+    return generate_sources(path, model, plan, load_board(_ANY_BOARD), folder, backend, options=glue)
 
 
 def _write(
     path: Path,
     model: Model,
-    board: Board,
     backend: Backend,
     name: str,
     options: PackageOptions,
@@ -84,8 +91,8 @@ def _write(
 ) -> FirmwarePackage:
     with TemporaryDirectory(prefix="leadwire-") as folder:
         watcher.stage("generate", False)
-        plan = plan_model(model, host_board(), backend, options.arena_bytes)  # portable kernels: any core may come
-        sources = generate_sources(path, model, plan, board, Path(folder), backend, options=options.glue)
+        plan = plan_package(model, backend, options.arena_bytes)
+        sources = package_sources(path, model, plan, backend, Path(folder), options.glue)
         watcher.stage("package", False)
         return write_package(
             sources,
@@ -96,4 +103,5 @@ def _write(
             archive=options.archive,
             evidence=options.evidence,
             key=options.key,
+            board=options.board,
         )

@@ -62,6 +62,11 @@ def plan_model(
     return plan_memory(model, kernels=choose_kernels(model, extensions, spare_flash_bytes=max(0, spare)))
 
 
+def plan_package(model: Model, backend: Backend, arena_bytes: int | None) -> MemoryPlan:
+    """The plan of a package's sources: portable kernels, because any core may come."""
+    return plan_model(model, host_board(), backend, arena_bytes)
+
+
 def glue_options(section: str, alignment: int) -> BackendOptions | None:
     """None for the options that every backend has: none."""
     chosen = BackendOptions(section=section, alignment=alignment)

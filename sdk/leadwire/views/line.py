@@ -203,7 +203,7 @@ def benchmark(result: BenchmarkResult) -> None:
             ("throughput", f"{result.throughput_hz:.1f} inferences per second"),
             (
                 "memory",
-                f"arena {size(result.arena_bytes)}, flash {size(result.flash_bytes)}, ram {size(result.ram_bytes)}, "
+                f"arena {size(result.arena_bytes)}, {_linked(result)}, "
                 f"stack used {size(result.stack_high_water_bytes)}",
             ),
             ("output CRC-32", result.output_crc32),
@@ -229,6 +229,12 @@ def benchmark(result: BenchmarkResult) -> None:
     )
 
 
+def _linked(result: BenchmarkResult) -> str:
+    if result.flash_bytes is None or result.ram_bytes is None:
+        return "flash and ram not known: the image was built by the board's user"
+    return f"flash {size(result.flash_bytes)}, ram {size(result.ram_bytes)}"
+
+
 def comparison(result: BackendComparison) -> None:
     """Figures of several backends side by side, then what differs in bytes, then TFLite Micro's arena."""
 
@@ -243,8 +249,8 @@ def comparison(result: BackendComparison) -> None:
             row("cycles", lambda one: _count(one.cycles_estimate)),
             row("latency p50", lambda one: f"{one.latency_us.p50:,.1f} us"),
             row("arena", lambda one: size(one.arena_bytes)),
-            row("flash", lambda one: size(one.flash_bytes)),
-            row("ram", lambda one: size(one.ram_bytes)),
+            row("flash", lambda one: "-" if one.flash_bytes is None else size(one.flash_bytes)),
+            row("ram", lambda one: "-" if one.ram_bytes is None else size(one.ram_bytes)),
             row("stack used", lambda one: size(one.stack_high_water_bytes)),
             row("output CRC-32", lambda one: one.output_crc32),
         ],

@@ -80,6 +80,35 @@ ACCEPTED: dict[str, Case] = {
     ),
     "RELU": ([act(1, 4), act(1, 4, scale=0.25)], Op(kind="RELU", inputs=(0,), outputs=(1,))),
     "RELU6": ([act(1, 4), act(1, 4)], Op(kind="RELU6", inputs=(0,), outputs=(1,))),
+    "SUB": ([act(1, 4), act(1, 4), act(1, 4)], Op(kind="SUB", inputs=(0, 1), outputs=(2,), options="SubOptions")),
+    "MAXIMUM": ([act(1, 4), act(1, 4), act(1, 4)], Op(kind="MAXIMUM", inputs=(0, 1), outputs=(2,))),
+    "MINIMUM": ([act(1, 4), act(1, 4), act(1, 4)], Op(kind="MINIMUM", inputs=(0, 1), outputs=(2,))),
+    "TRANSPOSE": (
+        [act(1, 3, 4), int32([0, 2, 1]), act(1, 4, 3)],
+        Op(kind="TRANSPOSE", inputs=(0, 1), outputs=(2,), options="TransposeOptions"),
+    ),
+    "SLICE": (
+        [act(1, 6), int32([0, 2]), int32([1, -1]), act(1, 4)],
+        Op(kind="SLICE", inputs=(0, 1, 2), outputs=(3,), options="SliceOptions"),
+    ),
+    "STRIDED_SLICE": (
+        [act(1, 6), int32([0, 1]), int32([1, 6]), int32([1, 2]), act(1, 3)],
+        Op(kind="STRIDED_SLICE", inputs=(0, 1, 2, 3), outputs=(4,), options="StridedSliceOptions"),
+    ),
+    "RESIZE_NEAREST_NEIGHBOR": (
+        [act(1, 1, 4, 2), int32([1, 8]), act(1, 1, 8, 2)],
+        Op(
+            kind="RESIZE_NEAREST_NEIGHBOR", inputs=(0, 1), outputs=(2,), options="ResizeNearestNeighborOptions",
+            fields={"halfPixelCenters": True},
+        ),
+    ),
+    "LOGISTIC": ([act(1, 4), PROBABILITY], Op(kind="LOGISTIC", inputs=(0,), outputs=(1,))),
+    "TANH": ([act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)], Op(kind="TANH", inputs=(0,), outputs=(1,))),
+    "HARD_SWISH": ([act(1, 4), act(1, 4)], Op(kind="HARD_SWISH", inputs=(0,), outputs=(1,))),
+    "LEAKY_RELU": (
+        [act(1, 4), act(1, 4)],
+        Op(kind="LEAKY_RELU", inputs=(0,), outputs=(1,), options="LeakyReluOptions", fields={"alpha": 0.1}),
+    ),
     "QUANTIZE": (
         [act(1, 4), act(1, 4, scale=0.25)],
         Op(kind="QUANTIZE", inputs=(0,), outputs=(1,), options="QuantizeOptions"),
@@ -165,6 +194,34 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("RELU", "same number of values", swapped("RELU", 1, act(1, 5))),
     ("RELU", "less than 2^23", swapped("RELU", 1, act(1, 4, scale=2.0**-30))),
     ("RELU6", "same scale and zero point", swapped("RELU6", 1, act(1, 4, zero_point=4))),
+    ("SUB", "output scale is more than", swapped("SUB", 2, act(1, 4, scale=2.0**-24))),
+    ("SUB", "output scale is more than", swapped("SUB", 0, act(1, 4, scale=3e38))),
+    ("MAXIMUM", "same scale and zero point", swapped("MAXIMUM", 1, act(1, 4, zero_point=4))),
+    ("MINIMUM", "broadcast to the output", swapped("MINIMUM", 1, act(1, 3))),
+    ("TRANSPOSE", "order of the dimensions", swapped("TRANSPOSE", 1, int32([0, 1, 1]))),
+    ("TRANSPOSE", "order of the dimensions", swapped("TRANSPOSE", 1, int32([-3, 2, 1]))),
+    ("TRANSPOSE", "order of the dimensions", swapped("TRANSPOSE", 2, act(1, 3, 4))),
+    ("SLICE", "lie in the input", swapped("SLICE", 1, int32([0, 3]))),
+    ("SLICE", "lie in the input", swapped("SLICE", 1, int32([-1, 2]))),
+    ("SLICE", "lie in the input", swapped("SLICE", 2, int32([1, 2**31 - 1]))),
+    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 3, int32([1, -2]))),
+    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 3, int32([1, 0]))),
+    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 1, int32([0, 6]))),
+    ("STRIDED_SLICE", "without new axes", with_fields("STRIDED_SLICE", newAxisMask=1)),
+    ("STRIDED_SLICE", "give the output", with_fields("STRIDED_SLICE", shrinkAxisMask=1)),
+    ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 2, act(1, 1, 7, 2))),
+    ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 1, int32([0, 8]))),
+    ("RESIZE_NEAREST_NEIGHBOR", "repeated", with_fields("RESIZE_NEAREST_NEIGHBOR", alignCorners=True)),
+    ("LOGISTIC", "scale 1/256 and zero point -128", swapped("LOGISTIC", 1, act(1, 4))),
+    ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=16.0))),
+    ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=2.0**-29))),
+    ("TANH", "scale 1/128 and zero point 0", swapped("TANH", 1, PROBABILITY)),
+    ("TANH", "data input is not a constant", swapped("TANH", 0, ones(1, 4))),
+    ("HARD_SWISH", "at least 2^-8 and less than 128", swapped("HARD_SWISH", 1, act(1, 4, scale=0.001))),
+    ("HARD_SWISH", "at least 2^-8 and less than 128", swapped("HARD_SWISH", 1, act(1, 4, scale=1e30))),
+    ("LEAKY_RELU", "alpha is not negative", with_fields("LEAKY_RELU", alpha=-0.1)),
+    ("LEAKY_RELU", "less than 2^23", swapped("LEAKY_RELU", 1, act(1, 4, scale=2.0**-30))),
+    ("LEAKY_RELU", "less than 2^23", with_fields("LEAKY_RELU", alpha=3e38)),
     ("QUANTIZE", "less than 2^23", swapped("QUANTIZE", 1, act(1, 4, scale=2.0**-30))),
     ("CONCATENATION", "same scale and zero point", swapped("CONCATENATION", 1, act(1, 3, zero_point=4))),
     ("CONCATENATION", "but along the axis", with_fields("CONCATENATION", axis=0)),
@@ -212,10 +269,10 @@ def test_check_names_every_offender_and_every_remedy() -> None:
     operators = [
         Op(kind="RELU", inputs=(0,), outputs=(1,)),
         Op(kind="QUANTIZE", inputs=(1,), outputs=(2,), options="QuantizeOptions"),
-        Op(kind="TANH", inputs=(2,), outputs=(3,)),
+        Op(kind="SIN", inputs=(2,), outputs=(3,)),
         Op(kind="RELU6", inputs=(3,), outputs=(4,)),
     ]
-    names = ["in", "block1/relu", "quantized", "block2/tanh", "block3/relu6"]
+    names = ["in", "block1/relu", "quantized", "block2/sine", "block3/relu6"]
     model = parse_tflite(write_tflite(tensors, operators, [0], [4], names), "mixed")
     with pytest.raises(UnsupportedModelError) as caught:
         registry.check(model)
@@ -224,7 +281,7 @@ def test_check_names_every_offender_and_every_remedy() -> None:
         "input 'in'",
         "'block1/relu'",
         "op 1 QUANTIZE",
-        "op 2 TANH 'block2/tanh'",
+        "op 2 SIN 'block2/sine'",
         "op 3 RELU6 'block3/relu6'",
     ):
         assert part in message
