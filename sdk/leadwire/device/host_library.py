@@ -88,14 +88,15 @@ class HostLibrary:
         try:
             library = ctypes.CDLL(str(path.resolve()))
             entry: Any = library.lw_host_model
-            self._run_batch: Any = library.lw_run_batch
         except (OSError, AttributeError) as error:
             raise PortError(
                 self._name, f"is not a leadwire host library ({error})", hint="build the project for board 'host' again"
             ) from error
         entry.restype = ctypes.POINTER(_Model)
-        self._run_batch.restype = ctypes.c_int
-        self._run_batch.argtypes = (ctypes.POINTER(_Model), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
+        self._run_batch: Any = getattr(library, "lw_run_batch", None)
+        if self._run_batch is not None:
+            self._run_batch.restype = ctypes.c_int
+            self._run_batch.argtypes = (ctypes.POINTER(_Model), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
         self._model: Any = entry().contents
         self._inputs: list[Any] = self._model.inputs[: self._model.input_count]
         self._outputs: list[Any] = self._model.outputs[: self._model.output_count]
@@ -159,8 +160,11 @@ class HostLibrary:
 
     def infer_into(self, rows: npt.NDArray[np.int8], answers: npt.NDArray[np.int8]) -> None:
         """One inference for each row of all inputs' bytes into a row of all outputs' bytes, in one call that leaves the
-        interpreter's lock to others. DeviceError (6) for arrays that are not int8 [n, bytes] without gaps.
+        interpreter's lock to others. DeviceError (6) for arrays that are not int8 [n, bytes] without gaps, PortError
+        (6) where the library was made without batches.
         """
+        if self._run_batch is None:
+            raise PortError(self._name, "runs no batches", hint="build the project for board 'host' again")
         for what, array, size in (("rows", rows, self.input_bytes), ("answers", answers, self.output_bytes)):
             if array.dtype != np.int8 or array.shape != (len(rows), size) or not array.flags.c_contiguous:
                 raise DeviceError(
