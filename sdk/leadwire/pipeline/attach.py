@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from leadwire.board import Board
 from leadwire.build.elf import read_elf
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
-from leadwire.errors import BadInputError, WrongDeviceError
+from leadwire.errors import BadInputError, DeviceError, WrongDeviceError
 from leadwire.package import FOLDERS, bench_firmware
 
 from .alone import Options, bench_inputs
@@ -33,7 +34,7 @@ def bench_running(
     it must hold that digest. Instructions are not counted, also on an emulator: who knows how that was started.
 
     BadInputError (2) without a port or for an ELF of something else, WrongDeviceError where the board says
-    another thing.
+    another thing, DeviceError and its kinds where the run or its times are not sound.
     """
     port = options.target.port
     if not port:
@@ -75,6 +76,7 @@ def bench_running(
         stack=StackBound(bytes=0, path=(), notes=("built by the board's user",)),
     )
     watcher.stage("bench", False)
+    started = time.monotonic()
     result = run_benchmark(
         RunningBoard(board=_uncounted(options.board), image=image, port=port),
         model,
@@ -83,7 +85,22 @@ def bench_running(
         warmup=warmup,
         progress=lambda done, total: watcher.progress("bench", done, total),
     )
+    check_times(result, time.monotonic() - started)
     return replace(result, flash_bytes=None, ram_bytes=None)
+
+
+def check_times(result: BenchmarkResult, seconds: float) -> None:
+    """DeviceError where a real board says of one inference that it took longer than the whole run's `seconds`.
+
+    A counter that jumps back looks like one that wrapped. Emulators have their own time.
+    """
+    longest = result.latency_us.max / 1e6
+    if result.basis == "measured" and longest > seconds:
+        raise DeviceError(
+            f"the counter '{result.device.cycle_counter}' of '{result.board_id}' gives {longest:.1f} s for one "
+            f"inference of a run that took {seconds:.1f} s",
+            hint="the counter jumps or its frequency is wrong: check the clocks in the board's configuration",
+        )
 
 
 def _uncounted(board: Board) -> Board:

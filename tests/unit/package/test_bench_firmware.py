@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from leadwire.artifacts import FirmwareProject
+from evidence_example import example_evidence
+from leadwire.artifacts import FirmwareProject, Percentiles
 from leadwire.board import load_board
 from leadwire.cli import app
-from leadwire.errors import BadInputError
+from leadwire.errors import BadInputError, DeviceError
 from leadwire.package import FOLDERS, Publisher, bench_firmware, ecosystems, write_package
+from leadwire.pipeline.attach import check_times
 from leadwire.resources import FIRMWARE_TEMPLATES
 from package_example import HOSTILE, hostile_model, project
 
@@ -80,6 +83,16 @@ def test_no_firmware_without_a_board_and_none_where_there_is_no_port(
             with pytest.raises(BadInputError, match="has no bench firmware"):
                 write_package(generated, ecosystem, tmp_path / "no", name="x", board=board)
     assert not (tmp_path / "no").exists()
+
+
+def test_a_counter_that_jumps_back_gives_no_latency(tmp_path: Path) -> None:
+    evidence, _ = example_evidence(tmp_path)
+    jumped = Percentiles(p50=7_697.7, p95=15_977.5, p99=171_700_172.0, max=171_700_172.0)
+    result = replace(evidence.bench, basis="measured", latency_us=jumped)
+    with pytest.raises(DeviceError, match=r"171\.7 s for one inference of a run that took 2\.8 s"):
+        check_times(result, 2.8)
+    check_times(result, 172.0)
+    check_times(replace(result, basis="emulated"), 2.8)
 
 
 def test_attach_wants_a_port_and_an_elf_wants_attach(tmp_path: Path) -> None:
