@@ -35,7 +35,7 @@ class _Builder:
         self.inputs.append(self.add(T(shape=shape, scale=scale, zero_point=zero)))
         return self.inputs[-1]
 
-    def operator(self, kind: str, given: tuple[int, ...], result: T, options: str, **fields: int) -> None:
+    def operator(self, kind: str, given: tuple[int, ...], result: T, options: str, **fields: float) -> None:
         output = self.add(result)
         self.outputs.append(output)
         self.operators.append(Op(kind=kind, inputs=given, outputs=(output,), options=options, fields=fields))
@@ -150,6 +150,38 @@ class _Builder:
         result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
         self.operator("MEAN", (given, axes), result, "ReducerOptions", keepDims=0)
 
+    def tabulated(self, kind: str) -> None:
+        size, zero = self.pick(1, 4, 9), self.pick(*ZEROS)
+        given = self.given(1, size, scale=float(np.float32(2.0 ** self.random.uniform(-6, -3))))
+        scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(kind, (0.06, zero))
+        result = T(shape=(1, size), scale=scale, zero_point=zero)
+        if kind == "LEAKY_RELU":
+            self.operator(kind, (given,), result, "LeakyReluOptions", alpha=0.1)
+        else:
+            self.operator(kind, (given,), result, "")
+
+    def compare_two(self, kind: str) -> None:
+        """SUB, MAXIMUM or MINIMUM, with a row that is broadcast."""
+        shape, zero = (1, self.pick(1, 3, 7), self.pick(1, 4, 5)), self.pick(*ZEROS)
+        pair = (self.given(*shape, zero_point=zero), self.given(1, 1, shape[2], zero_point=zero))
+        result = T(shape=shape, scale=0.06 if kind == "SUB" else 0.05, zero_point=zero)
+        fields = {"fusedActivationFunction": self.pick(0, 1, 3)} if kind == "SUB" else {}
+        self.operator(kind, pair, result, "SubOptions" if kind == "SUB" else "MaximumMinimumOptions", **fields)
+
+    def moved(self, kind: str) -> None:
+        """The second half of the rows, turned, or twice the width."""
+        h, w, channels = 2 * self.pick(1, 3), self.pick(1, 4, 5), self.pick(1, 4, 7)
+        given = self.given(1, h, w, channels, zero_point=5)
+        values, shape = {
+            "TRANSPOSE": ([[0, 2, 1, 3]], (1, w, h, channels)),
+            "SLICE": ([[0, h // 2, 0, 0], [1, h // 2, -1, -1]], (1, h // 2, w, channels)),
+            "STRIDED_SLICE": ([[0, 1, 0, 0], [1, h, w, channels], [1, 2, 1, 1]], (1, h // 2, w, channels)),
+            "RESIZE_NEAREST_NEIGHBOR": ([[2 * h, w]], (1, 2 * h, w, channels)),
+        }[kind]
+        integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
+        words = "".join(word.capitalize() for word in kind.split("_"))
+        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options")
+
 
 def many_operators(seed: int, each: int = 5) -> bytes:
     """A .tflite file with `each` operators of every kind that computes."""
@@ -166,6 +198,12 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.multiply()
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)
+        for kind in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU"):
+            builder.tabulated(kind)
+        for kind in ("SUB", "MAXIMUM", "MINIMUM"):
+            builder.compare_two(kind)
+        for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+            builder.moved(kind)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

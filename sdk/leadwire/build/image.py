@@ -118,12 +118,16 @@ def build_image(
     )
 
 
-def build_host_library(project: FirmwareProject, out: Path, *, tflm: Path | None = None) -> Path:
+def build_host_library(
+    project: FirmwareProject, out: Path, *, tflm: Path | None = None, this_machine: bool = False
+) -> Path:
     """The model and runtime sources as a native shared library in `out`, by the pinned Zig toolchain. For backend tflm
-    TensorFlow Lite Micro's folder must hold a library for this computer, compiled with -fPIC."""
+    TensorFlow Lite Micro's folder must hold a library for this computer, compiled with -fPIC. With `this_machine` it
+    uses all instructions of this processor: the library may not run on another."""
     tools = find_toolchain("zig")
     interpreter = _interpreter(project, None, tflm)
-    native = ("-mcpu=baseline", "-fPIC", "-fno-sanitize=all", *_project_defines(project), *_includes(project))
+    processor = "-mcpu=native" if this_machine else "-mcpu=baseline"
+    native = (processor, "-fPIC", "-fno-sanitize=all", *_project_defines(project), *_includes(project))
     languages = _Languages(
         c=(*CODE, *WARNINGS, *native, *_kernel_defines(interpreter)),
         cxx=(*CXX_CODE, *CXX_WARNINGS, *native, *_headers(interpreter)),
@@ -138,7 +142,7 @@ def build_host_library(project: FirmwareProject, out: Path, *, tflm: Path | None
             names += [str(interpreter.library), "-lm"]
         command = tools.command if interpreter is None else tools.cxx_command
         hint = "" if interpreter is None else "compile TensorFlow Lite Micro's library for this computer with -fPIC"
-        argv = [*command, "-mcpu=baseline", "-shared", "-g0", "-s", *names, "-o", linked.name]
+        argv = [*command, processor, "-shared", "-g0", "-s", *names, "-o", linked.name]
         run(argv, folder, "the model does not link as a shared library", hint=hint)
         data = linked.read_bytes()
     _write(library, data)

@@ -1,6 +1,6 @@
 """A generated model as a shared library in this process: the C of the device, compiled for the host.
 
-The library exports `const lw_model *lw_host_model(void)`; structures as in runtime/leadwire.h.
+The library exports `const lw_model *lw_host_model(void)` and `lw_run_batch`; structures as in runtime/leadwire.h.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from leadwire.errors import DeviceError, DeviceRefusedError, FileMissingError, PortError
 
@@ -90,6 +93,10 @@ class HostLibrary:
                 self._name, f"is not a leadwire host library ({error})", hint="build the project for board 'host' again"
             ) from error
         entry.restype = ctypes.POINTER(_Model)
+        self._run_batch: Any = getattr(library, "lw_run_batch", None)
+        if self._run_batch is not None:
+            self._run_batch.restype = ctypes.c_int
+            self._run_batch.argtypes = (ctypes.POINTER(_Model), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
         self._model: Any = entry().contents
         self._inputs: list[Any] = self._model.inputs[: self._model.input_count]
         self._outputs: list[Any] = self._model.outputs[: self._model.output_count]
@@ -150,6 +157,24 @@ class HostLibrary:
         self.write_input(data)
         self._require("infer", self._model.infer)
         return self.read_output()
+
+    def infer_into(self, rows: npt.NDArray[np.int8], answers: npt.NDArray[np.int8]) -> None:
+        """One inference for each row of all inputs' bytes into a row of all outputs' bytes, in one call that leaves the
+        interpreter's lock to others. DeviceError (6) for arrays that are not int8 [n, bytes] without gaps, PortError
+        (6) where the library was made without batches.
+        """
+        if self._run_batch is None:
+            raise PortError(self._name, "runs no batches", hint="build the project for board 'host' again")
+        for what, array, size in (("rows", rows, self.input_bytes), ("answers", answers, self.output_bytes)):
+            if array.dtype != np.int8 or array.shape != (len(rows), size) or not array.flags.c_contiguous:
+                raise DeviceError(
+                    f"'{self._name}': {what} must be int8 [{len(rows)}, {size}] in C order, "
+                    f"found {array.dtype} {list(array.shape)}"
+                )
+        self._require(
+            "infer",
+            lambda: self._run_batch(ctypes.byref(self._model), rows.ctypes.data, answers.ctypes.data, len(rows)),
+        )
 
     def step(self, index: int) -> None:
         """Run one operator; in order from 0 after `write_input`."""

@@ -16,7 +16,7 @@ from leadwire.ops import registry
 from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
 
-from .descriptor import Table, check_limits, descriptor, render, table
+from .descriptor import HOST_RUNTIME, Table, check_limits, descriptor, render, table
 from .names import c_comment, c_identifier, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
@@ -79,7 +79,12 @@ def write_model(
     templates = ["model.h", "model.c", "weights.h", "weights.c", "self_test.c"] + (["host.c"] if host else [])
     files = {f"model/{template}": render("aot", f"{template}.j2", context) for template in templates}
     kernels = sorted({source for its in calls.values() for call in its for source in (call.source, *call.also)})
-    runtime = [*_RUNTIME, *(_VARIANT_HEADERS if with_variants else ()), *(f"kernels/{kernel}" for kernel in kernels)]
+    runtime = [
+        *_RUNTIME,
+        *(HOST_RUNTIME if host else ()),
+        *(_VARIANT_HEADERS if with_variants else ()),
+        *(f"kernels/{kernel}" for kernel in kernels),
+    ]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
     return ModelPart(
         files=tuple(sorted(files.items())),

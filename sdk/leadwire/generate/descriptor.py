@@ -24,6 +24,9 @@ from leadwire.resources import FIRMWARE_TEMPLATES
 from .names import c_comment, c_identifier, c_string
 from .project import GoldenVector
 
+HOST_RUNTIME = ("batch.h", "batch.c")
+"""Files of runtime/ that only a shared library has."""
+
 _MAX_RANK = 5
 _MAX_COUNT = 0xFFFF
 

@@ -18,7 +18,7 @@ from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
 from leadwire.tflm_arena import arena_sizes
 
-from .descriptor import check_limits, descriptor, lines, render
+from .descriptor import HOST_RUNTIME, check_limits, descriptor, lines, render
 from .names import c_comment, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
@@ -134,7 +134,8 @@ def write_model(
     templates = ["model.h", "model.c", "engine.h", "engine.cc", "model_data.h", "model_data.cc", "op_resolver.h"]
     templates += ["op_resolver.cc", "self_test.c"] + (["host.c"] if host else [])
     files = {f"model/{template}": render("tflm", f"{template}.j2", context) for template in templates}
-    files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in _RUNTIME}
+    runtime = (*_RUNTIME, *(HOST_RUNTIME if host else ()))
+    files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
     return ModelPart(
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in files if path.endswith((".c", ".cc"))),

@@ -52,8 +52,8 @@ class Filters:
 def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast: bool) -> Filters:
     """Weights and rescales of an operator whose weights (input 1) have their outputs along `output_axis`.
 
-    Per-tensor FULLY_CONNECTED forms input scale * weight scale in float32, everything else in double, as TensorFlow
-    Lite Micro does; `broadcast` repeats the one factor of per-tensor weights for every output.
+    Input scale * weight scale is formed in double, as TensorFlow Lite Micro does; `broadcast` repeats the one factor of
+    per-tensor weights for every output.
     """
     data, weights, bias = model.required(operator, 0), model.required(operator, 1), model.input(operator, 2)
     assert weights.quantization is not None
@@ -61,10 +61,7 @@ def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast:
     table = table.reshape(table.shape[0], -1)
     scales = weights.quantization.scales
     out = scale_of(model.output(operator))
-    if operator.kind == "FULLY_CONNECTED" and len(scales) == 1:
-        factors: tuple[float, ...] = (float(np.float32(scale_of(data)) * np.float32(scales[0])) / out,)
-    else:
-        factors = tuple(scale_of(data) * scale / out for scale in scales)
+    factors = tuple(scale_of(data) * scale / out for scale in scales)
     if broadcast and len(factors) == 1:
         factors = factors * table.shape[0]
     return Filters(

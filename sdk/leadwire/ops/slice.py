@@ -33,6 +33,7 @@ SPEC = moving(
     "SLICE",
     given=3,
     walk=_walk,
+    forward=True,
     text="begin and size are constant, lie in the input, and give the output's shape",
     remedy="slice with fixed bounds",
 )

@@ -44,6 +44,7 @@ SPEC = moving(
     "STRIDED_SLICE",
     given=4,
     walk=_walk,
+    forward=True,
     text="bounds and strides are constant, one per dimension, strides positive, without new axes, and give the output",
     remedy="slice with fixed bounds and positive strides, without '...' and None",
 )

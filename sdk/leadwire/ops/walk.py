@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from leadwire.model.graph import Model, Operator
 
 from .rules import computed, inputs, int8_activations, rank, same_quantization
-from .spec import KernelCall, OperatorSpec, Rule
+from .spec import Distance, KernelCall, OperatorSpec, Rule
 
 _LOOPS = 5
 
@@ -49,9 +49,22 @@ def constants(model: Model, operator: Operator, position: int) -> tuple[int, ...
 
 
 def moving(
-    kind: str, *, given: int, walk: Callable[[Model, Operator], Walk | None], text: str, remedy: str
+    kind: str,
+    *,
+    given: int,
+    walk: Callable[[Model, Operator], Walk | None],
+    text: str,
+    remedy: str,
+    forward: bool = False,
 ) -> OperatorSpec:
-    """An operator of `given` inputs; `walk` is None for what `text` rules out."""
+    """An operator of `given` inputs; `walk` is None for what `text` rules out.
+
+    `forward`: each place read lies behind the one before, so that the output may start where the first is read.
+    """
+
+    def distance(model: Model, operator: Operator) -> Distance | None:
+        found = walk(model, operator) if forward else None
+        return None if found is None else Distance(below=-found.offset)
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
         found = walk(model, operator)
@@ -82,4 +95,5 @@ def moving(
             Rule(text=text, holds=lambda model, op: walk(model, op) is not None, remedy=remedy),
         ),
         emit=emit,
+        distance=distance,
     )

@@ -17,6 +17,7 @@ from leadwire.artifacts import Predictions
 from leadwire.datasets import Dataset
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
+from leadwire.device.host_pool import HostPool
 from leadwire.device.journal import Journal
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
@@ -86,7 +87,7 @@ def predict_all(
         found.append(
             _int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
         )
-    found.append(_int8("host_c", model, dataset, _run_library(library, rows, progress("generated C on the host"))))
+    found.append(_int8("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
     beats = evenly(len(rows), device_beats or len(rows))
     journal = folder / "device.journal"
     if fresh:
@@ -152,16 +153,6 @@ def _library_tensors(library: HostLibrary, data: bytes) -> Iterator[bytes]:
     for index in range(library.operator_count):
         library.step(index)
         yield library.tensor(index)
-
-
-def _run_library(path: Path, rows: reference.Rows, progress: Callable[[int, int], None]) -> reference.Rows:
-    library = HostLibrary(path)
-    answers = []
-    for done, row in enumerate(rows, start=1):
-        answers.append(np.frombuffer(library.infer(row.tobytes()), dtype=np.int8))
-        if done % 256 == 0 or done == len(rows):
-            progress(done, len(rows))
-    return np.stack(answers)
 
 
 def _int8(

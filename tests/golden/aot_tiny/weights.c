@@ -28,5 +28,5 @@ const int32_t lw_tiny_op3_bias[2] = {
 
 /* op 3 FULLY_CONNECTED 'dense': rescale */
 const lw_rescale lw_tiny_op3_rescale[1] = {
-    {-286331296, 0, 2},
+    {-286331320, 0, 2},
 };

@@ -1,0 +1,148 @@
+"""The generated C of a model as a Python object: what is asked here is the code that ships.
+
+Sources, memory plan and kernels are those of board 'host', which `validate` runs too: portable C, the specification
+that the variants for a core equal byte by byte. Only -mcpu differs, since this library is made for this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire import reference
+from leadwire.artifacts import FirmwareProject
+from leadwire.build import build_host_library
+from leadwire.build.toolchain import CODE, cache_folder, find_toolchain
+from leadwire.device.host_pool import HostPool
+from leadwire.errors import BadInputError, BuildError, DatasetError, WrongDeviceError
+from leadwire.model.graph import Model
+from leadwire.model.tensor import Tensor
+from leadwire.workspace import write_atomically
+
+from .sources import generate_sources, host_board, plan_model, read_model
+
+Batch = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
+
+
+class HostModel:
+    """A full-INT8 model, ready to answer batches on several threads; may itself be used from several threads.
+
+    `source_digest` names the generated sources, `library` is the file that was loaded.
+    """
+
+    def __init__(self, model: Model, library: Path, *, source_digest: str, threads: int | None = None) -> None:
+        """Prefer `from_tflite`. WrongDeviceError (6) where the library carries another model, DeviceRefusedError (6)
+        where its golden self-test fails."""
+        self.model = model
+        self.library = library
+        self.source_digest = source_digest
+        self._pool = HostPool(library, threads)
+        loaded = self._pool.library
+        if loaded.model_digest != model.digest:
+            raise WrongDeviceError(str(library), "model", loaded.model_digest[:12], model.digest[:12])
+        loaded.self_test()
+
+    @classmethod
+    def from_tflite(cls, path: Path | str, *, threads: int | None = None) -> HostModel:
+        """Generate and compile the C of a .tflite file, or take the library that was compiled from the same sources
+        before (in LEADWIRE_CACHE). `threads` None: one for each core that this process may use.
+
+        FileMissingError (2), UnsupportedModelError (3), BuildError (5) without compiler.
+        """
+        path = Path(path)
+        model = read_model(path)
+        with TemporaryDirectory(prefix="leadwire-") as folder:
+            sources = Path(folder) / "source"
+            project = generate_sources(path, model, plan_model(model, host_board()), host_board(), sources, "aot")
+            library = _library(project, Path(folder) / "image")
+            return cls(model, library, source_digest=project.digest, threads=threads)
+
+    @property
+    def threads(self) -> int:
+        return self._pool.threads
+
+    def predict(self, batch: Batch) -> npt.NDArray[np.float64]:
+        """Dequantized answers [n, output values] to a batch; see `predict_int8` for what a batch is."""
+        return reference.dequantize_outputs(self.model, self.predict_int8(batch))
+
+    def predict_int8(self, batch: Batch) -> npt.NDArray[np.int8]:
+        """Answers int8 [n, output bytes], those of several outputs one after the other, in the order of the batch.
+
+        The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b]: int8 is taken as it is, float32
+        or float64 quantized as TFLite does. A model with several inputs takes a sequence of such arrays, in its order.
+        BadInputError (2) for another type, shape or number of arrays, DatasetError (2) for NaN or infinity.
+        """
+        arrays = [batch] if isinstance(batch, np.ndarray) else list(batch)
+        tensors = self.model.input_tensors
+        if len(arrays) != len(tensors):
+            raise BadInputError(
+                f"model '{self.model.name}' has {len(tensors)} input(s), given {len(arrays)} array(s)",
+                hint="give a numpy array for each input: " + ", ".join(f"'{tensor.name}'" for tensor in tensors),
+            )
+        parts = [_rows(array, tensor) for array, tensor in zip(arrays, tensors, strict=True)]
+        if len({len(part) for part in parts}) != 1:
+            raise BadInputError(
+                f"the inputs of model '{self.model.name}' have {', '.join(str(len(part)) for part in parts)} samples",
+                hint="give the same number for each input",
+            )
+        return self._pool.run(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
+
+
+def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
+    """An input's samples as int8 [n, bytes]."""
+    shape = tuple(tensor.shape[1:])
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.int8, np.float32, np.float64):
+        found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise BadInputError(
+            f"input '{tensor.name}' takes an array of int8, float32 or float64, found {found}",
+            hint="convert it with .astype(np.float32); only int8 is taken as already quantized",
+        )
+    if array.ndim < 1 or tuple(array.shape[1:]) not in (shape, (tensor.elements,)):
+        raise BadInputError(
+            f"input '{tensor.name}' takes a batch of shape {['n', *shape]}, found {list(array.shape)}",
+            hint="one sample is a batch too: sample[np.newaxis]",
+        )
+    flat = array.reshape(len(array), tensor.elements)
+    if flat.dtype == np.int8:
+        return flat
+    bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
+    if len(bad):
+        raise DatasetError(
+            tensor.name,
+            f"{len(bad)} of {len(flat)} samples hold NaN or infinity, the first is number {bad[0]}",
+            hint="leave them out, or clean the recordings they come from",
+        )
+    return reference.quantize_array(flat, tensor)
+
+
+def _library(project: FirmwareProject, folder: Path) -> Path:
+    """The project's library for this machine, from the cache or compiled into it."""
+    made_by = " ".join((project.digest, find_toolchain("zig").version, *CODE, _processor()))
+    kept = cache_folder() / "host" / f"{hashlib.sha256(made_by.encode()).hexdigest()[:32]}.library"
+    if not kept.is_file():
+        data = build_host_library(project, folder, this_machine=True).read_bytes()
+        try:
+            write_atomically(kept, data)
+        except OSError as error:
+            raise BuildError(
+                f"'{kept}' cannot be written: {error.strerror}",
+                hint="set LEADWIRE_CACHE to a folder that can be written",
+            ) from error
+    return kept
+
+
+def _processor() -> str:
+    """What this machine's processor can do, as far as it is known: a cache may be shared between machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    facts = sorted({line for line in lines if line.lower().startswith(("model name", "flags", "features", "isa"))})
+    return "\n".join((platform.system(), platform.machine(), platform.processor(), *facts))
