@@ -44,7 +44,7 @@ def _end_in_order() -> None:
     ending = [one for one in signal.Signals if one.name in names and signal.getsignal(one) is signal.SIG_DFL]
 
     def leave(number: int, _: object) -> NoReturn:
-        for one in ending:
+        for one in (*ending, signal.SIGINT):
             signal.signal(one, signal.SIG_IGN)
         sys.exit(128 + number)
 

@@ -148,7 +148,8 @@ class Core:
         self._hook: ctypes.c_size_t | None = None
         self._halt: ctypes.c_size_t | None = None
         self._runner, self._began_at = 0, 0.0
-        self._add_block_hook(uclib.uc_errno)
+        for _ in range(2):  # code translated with a single hook calls just that one, and a loop would never see a halt
+            self._add_block_hook(uclib.uc_errno)
         self._lock = threading.Lock()
         self._asked = False
         self._between = False

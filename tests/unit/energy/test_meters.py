@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -216,11 +217,9 @@ def test_a_scpi_meter_through_pyvisa(tmp_path: Path) -> None:
             meter.record(lambda: None)
     with pytest.raises(BadInputError, match="accurate"):
         open_meter("scpi", MeterSettings(address="x", voltage_v=3.0, sample_hz=1.0, options=scpi(tmp_path).options))
+    nobody = dataclasses.replace(scpi(tmp_path), address="TCPIP0::192.0.2.9::inst0::INSTR")
     with pytest.raises(DeviceError, match="does not say who"):
-        wrong = scpi(tmp_path)
-        open_meter("scpi", MeterSettings(
-            address="TCPIP0::192.0.2.9::inst0::INSTR", voltage_v=3.0, sample_hz=1.0, accuracy=SPEC, options=wrong.options
-        ))  # fmt: skip
+        open_meter("scpi", nobody)
 
 
 class StreamBuffer:
