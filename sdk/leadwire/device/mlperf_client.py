@@ -20,8 +20,10 @@ from .port import Port
 READY = "m-ready"
 LONGEST_ANSWER_BYTES = 1 << 20
 _QUIET_SECONDS = 0.3
+_NAMELESS_SECONDS = 2.0
 _GREETING_SECONDS = 20.0
 _FIELD = re.compile(r"m-([a-z-]+)-\[(.*)\]")
+_NAMED = re.compile(rb"m-name-dut-\[.*\bm-ready\b", re.DOTALL)
 _LAP = re.compile(r"m-lap-us-(\d{1,20})")
 _NUMBER = re.compile(r"-?(\d{1,310}\.\d{3}|inf|nan)")
 
@@ -188,12 +190,15 @@ class MlperfClient:
 
     def _synchronize(self) -> None:
         """What was said before is not an answer: waits for silence, after a command that ends whatever half a command
-        the device has received. Not an empty one, which the benchmark's own firmware does not survive."""
+        the device has received. Not an empty one, which the benchmark's own firmware does not survive. A device that is
+        just starting says that it is ready before it answers, so a silence without a name has to last longer."""
         started = time.monotonic()
         self._link.write(b"name%")
         quiet_since = time.monotonic()
         heard = b""
-        while time.monotonic() - quiet_since < _QUIET_SECONDS or READY.encode() not in heard:
+        while READY.encode() not in heard or time.monotonic() - quiet_since < (
+            _QUIET_SECONDS if _NAMED.search(heard) else _NAMELESS_SECONDS
+        ):
             if chunk := self._link.read():
                 quiet_since = time.monotonic()
                 heard = (heard + chunk)[-4096:]
