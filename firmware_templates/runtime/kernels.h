@@ -1,6 +1,8 @@
 /* kernels.h: one function per operator, its parameters fixed at generation time. Tensors are dense, channels last
  * (height, width, channels), batch 1. A zero point is the quantized value of 0.
  *
+ * Names end in the type of the activations: s8, or s16 with int8 weights, int64 biases and zero points 0.
+ *
  * Every kernel gives the bytes of TensorFlow Lite Micro's. None keeps state, allocates, recurses or calls a library.
  */
 #ifndef LW_KERNELS_H
@@ -48,6 +50,12 @@ void lw_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, con
 void lw_depthwise_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
                              const int32_t *bias, const lw_rescale *rescale, int8_t *output);
 
+/* weights as of the kernels for int8, bias as in the file */
+void lw_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
+                    const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
+void lw_depthwise_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
+                              const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
+
 typedef struct {
     int32_t rows;         /* vectors in the input */
     int32_t depth;        /* length of each */
@@ -60,6 +68,9 @@ typedef struct {
 /* weights [outputs, depth]; bias as above */
 void lw_fully_connected_s8(const lw_fully_connected_params *params, const int8_t *input, const int8_t *weights,
                            const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+void lw_fully_connected_s16(const lw_fully_connected_params *params, const int16_t *input, const int8_t *weights,
+                            const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
 
 /* Four nested loops over the output; an input's stride is 0 along a dimension that it is broadcast over. */
 typedef struct {
@@ -77,6 +88,8 @@ typedef struct {
 
 void lw_add_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
 void lw_sub_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_add_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
+void lw_sub_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 typedef struct {
     lw_broadcast shape;
@@ -84,6 +97,7 @@ typedef struct {
 } lw_extremum_params;
 
 void lw_extremum_s8(const lw_extremum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_extremum_s16(const lw_extremum_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 typedef struct {
     lw_broadcast shape;
@@ -93,6 +107,7 @@ typedef struct {
 } lw_mul_params;
 
 void lw_mul_s8(const lw_mul_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_mul_s16(const lw_mul_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 /* input [outer, reduced, inner] -> output [outer, inner] */
 typedef struct {
@@ -104,6 +119,7 @@ typedef struct {
 } lw_mean_params;
 
 void lw_mean_s8(const lw_mean_params *params, const int8_t *input, int8_t *output);
+void lw_mean_s16(const lw_mean_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     lw_window window;
@@ -112,6 +128,8 @@ typedef struct {
 
 void lw_max_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
 void lw_average_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
+void lw_max_pool_2d_s16(const lw_pool_params *params, const int16_t *input, int16_t *output);
+void lw_average_pool_2d_s16(const lw_pool_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t rows, depth;
@@ -122,6 +140,29 @@ typedef struct {
 
 void lw_softmax_s8(const lw_softmax_params *params, const int8_t *input, int8_t *output);
 
+typedef struct {
+    int32_t rows, depth;
+    lw_rescale rescale; /* input scale * beta in units of 10 / 65535 */
+} lw_softmax_s16_params;
+
+void lw_softmax_s16(const lw_softmax_s16_params *params, const int16_t *input, int16_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t multiplier, right; /* input scale in units of 1 / 12288 is multiplier / 2^right */
+} lw_sigmoid_params;
+
+void lw_logistic_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
+void lw_tanh_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
+
+typedef struct {
+    int32_t count;
+    lw_rescale rescale_above, rescale_below; /* of inputs that are not negative, and of those that are */
+} lw_leaky_relu_params;
+
+void lw_leaky_relu_s16(const lw_leaky_relu_params *params, const int16_t *input, int16_t *output);
+
+/* The last dimension is counted in bytes. */
 typedef struct {
     int32_t size[4]; /* of the input */
     int32_t before[4];
@@ -139,6 +180,9 @@ typedef struct {
 } lw_requantize_params;
 
 void lw_requantize_s8(const lw_requantize_params *params, const int8_t *input, int8_t *output);
+void lw_requantize_s16(const lw_requantize_params *params, const int16_t *input, int16_t *output);
+void lw_requantize_s8_s16(const lw_requantize_params *params, const int8_t *input, int16_t *output);
+void lw_requantize_s16_s8(const lw_requantize_params *params, const int16_t *input, int8_t *output);
 
 typedef struct {
     int32_t count;
@@ -146,6 +190,7 @@ typedef struct {
 } lw_clamp_params;
 
 void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
+void lw_clamp_values_s16(const lw_clamp_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t count;

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import is_int8
+from .rules import ALIKE, QUANTIZE_REMEDY, alike
 from .spec import Rule
 
 _LOOPS = 4
@@ -90,10 +90,10 @@ BROADCASTS = Rule(
     remedy="reshape the inputs so that fewer dimensions alternate between shared and broadcast",
 )
 
-INT8_OPERANDS = Rule(
-    text="both inputs and the output are int8 with one scale and zero point per tensor",
-    holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
-    remedy="quantize the model to full INT8; 16-bit and float additions have no kernel",
+OPERANDS = Rule(
+    text=f"both inputs and the output are {ALIKE}",
+    holds=lambda model, op: alike(model, op, (0, 1)),
+    remedy=QUANTIZE_REMEDY,
 )
 
 ONE_COMPUTED = Rule(

@@ -7,7 +7,7 @@ import math
 from leadwire.model.graph import Model, Operator
 
 from .geometry import integer
-from .rules import is_int8, same_quantization
+from .rules import ALIKE, QUANTIZE_REMEDY, alike, same_quantization
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -33,7 +33,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     axis, output = _axis(model, operator), model.output(operator).shape
     assert axis is not None
-    runs, inner = math.prod(output[:axis]), math.prod(output[axis + 1 :])
+    runs, inner = math.prod(output[:axis]), math.prod(output[axis + 1 :]) * model.output(operator).dtype.item_bytes
     calls = []
     offset = 0
     for position in range(len(operator.inputs)):
@@ -49,7 +49,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                     ("output_step", str(output[axis] * inner)),
                     ("output_offset", str(offset)),
                 ),
-                arguments=(f"in{position}", "out0"),
+                arguments=(f"in{position}:bytes", "out0:bytes"),
             )
         )
         offset += run
@@ -60,14 +60,11 @@ SPEC = OperatorSpec(
     kind="CONCATENATION",
     rules=(
         Rule(
-            text="1 to 10 inputs and the output are int8 with one scale and zero point",
+            text=f"1 to 10 inputs and the output are {ALIKE}",
             holds=lambda model, op: (
-                1 <= len(op.inputs) <= 10
-                and len(op.outputs) == 1
-                and is_int8(model.output(op))
-                and all(is_int8(model.input(op, position)) for position in range(len(op.inputs)))
+                1 <= len(op.inputs) <= 10 and len(op.outputs) == 1 and alike(model, op, range(len(op.inputs)))
             ),
-            remedy="quantize the model to full INT8; concatenate in steps of at most 10 inputs",
+            remedy=f"{QUANTIZE_REMEDY}; concatenate in steps of at most 10 inputs",
         ),
         same_quantization(lambda op: range(len(op.inputs)), "inputs and output"),
         Rule(

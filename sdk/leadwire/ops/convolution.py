@@ -13,7 +13,17 @@ import numpy.typing as npt
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
 
-from .arithmetic import INT32_MAX, Rescale, activation_range, rescale, scale_of, zero_point_of
+from .arithmetic import (
+    INT32_MAX,
+    Rescale,
+    WideRescale,
+    activation_range,
+    is_wide,
+    rescale,
+    scale_of,
+    wide_rescale,
+    zero_point_of,
+)
 from .spec import Constant, Rule
 
 
@@ -21,13 +31,15 @@ from .spec import Constant, Rule
 class Filters:
     """`weights` has shape [outputs, taps]; `bias` (int64) is the bias of the file, 0 where there is none.
 
-    `factors` holds the real rescale factor of every output, or one for all of them.
+    `factors` holds the real rescale factor of every output, or one for all of them. `wide`: inputs are int16, biases
+    and accumulators have 64 bits.
     """
 
     weights: npt.NDArray[np.int64]
     bias: npt.NDArray[np.int64]
     factors: tuple[float, ...]
     input_zero_point: int
+    wide: bool = False
 
     @property
     def folded_bias(self) -> npt.NDArray[np.int64]:
@@ -36,17 +48,27 @@ class Filters:
     @property
     def largest(self) -> npt.NDArray[np.int64]:
         """A bound of every intermediate sum of each output, whatever the input bytes and their order."""
-        return np.asarray(np.abs(self.bias) + 256 * np.abs(self.weights).sum(axis=1), np.int64)
+        values = 2**15 if self.wide else 256
+        return np.asarray(np.abs(self.bias) + values * np.abs(self.weights).sum(axis=1), np.int64)
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """The largest accumulator of each factor."""
+        largest = self.largest
+        return (int(largest.max(initial=0)),) if len(self.factors) == 1 else tuple(int(value) for value in largest)
 
     @property
     def rescales(self) -> tuple[Rescale | None, ...]:
-        """One per factor; None where 32 bits cannot hold an intermediate value."""
-        largest = self.largest
-        bounds = [int(largest.max(initial=0))] if len(self.factors) == 1 else [int(value) for value in largest]
+        """One per factor of int8 inputs; None where 32 bits cannot hold an intermediate value."""
         return tuple(
             rescale(factor, bound) if bound <= INT32_MAX else None
-            for factor, bound in zip(self.factors, bounds, strict=True)
+            for factor, bound in zip(self.factors, self.bounds, strict=True)
         )
+
+    @property
+    def wide_rescales(self) -> tuple[WideRescale | None, ...]:
+        """One per factor of int16 inputs; None where an intermediate value would leave its range."""
+        return tuple(wide_rescale(factor, bound) for factor, bound in zip(self.factors, self.bounds, strict=True))
 
 
 def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast: bool) -> Filters:
@@ -69,14 +91,23 @@ def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast:
         bias=np.zeros(table.shape[0], np.int64) if bias is None else bias.array.astype(np.int64).reshape(-1),
         factors=factors,
         input_zero_point=zero_point_of(data),
+        wide=is_wide(data),
     )
 
 
 def constants_of(filters: Filters, weights: npt.NDArray[np.generic]) -> tuple[Constant, ...]:
     """The tables of a kernel: `weights` as the kernel reads them, folded biases, rescales."""
+    taps = Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1)))
+    if filters.wide:
+        pairs = [scale.values for scale in filters.wide_rescales if scale is not None]
+        return (
+            taps,
+            Constant(suffix="bias", ctype="int64_t", values=tuple(int(v) for v in filters.bias)),
+            Constant(suffix="rescale", ctype="lw_wide_rescale", values=tuple(v for row in pairs for v in row), row=2),
+        )
     rows = [scale.values for scale in filters.rescales if scale is not None]
     return (
-        Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1))),
+        taps,
         Constant(suffix="bias", ctype="int32_t", values=tuple(int(v) for v in filters.folded_bias)),
         Constant(suffix="rescale", ctype="lw_rescale", values=tuple(v for row in rows for v in row), row=3),
     )
@@ -106,13 +137,19 @@ def weight_rules(output_axis: int, rank: int) -> tuple[Rule, ...]:
 
     def bias_fits(model: Model, op: Operator) -> bool:
         if len(op.inputs) < 3 or op.inputs[2] < 0:
-            return True
+            return not is_wide(model.required(op, 0)) or op.option("quantized_bias_type", "INT64") != "INT32"
         bias = model.required(op, 2)
         outputs = model.required(op, 1).shape[output_axis]
-        return bias.is_constant and bias.dtype is TensorType.INT32 and bias.elements == outputs
+        wanted = TensorType.INT64 if is_wide(model.required(op, 0)) else TensorType.INT32
+        return bias.is_constant and bias.dtype is wanted and bias.elements == outputs
 
     def no_overflow(model: Model, op: Operator) -> bool:
+        bias = model.input(op, 2)
+        if bias is not None and any(abs(int(value)) >= 2**47 for value in bias.array.reshape(-1)):
+            return False
         filters = filters_of(model, op, output_axis, broadcast=False)
+        if filters.wide:
+            return all(scale is not None for scale in filters.wide_rescales)
         largest = np.abs(filters.folded_bias).max(initial=0)
         return int(largest) <= INT32_MAX and all(scale is not None for scale in filters.rescales)
 
@@ -123,12 +160,12 @@ def weight_rules(output_axis: int, rank: int) -> tuple[Rule, ...]:
             remedy="quantize with int8 weights; 4-bit, float and computed weights have no kernel",
         ),
         Rule(
-            text="the bias is absent or constant int32 with one value per output channel",
+            text="the bias is absent or constant, one value per output channel, int32 beside int8, int64 beside int16",
             holds=bias_fits,
-            remedy="quantize with int32 biases (not 16x8)",
+            remedy="convert the model again: the TensorFlow converter makes it so",
         ),
         Rule(
-            text="no 32-bit accumulator can overflow, whatever the input",
+            text="no accumulator (32 bits of int8, 48 bits of int16) can overflow, whatever the input",
             holds=no_overflow,
             remedy="split the layer, or quantize again with calibration data of the true range",
         ),
