@@ -1,9 +1,9 @@
 """predictions.csv: what every runtime answered on every test beat, read back with the standard library alone.
 
-One row for each test beat: index, record, patient, time in the record (s), reference class, then the outputs of each runtime, one column
-`<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest decimals that read back as
-the same binary64 where it is float. Cells are empty for beats that a runtime was not given. The decision of a runtime
-is its first largest output.
+One row for each test beat: index, record, patient, time in the record in seconds, reference class, then the outputs of
+each runtime, one column `<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest
+decimals that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was not given.
+The decision of a runtime is its first largest output.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """predictions.csv as read: `reference` are places in `labels`, `answers` by runtime, `times_s` seconds from the start
-    of the record."""
+    """predictions.csv as read: `reference` are places in `labels`, `answers` by runtime, `times_s` seconds from the
+    start of the record."""
 
     labels: tuple[str, ...]
     records: tuple[str, ...]
