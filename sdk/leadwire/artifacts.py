@@ -114,7 +114,7 @@ class MemoryPlan:
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
     overlaps: tuple[int, ...] = ()
-    """Operators whose output may overlap input 0, as far as their kernel allows."""
+    """Operators whose output 0 may overlap an input, as far as their kernel allows."""
     backward: tuple[int, ...] = ()
     """Those of them that must walk from the last position to the first."""
 
