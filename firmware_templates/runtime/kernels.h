@@ -150,10 +150,12 @@ void lw_softmax_s16(const lw_softmax_s16_params *params, const int16_t *input, i
 typedef struct {
     int32_t count;
     int32_t multiplier, right; /* input scale in units of 1 / 12288 is multiplier / 2^right */
+    int32_t bits;              /* of the input between two entries of the table: 9, of TANH 8 */
+    int32_t most, middle;      /* the largest value, and that of input 0, in units of 2^-(16 + bits) */
+    int32_t offset, down;      /* the output of input 0 and a half, and the bits to shift right to 2^-15 */
 } lw_sigmoid_params;
 
-void lw_logistic_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
-void lw_tanh_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
+void lw_sigmoid_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t count;
@@ -208,9 +210,10 @@ typedef struct {
 
 void lw_walk_s8(const lw_walk_params *params, const int8_t *input, int8_t *output);
 
-/* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
+/* `runs` times `run` bytes, read every `input_step` bytes from `input_offset` on and written likewise */
 typedef struct {
     int32_t runs, run;
+    int32_t input_step, input_offset;
     int32_t output_step, output_offset;
 } lw_copy_params;
 

@@ -24,10 +24,12 @@ from leadwire.artifacts import CalibrationSet, LayerError, QuantizedModel, sha25
 from leadwire.datasets import Dataset, take
 from leadwire.errors import BadInputError, DatasetError, FileMissingError, LeakError, UnsupportedModelError
 from leadwire.model.graph import Model
-from leadwire.model.tensor import Tensor, TensorType
+from leadwire.model.tensor import Tensor
 from leadwire.model.tflite import parse_tflite, read_tflite
 from leadwire.ops import registry
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.arithmetic import limits_of
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.workspace import file_digest, write_atomically
 
 Stratify = Literal["class", "patient", "class+patient"]
@@ -75,8 +77,8 @@ def quantize_model(
     if shared:
         raise LeakError(shared, "calibration", "test")
     if source.suffix == ".tflite":
-        model = int8_interface(read_tflite(source))
-        if all(tensor.dtype is TensorType.INT8 for tensor in (*model.input_tensors, *model.output_tensors)):
+        model = integer_interface(read_tflite(source))
+        if all(is_quantized(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
             return _adopt(source, model, out)
         _check_float(model)
         reference.match_inputs(model, dataset.inputs, dataset.input_names)
@@ -119,13 +121,13 @@ def _check_source(source: Path) -> None:
 
 
 def _check_float(model: Model) -> None:
-    """UnsupportedModelError for a quantized model whose inputs and outputs, without float edges, are not all int8."""
+    """UnsupportedModelError for a quantized model whose inputs and outputs, without float edges, are not integers."""
     if any(tensor.quantization is not None for tensor in model.tensors):
         edges = (*model.input_tensors, *model.output_tensors)
-        wrong = next(tensor for tensor in edges if tensor.dtype is not TensorType.INT8)
+        wrong = next(tensor for tensor in edges if not is_quantized(tensor))
         raise UnsupportedModelError(
             f"model '{model.name}'",
-            f"is quantized already, but its input or output '{wrong.name}' is {wrong.dtype}, not INT8",
+            f"is quantized already, but its input or output '{wrong.name}' is {wrong.dtype}, not int8 or int16",
             hint="give the float model, or convert with inference_input_type = inference_output_type = tf.int8",
         )
 
@@ -250,9 +252,9 @@ def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[Layer
         floats = reference.float_operator_outputs(float_file, samples.inputs, samples.input_names)
         for (_, outputs), wanted in zip(answers, floats, strict=True):
             for index, counterpart in pairs.items():
-                raw = np.frombuffer(outputs[index], dtype=np.int8)
-                real = wanted[counterpart].astype(np.float64)
                 tensor = model.output(model.operators[index])
+                raw = np.frombuffer(outputs[index], dtype=tensor.dtype.numpy)
+                real = wanted[counterpart].astype(np.float64)
                 error = reference.dequantize_array(raw, tensor) - real
                 signal[index] += np.square(real).sum()
                 noise[index] += np.square(error).sum()
@@ -282,17 +284,18 @@ def _counterparts(model: Model, float_model: Model) -> dict[int, int]:
         counterpart = by_name.get((output.name, output.elements))
         if operator.kind == "QUANTIZE" and counterpart is None:
             counterpart = found.get(writers.get(operator.inputs[0], -1))
-        if counterpart is not None:
+        if counterpart is not None and all(map(is_quantized, model.made(operator))):
             found[operator.index] = counterpart
         writers[operator.outputs[0]] = operator.index
     return found
 
 
-def _saturated(raw: npt.NDArray[np.int8], error: npt.NDArray[np.float64], tensor: Tensor) -> int:
+def _saturated(raw: npt.NDArray[np.generic], error: npt.NDArray[np.float64], tensor: Tensor) -> int:
     """How many values stand at an end of the range for a real value more than half a step beyond it; the zeros of a
     RELU stand at -128 too, but for a real zero."""
     step = tensor.quantization.scale if tensor.quantization else math.inf
-    return int(np.count_nonzero(((raw == 127) & (error < -step / 2)) | ((raw == -128) & (error > step / 2))))
+    low, high = limits_of(tensor)
+    return int(np.count_nonzero(((raw == high) & (error < -step / 2)) | ((raw == low) & (error > step / 2))))
 
 
 def _decibels(signal: float, noise: float) -> float:

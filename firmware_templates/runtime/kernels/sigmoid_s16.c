@@ -30,13 +30,6 @@ static const uint16_t table[256] = {
     65535,
 };
 
-/* in units of 1 / 12288 */
-static inline int32_t lw_scaled(const lw_sigmoid_params *params, int32_t in)
-{
-    const int32_t half = (int32_t)((UINT32_C(1) << params->right) >> 1);
-    return (in * params->multiplier + half) >> params->right;
-}
-
 /* x where it is not negative, -x elsewhere; `sign` is x >> 31 */
 static inline int32_t lw_times_sign(int32_t x, int32_t sign)
 {
@@ -54,26 +47,13 @@ static inline int32_t lw_sigmoid(int32_t magnitude, int32_t bits, int32_t most)
     return between ^ ((between ^ most) & beyond);
 }
 
-void lw_logistic_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output)
+void lw_sigmoid_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output)
 {
+    const int32_t half = (int32_t)((UINT32_C(1) << params->right) >> 1);
     for (int32_t i = 0; i < params->count; i++) {
-        const int32_t x = lw_scaled(params, input[i]);
+        const int32_t x = (input[i] * params->multiplier + half) >> params->right;
         const int32_t sign = x >> 31;
-        /* in units of 2^-25; 1 - sigmoid(|x|) where x is negative */
-        const int32_t above = lw_sigmoid(lw_times_sign(x, sign), 9, 0x7FFF << 10);
-        const int32_t result = lw_times_sign(above, sign) + (sign & ((1 << 25) - 1)) + (1 << 9);
-        output[i] = (int16_t)(result >> 10);
-    }
-}
-
-void lw_tanh_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output)
-{
-    for (int32_t i = 0; i < params->count; i++) {
-        const int32_t x = lw_scaled(params, input[i]);
-        const int32_t sign = x >> 31;
-        /* in units of 2^-23 */
-        const int32_t above = lw_sigmoid(lw_times_sign(x, sign), 8, 0xFFFF << 8) - (1 << 23);
-        const int32_t result = lw_times_sign(above, sign) + sign + (1 << 7);
-        output[i] = (int16_t)(result >> 8);
+        const int32_t above = lw_sigmoid(lw_times_sign(x, sign), params->bits, params->most) - params->middle;
+        output[i] = (int16_t)((lw_times_sign(above, sign) + sign + params->offset) >> params->down);
     }
 }

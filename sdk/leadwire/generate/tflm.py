@@ -13,12 +13,13 @@ from typing import Any
 from leadwire.artifacts import MemoryPlan, sha256_hex
 from leadwire.errors import BadInputError, UnsupportedModelError
 from leadwire.model.graph import Model
+from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
 from leadwire.tflm_arena import arena_sizes
 
-from .descriptor import HOST_RUNTIME, check_limits, descriptor, lines, render
+from .descriptor import HOST_RUNTIME, check_limits, described, descriptor, first_outputs, lines, render
 from .names import c_comment, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
@@ -45,6 +46,7 @@ ADD_FUNCTIONS = {
     "MEAN": "AddMean",
     "MINIMUM": "AddMinimum",
     "MUL": "AddMul",
+    "PACK": "AddPack",
     "PAD": "AddPad",
     "PADV2": "AddPadV2",
     "QUANTIZE": "AddQuantize",
@@ -54,11 +56,14 @@ ADD_FUNCTIONS = {
     "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
     "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
+    "SPLIT": "AddSplit",
+    "SPLIT_V": "AddSplitV",
     "SQUEEZE": "AddSqueeze",
     "STRIDED_SLICE": "AddStridedSlice",
     "SUB": "AddSub",
     "TANH": "AddTanh",
     "TRANSPOSE": "AddTranspose",
+    "UNPACK": "AddUnpack",
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 
@@ -98,7 +103,7 @@ def write_model(
 ) -> ModelPart:
     """The sources of `model`, whose file is `source`, with the arena of `plan`, which is TFLite Micro's.
 
-    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file as int8, BadInputError (2) without the
+    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file as it is, BadInputError (2) without the
     file, for options that cannot be and an arena that is too small.
     """
     options = options or BackendOptions()
@@ -125,11 +130,13 @@ def write_model(
         "steps": [
             {
                 "kind": c_string(operator.kind),
-                "bytes": model.output(operator).size_bytes,
-                "comment": c_comment(f"{model.describe(operator)} -> {list(model.output(operator).shape)}"),
+                "outputs": [{"bytes": tensor.size_bytes} for tensor in model.made(operator)],
+                "first_output": first,
+                "comment": described(model, operator),
             }
-            for operator in model.operators
+            for operator, first in zip(model.operators, first_outputs(model), strict=True)
         ],
+        "operator_outputs": sum(len(operator.outputs) for operator in model.operators),
     }
     templates = ["model.h", "model.c", "engine.h", "engine.cc", "model_data.h", "model_data.cc", "op_resolver.h"]
     templates += ["op_resolver.cc", "self_test.c"] + (["host.c"] if host else [])
@@ -148,6 +155,7 @@ def write_model(
 def registrations_of(model: Model, *, int8_only: bool) -> tuple[Registration, ...]:
     """Each operator kind of the model once, in alphabetical order."""
     kinds = sorted({operator.kind for operator in model.operators})
+    int8_only = int8_only and not any(tensor.dtype is TensorType.INT16 for tensor in model.tensors)
     for operator in model.operators:
         if operator.kind not in ADD_FUNCTIONS:
             raise UnsupportedModelError(

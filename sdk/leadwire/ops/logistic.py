@@ -11,5 +11,5 @@ SPEC = lookup(
     sigmoid.input_scale(0),
     fixed_output(1 / 256, -128, "1/256"),
     value=saturating(logistic, 8, -128),
-    wide=lambda model, op: sigmoid.emit(model, op, 0),
+    wide=sigmoid.logistic,
 )

@@ -38,41 +38,42 @@ def is_quantized(tensor: Tensor | None) -> bool:
 
 
 def alike(model: Model, op: Operator, positions: Iterable[int]) -> bool:
-    """The inputs at `positions` and the output are all int8, or all int16, with a valid quantization."""
-    tensors = [*(model.input(op, position) for position in positions), model.output(op)]
+    """The inputs at `positions` and the outputs are all int8, or all int16, with a valid quantization."""
+    tensors = [*(model.input(op, position) for position in positions), *model.made(op)]
     return all(map(is_int8, tensors)) or all(map(is_int16, tensors))
 
 
 ALIKE = "all int8 with one scale and zero point per tensor, or all int16 with one scale and zero point 0"
 
 
-def inputs(count: int, optional: int = 0) -> Rule:
-    """`count` inputs, up to `optional` more, one output."""
+def inputs(count: int, optional: int = 0, *, several_outputs: bool = False) -> Rule:
+    """`count` inputs, up to `optional` more, one output or, with `several_outputs`, any number from one on."""
     text = f"{count} inputs" if count != 1 else "1 input"
+    made = "1 output or more" if several_outputs else "1 output"
     return Rule(
-        text=f"{text}{f' and up to {optional} more' if optional else ''}, 1 output",
+        text=f"{text}{f' and up to {optional} more' if optional else ''}, {made}",
         holds=lambda model, op: (
             count <= len(op.inputs) <= count + optional
             and all(index >= 0 for index in op.inputs[:count])
-            and len(op.outputs) == 1
+            and (len(op.outputs) == 1 or (several_outputs and len(op.outputs) > 1))
         ),
         remedy="export the model again with a current converter",
     )
 
 
 def int8_activations(*positions: int) -> Rule:
-    """The inputs at `positions` and the output are int8 with one scale and zero point."""
+    """The inputs at `positions` and all outputs are int8 with one scale and zero point."""
     return Rule(
         text="activations are int8 with one scale and zero point per tensor",
         holds=lambda model, op: (
-            all(is_int8(model.input(op, position)) for position in positions) and is_int8(model.output(op))
+            all(is_int8(model.input(op, position)) for position in positions) and all(map(is_int8, model.made(op)))
         ),
         remedy=QUANTIZE_REMEDY,
     )
 
 
 def activations(*positions: int) -> Rule:
-    """The inputs at `positions` and the output are int8 or int16, all the same."""
+    """The inputs at `positions` and the outputs are int8 or int16, all the same."""
     return Rule(
         text=f"activations are {ALIKE}",
         holds=lambda model, op: alike(model, op, positions),
@@ -82,8 +83,8 @@ def activations(*positions: int) -> Rule:
 
 def same_quantization(positions: Callable[[Operator], range], text: str = "input and output") -> Rule:
     def holds(model: Model, op: Operator) -> bool:
-        output = model.output(op).quantization
-        return all(model.required(op, position).quantization == output for position in positions(op))
+        tensors = (*(model.required(op, position) for position in positions(op)), *model.made(op))
+        return len({tensor.quantization for tensor in tensors}) == 1
 
     return Rule(
         text=f"{text} have the same scale and zero point",

@@ -45,17 +45,22 @@ def input_scale(doublings: int) -> Rule:
     )
 
 
-def emit(model: Model, operator: Operator, doublings: int) -> KernelCall:
+def logistic(model: Model, operator: Operator) -> KernelCall:
+    return _call(model, operator, 0, bits=9, most=0x7FFF << 10, middle=1 << 24, offset=(1 << 24) + (1 << 9), down=10)
+
+
+def tanh(model: Model, operator: Operator) -> KernelCall:
+    return _call(model, operator, 1, bits=8, most=0xFFFF << 8, middle=1 << 23, offset=1 << 7, down=8)
+
+
+def _call(model: Model, operator: Operator, doublings: int, **constants: int) -> KernelCall:
     factor = _factor(scale_of(model.required(operator, 0)), doublings)
     assert factor is not None
+    given = {"count": model.output(operator).elements, "multiplier": factor[0], "right": factor[1]}
     return KernelCall(
-        function=f"lw_{operator.kind.lower()}_s16",
+        function="lw_sigmoid_s16",
         source="sigmoid_s16.c",
         params_type="lw_sigmoid_params",
-        params=(
-            ("count", str(model.output(operator).elements)),
-            ("multiplier", str(factor[0])),
-            ("right", str(factor[1])),
-        ),
+        params=tuple((name, str(value)) for name, value in (given | constants).items()),
         arguments=("in0", "out0"),
     )

@@ -11,5 +11,5 @@ SPEC = lookup(
     sigmoid.input_scale(1),
     fixed_output(1 / 128, 0, "1/128"),
     value=saturating(tanh, 7, 0),
-    wide=lambda model, op: sigmoid.emit(model, op, 1),
+    wide=sigmoid.tanh,
 )

@@ -43,9 +43,9 @@ from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
-from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, quantize_model
@@ -109,10 +109,10 @@ class Line:
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
         load_protocol(self.project.protocol)
-        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+        if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
-                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
-                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+                f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
@@ -433,10 +433,14 @@ class Line:
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
         )
-        beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
+        test = self.test
+        beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
         attachments = Attachments(
             protocol=protocol_path(self.project.protocol),
-            beats=tuple(Beat(record=record, patient=patient, reference=label) for record, patient, label in beats),
+            beats=tuple(
+                Beat(record=record, patient=patient, reference=label, time_s=time_s)
+                for record, patient, label, time_s in beats
+            ),
             predictions=outputs,
         )
         return write_report(evidence, attachments, self.folder, key)
@@ -461,8 +465,8 @@ class Line:
         return path, True
 
 
-def _is_int8(path: Path) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+def _is_quantized(path: Path) -> bool:
+    return all(is_quantized(tensor) for tensor in integer_interface(read_tflite(path)).input_tensors)
 
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:

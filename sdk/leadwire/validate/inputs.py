@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +22,14 @@ _RUNTIMES = ("float", "tflite", "tflm", "host_c", "device")
 class Run:
     """One runtime's checked predictions: `beats` int64 [k] are its beats of the dataset, `decided` int64 [k] the class
     of each (the largest output; of equal ones the first), `margins` float64 [k] the lead of the largest over the
-    second, `raw` int8 [k, output bytes] or None for float.
+    second, `raw` int8 or int16 [k, output values] or None for float.
     """
 
     runtime: str
     beats: Integers
     decided: Integers
     margins: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8] | None
+    raw: npt.NDArray[np.signedinteger[Any]] | None
 
     def at(self, beats: Integers) -> Integers:
         """Rows of these beats, all of which must be among `beats`."""
@@ -51,11 +52,8 @@ def check_dataset(dataset: Dataset, protocol: Protocol, calibration_patients: Co
         raise LeakError(shared, "calibration", f"test dataset '{dataset.name}'")
 
 
-def check_predictions(
-    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: Dataset, model_digest: str
-) -> dict[str, Run]:
+def check_predictions(given: Iterable[Predictions], dataset: Dataset, model_digest: str) -> dict[str, Run]:
     """One `Run` per runtime, in a fixed order; BadInputError or DatasetError names the runtime and what is wrong."""
-    given = list(predictions.values()) if isinstance(predictions, Mapping) else list(predictions)
     runs: dict[str, Run] = {}
     for one in given:
         if one.runtime not in _RUNTIMES:
@@ -72,9 +70,9 @@ def check_predictions(
     for runtime in ("float", "tflite"):
         if len(runs[runtime].beats) != len(dataset.labels):
             raise BadInputError(f"predictions of runtime '{runtime}' must be of all beats of '{dataset.name}'")
-    widths = {run.raw.shape[1] for run in runs.values() if run.raw is not None}
-    if len(widths) > 1:
-        raise BadInputError(f"INT8 runtimes differ in output size: {sorted(widths)} bytes")
+    kinds = {f"{run.raw.shape[1]} {run.raw.dtype}" for run in runs.values() if run.raw is not None}
+    if len(kinds) > 1:
+        raise BadInputError(f"quantized runtimes differ in what they put out: {', '.join(sorted(kinds))} values")
     return {runtime: runs[runtime] for runtime in _RUNTIMES if runtime in runs}
 
 
@@ -117,13 +115,13 @@ def _beats(one: Predictions, dataset_beats: int, where: str) -> Integers:
     return beats.astype(np.int64)
 
 
-def _raw(one: Predictions, decided: Integers, where: str) -> npt.NDArray[np.int8]:
+def _raw(one: Predictions, decided: Integers, where: str) -> npt.NDArray[np.signedinteger[Any]]:
     raw = one.raw
-    if raw is None or raw.dtype != np.int8 or raw.ndim != 2 or len(raw) != len(decided):
+    if raw is None or raw.dtype not in (np.int8, np.int16) or raw.ndim != 2 or len(raw) != len(decided):
         found = "none" if raw is None else _shape(raw)
-        raise BadInputError(f"{where}: raw output bytes must be int8 [{len(decided)}, bytes], found {found}")
+        raise BadInputError(f"{where}: raw outputs must be int8 or int16 [{len(decided)}, values], found {found}")
     if raw.shape[1] == one.outputs.shape[1] and (raw.argmax(axis=1) != decided).any():
-        raise BadInputError(f"{where}: raw bytes and dequantized outputs decide differently")
+        raise BadInputError(f"{where}: raw and dequantized outputs decide differently")
     return raw
 
 

@@ -102,6 +102,22 @@ ACCEPTED: dict[str, Case] = {
             fields={"halfPixelCenters": True},
         ),
     ),
+    "SPLIT": (
+        [int32([-1]), act(1, 6), act(1, 3), act(1, 3)],
+        Op(kind="SPLIT", inputs=(0, 1), outputs=(2, 3), options="SplitOptions", fields={"numSplits": 2}),
+    ),
+    "SPLIT_V": (
+        [act(1, 6), int32([2, -1]), int32([1]), act(1, 2), act(1, 4)],
+        Op(kind="SPLIT_V", inputs=(0, 1, 2), outputs=(3, 4), options="SplitVOptions", fields={"numSplits": 2}),
+    ),
+    "UNPACK": (
+        [act(2, 3), act(3), act(3)],
+        Op(kind="UNPACK", inputs=(0,), outputs=(1, 2), options="UnpackOptions", fields={"num": 2, "axis": 0}),
+    ),
+    "PACK": (
+        [act(3), act(3), act(3, 2)],
+        Op(kind="PACK", inputs=(0, 1), outputs=(2,), options="PackOptions", fields={"valuesCount": 2, "axis": -1}),
+    ),
     "LOGISTIC": ([act(1, 4), PROBABILITY], Op(kind="LOGISTIC", inputs=(0,), outputs=(1,))),
     "TANH": ([act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)], Op(kind="TANH", inputs=(0,), outputs=(1,))),
     "HARD_SWISH": ([act(1, 4), act(1, 4)], Op(kind="HARD_SWISH", inputs=(0,), outputs=(1,))),
@@ -149,6 +165,7 @@ def with_fields(kind: str, **fields: object) -> Case:
     return tensors, replace(op, fields={**op.fields, **fields})
 
 
+TINY = act(1, 1, 3, 2, scale=2.0**-40)
 HUGE_BIAS = T(shape=(2,), array=np.array([2**31 - 1, 0], np.int32), scale=0.25)
 
 REFUSED: list[tuple[str, str, Case]] = [
@@ -161,9 +178,9 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("CONV_2D", "input 0 has 4 dimensions", swapped("CONV_2D", 0, act(1, 5, 3))),
     ("CONV_2D", "fused activation", with_fields("CONV_2D", fusedActivationFunction=4)),
     ("CONV_2D", "strides, dilations", with_fields("CONV_2D", strideW=0)),
-    ("CONV_2D", "no accumulator (32 bits of int8, 48 bits of int16) can overflow", swapped("CONV_2D", 3, HUGE_BIAS)),
-    ("CONV_2D", "no accumulator (32 bits of int8, 48 bits of int16) can overflow", swapped("CONV_2D", 2, act(1, 1, 3, 2, scale=2.0**-40))),
-    ("CONV_2D", "bias is absent or constant, one value per output channel, int32 beside int8", swapped("CONV_2D", 3, ones(2))),
+    ("CONV_2D", "no accumulator (32 bits of int8, 48 bits of int16) can", swapped("CONV_2D", 3, HUGE_BIAS)),
+    ("CONV_2D", "no accumulator (32 bits of int8, 48 bits of int16) can", swapped("CONV_2D", 2, TINY)),
+    ("CONV_2D", "bias is absent or constant, one value per output", swapped("CONV_2D", 3, ones(2))),
     ("DEPTHWISE_CONV_2D", "depth multiplier agree", with_fields("DEPTHWISE_CONV_2D", depthMultiplier=2)),
     ("DEPTHWISE_CONV_2D", "weights are constant", swapped("DEPTHWISE_CONV_2D", 1, act(1, 1, 3, 2))),
     ("FULLY_CONNECTED", "shapes agree", swapped("FULLY_CONNECTED", 0, act(1, 4))),
@@ -212,6 +229,21 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 2, act(1, 1, 7, 2))),
     ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 1, int32([0, 8]))),
     ("RESIZE_NEAREST_NEIGHBOR", "repeated", with_fields("RESIZE_NEAREST_NEIGHBOR", alignCorners=True)),
+    ("SPLIT", "equal parts", swapped("SPLIT", 0, int32([2]))),
+    ("SPLIT", "equal parts", swapped("SPLIT", 3, act(1, 2))),
+    ("SPLIT", "same scale and zero point", swapped("SPLIT", 3, act(1, 3, zero_point=4))),
+    ("SPLIT", "activations are all int8", swapped("SPLIT", 3, T(shape=(1, 3), dtype="int16"))),
+    ("SPLIT", "data input is not a constant", swapped("SPLIT", 1, ones(1, 6, zero_point=3))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 1, int32([3, -1]))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 1, int32([2, 3, 1]))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 4, act(1, 3))),
+    ("UNPACK", "one output for each slice", with_fields("UNPACK", axis=2)),
+    ("UNPACK", "one output for each slice", with_fields("UNPACK", num=3)),
+    ("UNPACK", "one output for each slice", swapped("UNPACK", 2, act(1, 3))),
+    ("PACK", "without the axis", with_fields("PACK", axis=-3)),
+    ("PACK", "without the axis", swapped("PACK", 1, act(1, 3))),
+    ("PACK", "int8 with one scale", swapped("PACK", 1, T(shape=(3,), dtype="int16"))),
+    ("PACK", "same scale and zero point", swapped("PACK", 1, act(3, zero_point=4))),
     ("LOGISTIC", "scale 1/256 and zero point -128", swapped("LOGISTIC", 1, act(1, 4))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=16.0))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=2.0**-29))),
