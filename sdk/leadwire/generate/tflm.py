@@ -103,7 +103,7 @@ def write_model(
 ) -> ModelPart:
     """The sources of `model`, whose file is `source`, with the arena of `plan`, which is TFLite Micro's.
 
-    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file as it is, BadInputError (2) without the
+    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file, BadInputError (2) without the
     file, for options that cannot be and an arena that is too small.
     """
     options = options or BackendOptions()
