@@ -8,10 +8,10 @@
 #include "dsp.h"
 
 /* A product of the columns with pairs of channels, and how many of the weights a word holds. */
-typedef void lw_product(const uint32_t *columns, const uint32_t *end, const uint32_t *weights, const lw_channel *channel,
+typedef void lw_column_product(const uint32_t *columns, const uint32_t *end, const uint32_t *weights, const lw_channel *channel,
                         const lw_channel *channel_end, int8_t *output0, int8_t *output1, int32_t center);
 
-static LW_INLINE void lw_positions(const lw_columns_params *params, lw_product *multiply, int32_t in_word,
+static LW_INLINE void lw_positions(const lw_columns_params *params, lw_column_product *multiply, int32_t in_word,
                                    const int8_t *input, const uint32_t *weights, const lw_channel *channels,
                                    uint32_t *scratch, int8_t *output)
 {

@@ -8,11 +8,11 @@
 #include "dsp.h"
 
 /* A product of a row with four outputs at a time, and how many of the weights a word holds. */
-typedef void lw_product(const uint32_t *row, const uint32_t *end, const uint32_t *weights, const int32_t *bias,
+typedef void lw_row_product(const uint32_t *row, const uint32_t *end, const uint32_t *weights, const int32_t *bias,
                         const int32_t *bias_end, int8_t *output, const lw_scale *scale, int32_t scale_bytes,
                         int32_t center);
 
-static LW_INLINE void lw_vector(const lw_row_params *params, lw_product *multiply, int32_t in_word,
+static LW_INLINE void lw_vector(const lw_row_params *params, lw_row_product *multiply, int32_t in_word,
                                 const int8_t *input, const uint32_t *weights, const int32_t *bias,
                                 const lw_scale *scales, uint32_t *scratch, int8_t *output)
 {
