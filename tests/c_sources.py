@@ -12,7 +12,7 @@ GENERATED = Path(__file__).resolve().parent / "golden" / "aot_tiny"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`sources` and the folders of the headers they include; `riscv` where the code is for that core and not for Arm."""
+    """`sources` and the folders of the headers they include; `riscv`: code for that core and not for Arm."""
 
     name: str
     sources: tuple[Path, ...]

@@ -154,13 +154,6 @@ class _Builder:
         result = T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=0.05, zero_point=5)
         self.operator("PAD", (given, amounts), result, "PadOptions")
 
-    def concatenate(self) -> None:
-        rows = self.pick(1, 3)
-        pair = tuple(self.given(1, rows, self.pick(1, 4, 5), zero_point=5) for _ in range(2))
-        width = sum(self.tensors[one].shape[2] for one in pair)
-        result = T(shape=(1, rows, width), scale=0.05, zero_point=5)
-        self.operator("CONCATENATION", pair, result, "ConcatenationOptions", axis=2)
-
     def mean(self) -> None:
         h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
         given = self.given(1, h, channels)
@@ -246,7 +239,6 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.softmax()
         builder.mean()
         builder.pad()
-        builder.concatenate()
         builder.multiply()
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)
