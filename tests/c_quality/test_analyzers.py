@@ -1,4 +1,4 @@
-"""clang-tidy and gcc -fanalyzer find nothing in the C of the project; .clang-tidy says which checks run and why not all."""
+"""clang-tidy and gcc -fanalyzer find nothing in the C of the project; .clang-tidy says which checks run, and why."""
 
 from __future__ import annotations
 
