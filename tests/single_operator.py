@@ -213,9 +213,7 @@ _SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
 """Programs and objects of this process; removed when it ends."""
 
 
-def compile_program(
-    model: Model, plan: MemoryPlan, *, guard: int = 24, instrument: tuple[str, ...] = SANITIZE
-) -> Path:
+def compile_program(model: Model, plan: MemoryPlan, *, guard: int = 24, instrument: tuple[str, ...] = SANITIZE) -> Path:
     """The generated C of `model` as a program, sanitized or otherwise instrumented by gcc; so many bytes behind inputs
     and outputs are poisoned."""
     folder = Path(mkdtemp(dir=_SCRATCH.name))
