@@ -218,7 +218,8 @@ class _Builder:
         }[kind]
         integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
         words = "".join(word.capitalize() for word in kind.split("_"))
-        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options")
+        fields = {"halfPixelCenters": self.pick(0, 1)} if kind == "RESIZE_BILINEAR" else {}
+        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options", **fields)
 
     def integers(self, *values: int) -> int:
         return self.add(T(shape=(len(values),), array=np.array(values, np.int32), quantized=False))
