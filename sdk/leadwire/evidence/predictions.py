@@ -27,10 +27,11 @@ _INT8 = re.compile(r"-?[0-9]{1,3}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """One runtime: by beat the class it decided for, and its output bytes where the table holds bytes."""
+    """One runtime: by beat the class it decided for, its output bytes where the table holds bytes, else its outputs."""
 
     decided: dict[int, int]
     raw: dict[int, tuple[int, ...]]
+    outputs: dict[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ def _answers(body: Sequence[Sequence[str]], number: int, classes: int) -> Answer
     return Answers(
         decided={beat: _decision(cells) for beat, cells in given.items()},
         raw={beat: tuple(map(int, cells)) for beat, cells in given.items()} if are_bytes else {},
+        outputs={} if are_bytes else {beat: tuple(map(float, cells)) for beat, cells in given.items()},
     )
 
 
