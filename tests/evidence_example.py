@@ -24,6 +24,7 @@ from leadwire.artifacts import (
     FirmwareImage,
     FirmwareProject,
     Interval,
+    LatencyBin,
     LayerError,
     MemoryPlan,
     OperatorShare,
@@ -238,6 +239,10 @@ def example_validation(
     )
 
 
+def beat_times_s(beats: int) -> npt.NDArray[np.float64]:
+    return 303.1 + 0.83 * np.arange(beats)
+
+
 def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64]) -> Dataset:
     return Dataset(
         name="mitdb-ds2",
@@ -248,7 +253,7 @@ def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.in
         label_names=LABELS,
         patients=tuple(f"p{int(number):02d}" for number in patient),
         records=tuple(str(200 + int(number)) for number in patient),
-        times_s=303.1 + 0.83 * np.arange(len(reference)),
+        times_s=beat_times_s(len(reference)),
         basis="real",
         licence="none",
     )
@@ -339,6 +344,10 @@ def example_bench() -> BenchmarkResult:
         constant_instructions=True,
         cycles_estimate=812_330.0,
         latency_us=Percentiles(p50=4835.3, p95=4835.9, p99=4836.1, max=4836.2),
+        latency_bins=tuple(
+            LatencyBin(low_us=4835.0 + 0.2 * place, high_us=4835.2 + 0.2 * place, inferences=inferences)
+            for place, inferences in enumerate((3, 18, 17, 6, 4, 2))
+        ),
         throughput_hz=206.8,
         operators=tuple(
             OperatorShare(
@@ -498,9 +507,10 @@ def example_evidence(
         environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
         demo_key=True,
     )
+    times = beat_times_s(len(reference))
     beats = tuple(
-        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r))
-        for p, r in zip(patient, reference, strict=True)
+        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r), time_s=float(t))
+        for p, r, t in zip(patient, reference, times, strict=True)
     )
     return evidence, Attachments(protocol=folder / "protocol.toml", beats=beats, predictions=tuple(predictions))
 

@@ -7,6 +7,7 @@ the kernels for Armv7E-M apply; sizes are drawn around the blocks of two and fou
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,10 +36,10 @@ class _Builder:
         self.inputs.append(self.add(T(shape=shape, scale=scale, zero_point=zero)))
         return self.inputs[-1]
 
-    def operator(self, kind: str, given: tuple[int, ...], result: T, options: str, **fields: float) -> None:
-        output = self.add(result)
-        self.outputs.append(output)
-        self.operators.append(Op(kind=kind, inputs=given, outputs=(output,), options=options, fields=fields))
+    def operator(self, kind: str, given: tuple[int, ...], result: T | list[T], options: str, **fields: float) -> None:
+        made = tuple(self.add(one) for one in (result if isinstance(result, list) else [result]))
+        self.outputs += made
+        self.operators.append(Op(kind=kind, inputs=given, outputs=made, options=options, fields=fields))
 
     def weights(self, shape: tuple[int, ...], axis: int, given_scale: float = 0.05) -> tuple[int, int, float]:
         """Weights, bias, and the scale of an output that they fill."""
@@ -182,6 +183,38 @@ class _Builder:
         words = "".join(word.capitalize() for word in kind.split("_"))
         self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options")
 
+    def integers(self, *values: int) -> int:
+        return self.add(T(shape=(len(values),), array=np.array(values, np.int32), quantized=False))
+
+    def cut(self, kind: str) -> None:
+        """SPLIT, SPLIT_V or UNPACK in two, along rows or channels."""
+        axis, half, other = self.pick(1, 2), self.pick(1, 3, 4), self.pick(1, 4, 5)
+        first, second = (1, 1) if kind == "UNPACK" else (half, half + (kind == "SPLIT_V"))
+        shape = (1, first + second, other) if axis == 1 else (1, other, first + second)
+        parts = [[size if place == axis else length for place, length in enumerate(shape)] for size in (first, second)]
+        results = [T(shape=tuple(part), scale=0.05, zero_point=5) for part in parts]
+        if kind == "UNPACK":
+            given = self.given(*shape, zero_point=5)
+            results = [replace(one, shape=(1, other)) for one in results]
+            self.operator(kind, (given,), results, "UnpackOptions", num=2, axis=axis)
+        elif kind == "SPLIT":
+            read = (self.integers(axis), self.given(*shape, zero_point=5))
+            self.operator(kind, read, results, "SplitOptions", numSplits=2)
+        else:
+            read = (self.given(*shape, zero_point=5), self.integers(first, second), self.integers(axis))
+            self.operator(kind, read, results, "SplitVOptions", numSplits=2)
+
+    def join(self, kind: str) -> None:
+        """CONCATENATION or PACK of two, along rows or channels."""
+        axis, shape = self.pick(0, 1), (self.pick(1, 3), self.pick(1, 4))
+        pair = tuple(self.given(*shape, zero_point=5) for _ in range(2))
+        if kind == "PACK":
+            made = (*shape[:axis], 2, *shape[axis:])
+            self.operator(kind, pair, T(shape=made, scale=0.05, zero_point=5), "PackOptions", valuesCount=2, axis=axis)
+        else:
+            made = tuple(2 * size if place == axis else size for place, size in enumerate(shape))
+            self.operator(kind, pair, T(shape=made, scale=0.05, zero_point=5), "ConcatenationOptions", axis=axis)
+
 
 def many_operators(seed: int, each: int = 5) -> bytes:
     """A .tflite file with `each` operators of every kind that computes."""
@@ -204,6 +237,10 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.compare_two(kind)
         for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
             builder.moved(kind)
+        for kind in ("SPLIT", "SPLIT_V", "UNPACK"):
+            builder.cut(kind)
+        for kind in ("CONCATENATION", "PACK"):
+            builder.join(kind)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

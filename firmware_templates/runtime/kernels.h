@@ -163,9 +163,10 @@ typedef struct {
 
 void lw_walk_s8(const lw_walk_params *params, const int8_t *input, int8_t *output);
 
-/* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
+/* `runs` times `run` bytes, read every `input_step` bytes from `input_offset` on and written likewise */
 typedef struct {
     int32_t runs, run;
+    int32_t input_step, input_offset;
     int32_t output_step, output_offset;
 } lw_copy_params;
 

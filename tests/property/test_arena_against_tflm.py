@@ -49,9 +49,14 @@ class Graph:
         self.operators.append(Op(kind=kind, inputs=inputs, outputs=(written,), options=options, fields=fields))
         self.head = written
 
+    def cut(self, kind: str, inputs: tuple[int, ...], outputs: list[T], options: str, **fields: Any) -> None:
+        made = tuple(self.tensor(one) for one in outputs)
+        self.operators.append(Op(kind=kind, inputs=inputs, outputs=made, options=options, fields=fields))
+        self.head = made[0]
+
     def data(self) -> bytes:
         read = {tensor for op in self.operators for tensor in op.inputs}
-        written = [op.outputs[0] for op in self.operators]
+        written = [output for op in self.operators for output in op.outputs]
         outputs = [tensor for tensor in written if tensor not in read or tensor == self.head]
         return write_tflite(self.tensors, self.operators, self.inputs, outputs)
 
@@ -102,6 +107,8 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         graph.add(kind, (given, other), T(shape=shape), options)
     elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
         move(graph, kind)
+    elif kind in ("SPLIT", "SPLIT_V", "PACK", "UNPACK"):
+        cut_or_pack(graph, kind)
     elif kind == "CONCATENATION":
         graph.add(kind, (given,) * 2, T(shape=(*shape[:-1], 2 * shape[-1])), "ConcatenationOptions", axis=-1)
     elif kind == "SOFTMAX":
@@ -127,6 +134,23 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         graph.add("QUANTIZE", (graph.head,), T(shape=shape), "QuantizeOptions")
     else:
         graph.add(kind, (given,), T(shape=shape), "QuantizeOptions" if kind == "QUANTIZE" else "")
+
+
+def cut_or_pack(graph: Graph, kind: str) -> None:
+    """Twice the values and halves of them."""
+    shape, given = graph.shape, graph.head
+    axis = graph.constant(np.array([1], np.int32), quantized=False)
+    graph.add("PACK", (given, given), T(shape=(shape[0], 2, *shape[1:])), "PackOptions", valuesCount=2, axis=1)
+    if kind == "UNPACK":
+        graph.cut(kind, (graph.head,), [T(shape=shape)] * 2, "UnpackOptions", num=2, axis=1)
+    else:
+        halves = [T(shape=(shape[0], 1, *shape[1:]))] * 2
+        if kind == "SPLIT":
+            graph.cut(kind, (axis, graph.head), halves, "SplitOptions", numSplits=2)
+        elif kind == "SPLIT_V":
+            sizes = graph.constant(np.array([1, 1], np.int32), quantized=False)
+            graph.cut(kind, (graph.head, sizes, axis), halves, "SplitVOptions", numSplits=2)
+        graph.add("RESHAPE", (graph.head,), T(shape=(1, math.prod(graph.shape))), "ReshapeOptions")
 
 
 def move(graph: Graph, kind: str) -> None:

@@ -477,6 +477,45 @@ def test_concatenation(data: st.DataObject) -> None:
     compare(write_tflite(tensors, [op], list(given_), [len(sizes)]), draw(SEEDS))
 
 
+@pytest.mark.parametrize("kind", ["SPLIT", "SPLIT_V", "UNPACK", "PACK"])
+@checked
+@given(data=st.data())
+def test_cut_and_pack(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    rank = draw(st.integers(1, 4))
+    axis = draw(st.integers(0, rank - 1))
+    parts = draw(st.integers(1, 5))
+    sizes = [draw(st.integers(1, 4))] * parts if kind == "SPLIT" else [draw(st.integers(1, 4)) for _ in range(parts)]
+    base = [draw(st.integers(1, 4)) for _ in range(rank)]
+    scale, zero = draw(SCALES), draw(ZEROS)
+
+    def along(size: int) -> T:
+        shape = (size if place == axis else length for place, length in enumerate(base))
+        return T(shape=tuple(shape), scale=scale, zero_point=zero)
+
+    written = axis - rank if draw(st.booleans()) else axis
+    where = T(shape=(1,), array=np.array([written], np.int32), quantized=False)
+    if kind in ("PACK", "UNPACK"):
+        slices = [T(shape=(*base[:axis], *base[axis + 1 :]), scale=scale, zero_point=zero)] * parts
+        tensors = [along(parts), *slices]
+        whole, cut = (0,), tuple(range(1, parts + 1))
+        op = Op(kind=kind, inputs=whole, outputs=cut, options="UnpackOptions", fields={"num": parts, "axis": written})
+        if kind == "PACK":
+            fields = {"valuesCount": parts, "axis": written}
+            op = Op(kind=kind, inputs=cut, outputs=whole, options="PackOptions", fields=fields)
+    else:
+        left_open = draw(st.integers(-1, parts - 1))
+        given_sizes = [-1 if place == left_open else size for place, size in enumerate(sizes)]
+        lengths = T(shape=(parts,), array=np.array(given_sizes, np.int32), quantized=False)
+        tensors = [along(sum(sizes)), lengths, where, *map(along, sizes)]
+        read = (2, 0) if kind == "SPLIT" else (0, 1, 2)
+        options = "SplitOptions" if kind == "SPLIT" else "SplitVOptions"
+        made = tuple(range(3, 3 + parts))
+        op = Op(kind=kind, inputs=read, outputs=made, options=options, fields={"numSplits": parts})
+    given_ = [index for index in op.inputs if tensors[index].array is None]
+    compare(write_tflite(tensors, [op], given_, list(op.outputs)), draw(SEEDS))
+
+
 @checked
 @given(st.data())
 def test_no_copy(data: st.DataObject) -> None:

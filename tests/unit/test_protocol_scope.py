@@ -110,10 +110,10 @@ def judged(
         dataset, protocol, runs, model_digest=sha256_hex(MODEL), image_digest=sha256_hex(FIRMWARE), io_digest="",
         lost_samples=0, calibration_patients=(), excluded=excluded, **settings,
     )  # fmt: skip
-    beats = zip(dataset.records, dataset.patients, dataset.labels.tolist(), strict=True)
+    beats = zip(dataset.records, dataset.patients, dataset.labels.tolist(), dataset.times_s.tolist(), strict=True)
     attachments = Attachments(
         protocol=path,
-        beats=tuple(Beat(record=record, patient=who, reference=label) for record, who, label in beats),
+        beats=tuple(Beat(record=record, patient=who, reference=label, time_s=at) for record, who, label, at in beats),
         predictions=tuple(runs),
     )
     table = read_predictions(write_predictions(attachments, LABELS), LABELS, source="x")

@@ -1,7 +1,7 @@
 """Exclusions, subgroups and operating points checked a second time, from predictions.csv and protocol.toml.
 
 What is known of the recordings (age, sex, lead, noise) is the evidence's own word; which beats that puts into which
-group, and what follows, is derived again. An exclusion by time cannot be seen in predictions.csv.
+group, and what follows, is derived again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,8 @@ from .recompute import same, share
 def false_scope(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
     """Excluded beats that are there, attributes of other records, and subgroups that are not the protocol's."""
     for rule in protocol.exclusions:
-        untimed = (
-            (rule.records, table.records),
-            (rule.patients, table.patients),
-            (rule.labels, [table.labels[place] for place in table.reference]),
-        )
-        for beat in range(len(table.reference)) if rule.before_s is None else ():
-            if all(values[beat] in given for given, values in untimed if given):
+        for beat, place in enumerate(table.reference):
+            if rule.holds(table.records[beat], table.patients[beat], table.labels[place], table.times_s[beat]):
                 yield f"beat {beat} is excluded by protocol.toml: {rule.reason}"
                 break
     if [one.reason for one in validation.excluded] != [rule.reason for rule in protocol.exclusions]:

@@ -49,6 +49,8 @@ _OPTIONS_OF: Final = {
     "MEAN": "ReducerOptions",
     "SUM": "ReducerOptions",
     "LEAKY_RELU": "LeakyReluOptions",
+    "PACK": "PackOptions",
+    "UNPACK": "UnpackOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
 }

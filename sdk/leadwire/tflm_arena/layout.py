@@ -44,6 +44,10 @@ _RECORDS: Final = {
     "RESIZE_NEAREST_NEIGHBOR options": ((2, 1), (2, 1), (2, 1), (2, 1)),
     "STRIDED_SLICE options":          ((24, 4), (24, 4), (24, 4), (24, 4)),
     "LEAKY_RELU options":             ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "SPLIT options":                  ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "SPLIT_V options":                ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "PACK options":                   ((8, 4), (8, 4), (8, 4), (8, 4)),
+    "UNPACK options":                 ((8, 4), (8, 4), (8, 4), (8, 4)),
     # what a reference kernel keeps
     "CONV_2D data":                   ((56, 4), (56, 4), (72, 8), (80, 8)),
     "FULLY_CONNECTED data":           ((48, 4), (48, 4), (64, 8), (72, 8)),

@@ -32,6 +32,7 @@ from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, mus
 from .inputs import Integers, Run, check_dataset, check_predictions
 from .operating_points import Outputs, grid, operating_point
 from .records import record_failures, records_of, subgroup_failures
+from .reliability import reliability
 from .scope import check_excluded, exclude, in_population, known_attributes, subgroup_results
 from .scores import proportions, runtime_metrics
 
@@ -74,7 +75,10 @@ def run_validation(
     check_dataset(dataset, protocol, calibration_patients, training_patients)
     check_excluded(dataset, protocol)
     state = protocol_state or ProtocolState(state="unfrozen")
-    runs = check_predictions(predictions, dataset, model_digest)
+    given = list(predictions.values() if isinstance(predictions, Mapping) else predictions)
+    runs = check_predictions(given, dataset, model_digest)
+    outputs = {one.runtime: one for one in given}
+    curves = (reliability(run, outputs[runtime], dataset) for runtime, run in runs.items())
     rule = protocol.statistics
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
 
@@ -151,6 +155,7 @@ def run_validation(
         attributes=attributes,
         subgroups=subgroups,
         operating_points=_operating_points(protocol, dataset, runs, judged, bootstrap),
+        reliability=tuple(curve for curve in curves if curve is not None),
     )
 
 
