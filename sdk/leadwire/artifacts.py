@@ -11,6 +11,7 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -113,7 +114,7 @@ class MemoryPlan:
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
     overlaps: tuple[int, ...] = ()
-    """Operators whose output may overlap input 0, as far as their kernel allows."""
+    """Operators whose output 0 may overlap an input, as far as their kernel allows."""
     backward: tuple[int, ...] = ()
     """Those of them that must walk from the last position to the first."""
 
@@ -321,6 +322,15 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyBin:
+    """`inferences` took from `low_us` to `high_us`; the last bin includes its upper end."""
+
+    low_us: float
+    high_us: float
+    inferences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorShare:
     index: int
     kind: str
@@ -363,6 +373,7 @@ class BenchmarkResult:
     output_crc32: str
     io_digest: str
     device: DeviceInfo
+    latency_bins: tuple[LatencyBin, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- mlperf
@@ -569,6 +580,33 @@ class RuntimeMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Beats whose largest probability lies from `low` to `high` (the last bin includes its upper end): how many, how
+    many of them were decided rightly, and the mean of that probability."""
+
+    low: float
+    high: float
+    beats: int
+    right: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """Calibration curve of one runtime: is a decision right as often as its probability says? Bins in rising order,
+    empty ones left out. Guo et al., On Calibration of Modern Neural Networks, ICML 2017."""
+
+    runtime: str
+    bins: tuple[ReliabilityBin, ...]
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of confidence and share of right decisions over the beats, 0 to 1."""
+        beats = sum(one.beats for one in self.bins)
+        return sum(abs(one.confidence * one.beats - one.right) for one in self.bins) / beats if beats else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointResult:
     """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin.
 
@@ -769,6 +807,7 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- compare

@@ -1,6 +1,6 @@
 """The signed bundle `<name>.leadwire-evidence.zip`: write it, and verify one that came from outside.
 
-report.html  evidence.json  evidence.schema.json     what was found, for people and for programs
+report.html  report.pdf  evidence.json  evidence.schema.json     what was found, for people and for programs
 model.tflite  firmware.elf  protocol.toml  calibration.csv  predictions.csv     what it was found with
 manifest.sha256     digests of the files above, as `sha256sum --check` reads them
 signer.pem  statement.dsse.json     who vouches for every file here (see `statement`)
@@ -28,10 +28,10 @@ from .record import Attachments, Evidence, chain_breaks
 from .statement import make_statement, open_envelope, sign_statement
 
 SUFFIX = ".leadwire-evidence.zip"
-REPORT, DOCUMENT, SCHEMA = "report.html", "evidence.json", "evidence.schema.json"
+REPORT, PRINTED, DOCUMENT, SCHEMA = "report.html", "report.pdf", "evidence.json", "evidence.schema.json"
 PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
 MANIFEST, SIGNER, ENVELOPE = "manifest.sha256", "signer.pem", "statement.dsse.json"
-CONTENT = (REPORT, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS)
+CONTENT = (REPORT, PRINTED, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS)
 _LISTED = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -69,8 +69,11 @@ class VerifiedBundle:
     stamps: tuple[str, ...]
 
 
-def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *, out: Path, key: Path) -> Bundle:
-    """Write report.html, evidence.json and the bundle into the folder `out`; `key` is a private key in PEM.
+def write_bundle(
+    evidence: Evidence, attachments: Attachments, report: bytes, *, printed: bytes, out: Path, key: Path
+) -> Bundle:
+    """Write report.html, report.pdf (`printed`), evidence.json and the bundle into the folder `out`; `key` is a private
+    key in PEM.
 
     EvidenceError (8) where the records do not join or a file is not the one they name; BadInputError (2) for a name,
     key or folder that cannot be used.
@@ -81,6 +84,7 @@ def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *,
     pem = public_pem(private_key)
     files = {
         REPORT: report,
+        PRINTED: printed,
         DOCUMENT: write_document(evidence),
         SCHEMA: schema_text().encode(),
         MODEL_FILE: _read(evidence.quantized.path, "model"),
@@ -98,8 +102,9 @@ def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *,
     except ValueError as error:
         raise BadInputError(f"evidence '{evidence.name}' cannot be bundled: {error}") from error
     path = out / f"{evidence.name}{SUFFIX}"
-    for target, content in ((out / REPORT, report), (out / DOCUMENT, files[DOCUMENT]), (path, data)):
-        _write(target, content)
+    for name in (REPORT, PRINTED, DOCUMENT):
+        _write(out / name, files[name])
+    _write(path, data)
     return Bundle(
         path=path, digest=sha256_hex(data), report=out / REPORT, document=out / DOCUMENT, signer=fingerprint(pem)
     )
