@@ -3,9 +3,9 @@
 Signal: as PhysioNet's `nst` has it, the power of a sine as tall as the QRS complex: p^2 / 8, where p is the mean
 peak-to-peak value within 50 ms of each R position, the lowest and highest 5 % of beats left out. Noise: the RMS
 difference between the window of a beat (0.25 s before R to 0.45 s after, less its mean) and that of the next beat or
-the one after it, whichever is more alike, divided by the root of 2; over all beats the median, so that neither bigeminy
-nor single ectopic beats and artefacts count. What repeats from beat to beat is taken for signal, so is mains hum that is
-in step with the heart.
+the one after it, whichever is more alike, divided by the root of 2; over all beats the median, so that neither
+bigeminy nor single ectopic beats and artefacts count. What repeats from beat to beat is taken for signal, so is mains
+hum that is in step with the heart.
 """
 
 from __future__ import annotations
