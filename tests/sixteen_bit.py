@@ -13,8 +13,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-INT8_ONLY = ("HARD_SWISH",)
-"""Operators without an int16 form in TensorFlow Lite Micro."""
+INT8_ONLY = ("HARD_SWISH", "TRANSPOSE_CONV", "RESIZE_BILINEAR", "PRELU", "REDUCE_MAX", "REDUCE_MIN", "BATCH_MATMUL")
+"""Operators without a kernel for int16."""
 
 
 def sixteen_bit(data: bytes, seed: int = 0, without: tuple[str, ...] = INT8_ONLY) -> bytes:

@@ -7,9 +7,6 @@
  */
 #include "kernels.h"
 
-/* The sum of so many products of int16 and int8 fits 32 bits, whatever they are: 511 * 2^15 * 2^7 < 2^31. */
-#define LW_EXACT 511
-
 /* Adds `count` products of two inputs with two weight rows: sums[0] in0 w0, [1] in0 w1, [2] in1 w0, [3] in1 w1. A
  * function of its own, so that all it works with stays in registers. */
 static LW_NOINLINE void lw_dot_2x2(const int16_t *in0, const int16_t *in1, const int8_t *w0, const int8_t *w1,
@@ -60,19 +57,13 @@ static LW_NOINLINE void lw_dot_1x2(const int16_t *in, const int8_t *w0, const in
     }
 }
 
-/* The taps of a window inside the input, and the input value of the first of them. */
-typedef struct {
-    int32_t row_begin, row_end, tap_begin, tap_end;
-    const int16_t *input;
-} lw_inside;
-
 static LW_NOINLINE int16_t lw_store(const lw_convolution_params *params, int64_t sum, const lw_wide_rescale *rescale)
 {
     return lw_clamp_s16(lw_rescale_s64(sum, *rescale), params->activation_min, params->activation_max);
 }
 
 /* One output column, or two neighbours that overhang in no column: all channels. */
-static void lw_columns(const lw_convolution_params *params, const lw_inside *inside, int32_t columns,
+static void lw_columns(const lw_convolution_params *params, const lw_inside_s16 *inside, int32_t columns,
                        const int8_t *weights, const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output)
 {
     const lw_window *const window = &params->window;
@@ -124,20 +115,6 @@ static void lw_columns(const lw_convolution_params *params, const lw_inside *ins
     }
 }
 
-/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). */
-static void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
-{
-    int32_t tap = 0;
-    while (tap < count && origin + tap * step < 0) {
-        tap++;
-    }
-    *begin = tap;
-    while (tap < count && origin + tap * step < size) {
-        tap++;
-    }
-    *end = tap;
-}
-
 void lw_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
                     const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output)
 {
@@ -145,7 +122,7 @@ void lw_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, c
     const int32_t row_size = window->input_width * window->input_channels;
     int32_t top = -window->pad_top;
     for (int32_t y = 0; y < window->output_height; y++) {
-        lw_inside inside;
+        lw_inside_s16 inside;
         lw_clip(top, window->dilation_y, window->filter_height, window->input_height, &inside.row_begin,
                 &inside.row_end);
         const int16_t *const row = input + (top + inside.row_begin * window->dilation_y) * row_size;

@@ -8,21 +8,12 @@
  */
 #include "kernels.h"
 
-/* The sum of so many products of int16 and int8 fits 32 bits, whatever they are: 511 * 2^15 * 2^7 < 2^31. */
-#define LW_EXACT 511
-
 /* A rectangle of taps: `rows` of `taps` each, and the values from one to the next in input and weights. */
 typedef struct {
     int32_t rows, taps;
     int32_t input_row, input_tap;
     int32_t weight_row, weight_tap;
 } lw_taps;
-
-/* The taps of a window inside the input, and the input value of the first of them. */
-typedef struct {
-    int32_t row_begin, row_end, tap_begin, tap_end;
-    const int16_t *input;
-} lw_inside;
 
 static LW_NOINLINE int16_t lw_store(const lw_convolution_params *params, int64_t sum, const lw_wide_rescale *rescale)
 {
@@ -77,7 +68,7 @@ static LW_NOINLINE void lw_dot_2(const lw_taps *taps, const int16_t *input, cons
 }
 
 /* One output position: all channels. */
-static void lw_position(const lw_convolution_params *params, const lw_inside *inside, const int8_t *weights,
+static void lw_position(const lw_convolution_params *params, const lw_inside_s16 *inside, const int8_t *weights,
                         const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output)
 {
     const lw_window *const window = &params->window;
@@ -105,20 +96,6 @@ static void lw_position(const lw_convolution_params *params, const lw_inside *in
     }
 }
 
-/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). */
-static void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
-{
-    int32_t tap = 0;
-    while (tap < count && origin + tap * step < 0) {
-        tap++;
-    }
-    *begin = tap;
-    while (tap < count && origin + tap * step < size) {
-        tap++;
-    }
-    *end = tap;
-}
-
 void lw_depthwise_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
                               const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output)
 {
@@ -126,7 +103,7 @@ void lw_depthwise_conv_2d_s16(const lw_convolution_params *params, const int16_t
     const int32_t row_size = window->input_width * window->input_channels;
     int32_t top = -window->pad_top;
     for (int32_t y = 0; y < window->output_height; y++) {
-        lw_inside inside;
+        lw_inside_s16 inside;
         lw_clip(top, window->dilation_y, window->filter_height, window->input_height, &inside.row_begin,
                 &inside.row_end);
         const int16_t *const row = input + (top + inside.row_begin * window->dilation_y) * row_size;

@@ -6,9 +6,6 @@
  */
 #include "kernels.h"
 
-/* The sum of so many products of int16 and int8 fits 32 bits, whatever they are: 511 * 2^15 * 2^7 < 2^31. */
-#define LW_EXACT 511
-
 /* Adds the products of one input with two weight rows. A function of its own, so that all it works with stays in
  * registers. */
 static LW_NOINLINE void lw_dot_2(const int16_t *in, const int8_t *w0, const int8_t *w1, int32_t count, int64_t sums[2])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import ALIKE, QUANTIZE_REMEDY, alike
+from .rules import ALIKE, QUANTIZE_REMEDY, alike, is_int8
 from .spec import Rule
 
 _LOOPS = 4
@@ -81,6 +81,12 @@ def full_size_inputs(model: Model, operator: Operator) -> tuple[int, ...]:
         if model.required(operator, position).elements == size and not model.required(operator, position).is_constant
     )
 
+
+INT8_OPERANDS = Rule(
+    text="both inputs and the output are int8 with one scale and zero point per tensor",
+    holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
+    remedy="quantize the model to full INT8",
+)
 
 BROADCASTS = Rule(
     text="the inputs broadcast to the output in at most 4 dimensions",
