@@ -259,11 +259,11 @@ def run_program(program: Path, model: Model, rows: np.ndarray) -> np.ndarray:
     return np.frombuffer(result.stdout, np.int8).reshape(len(rows), model.output_bytes)
 
 
-def run_witness(data: bytes, model: Model, rows: np.ndarray) -> np.ndarray:
+def run_witness(data: bytes, model: Model, rows: np.ndarray, *, arena_bytes: int = 1 << 21) -> np.ndarray:
     """The same through TensorFlow Lite Micro."""
     from tflite_micro.python.tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_bytes(data, arena_size=1 << 21)
+    interpreter = runtime.Interpreter.from_bytes(data, arena_size=arena_bytes)
     answers = []
     for row in rows:
         offset = 0

@@ -12,6 +12,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from single_operator import Op, T, write_tflite
+
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 INT8_ONLY = ("HARD_SWISH", "TRANSPOSE_CONV", "RESIZE_BILINEAR", "PRELU", "REDUCE_MAX", "REDUCE_MIN", "BATCH_MATMUL")
 """Operators without a kernel for int16."""
@@ -31,8 +33,13 @@ def sixteen_bit(data: bytes, seed: int = 0, without: tuple[str, ...] = INT8_ONLY
     weights = {int(op.inputs[1]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED}
     biases = {int(op.inputs[2]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED and len(op.inputs) > 2}
     random = np.random.default_rng(seed)
+    narrow = {
+        int(random.choice([op.inputs[0], op.outputs[0], -1]))
+        for op in kept
+        if kinds[op.opcodeIndex] == "QUANTIZE" and op.inputs[0] in graph.inputs and op.outputs[0] in graph.outputs
+    }  # one side of a QUANTIZE that stands alone may stay int8
     for index, tensor in enumerate(graph.tensors):
-        if index in weights or tensor.quantization is None or tensor.quantization.scale is None:
+        if index in weights | narrow or tensor.quantization is None or tensor.quantization.scale is None:
             continue
         if tensor.type == schema.TensorType.INT8:
             _widen(model, tensor, schema.TensorType.INT16, np.int8, np.int16, random)
@@ -41,6 +48,36 @@ def sixteen_bit(data: bytes, seed: int = 0, without: tuple[str, ...] = INT8_ONLY
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def long_sums() -> bytes:
+    """Convolutions and a dense layer of more taps than fit a 32-bit sum, with weights that are almost all 127."""
+    random = np.random.default_rng(5)
+
+    def weights(*shape: int, axis: int = 0) -> T:
+        values = np.where(random.random(shape) < 0.02, -127, 127).astype(np.int8)
+        return T(shape=shape, array=values, scale=(2.0**-5,) * shape[axis], axis=axis)
+
+    def activation(*shape: int, scale: float = 2.0**-10) -> T:
+        return T(shape=shape, scale=scale, dtype="int16")
+
+    def bias(outputs: int) -> T:
+        values = random.integers(-(2**40), 2**40, outputs)
+        return T(shape=(outputs,), array=values, scale=2.0**-15)
+
+    tensors = [
+        activation(2, 1100), weights(3, 1100), bias(3), activation(2, 3, scale=4.0),
+        activation(1, 1, 5, 600), weights(3, 1, 1, 600), bias(3), activation(1, 1, 5, 3, scale=4.0),
+        activation(1, 1, 525, 3), weights(1, 1, 520, 3, axis=3), bias(3), activation(1, 1, 6, 3, scale=4.0),
+    ]  # fmt: skip
+    window: dict[str, Any] = {"padding": 1, "strideH": 1, "strideW": 1}
+    operators = [
+        Op(kind="FULLY_CONNECTED", inputs=(0, 1, 2), outputs=(3,), options="FullyConnectedOptions"),
+        Op(kind="CONV_2D", inputs=(4, 5, 6), outputs=(7,), options="Conv2DOptions", fields=window),
+        Op(kind="DEPTHWISE_CONV_2D", inputs=(8, 9, 10), outputs=(11,), options="DepthwiseConv2DOptions",
+           fields={**window, "depthMultiplier": 1}),
+    ]  # fmt: skip
+    return write_tflite(tensors, operators, [0, 4, 8], [3, 7, 11])
 
 
 def _widen(model: Any, tensor: Any, kind: int, given: type, wanted: type, random: np.random.Generator) -> None:

@@ -22,6 +22,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+QuantizationMode = Literal["int8", "int16x8"]
+"""Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
 Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""

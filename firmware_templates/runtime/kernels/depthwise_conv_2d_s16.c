@@ -13,7 +13,7 @@ typedef struct {
     int32_t rows, taps;
     int32_t input_row, input_tap;
     int32_t weight_row, weight_tap;
-} lw_taps;
+} lw_taps_s16;
 
 static LW_NOINLINE int16_t lw_store(const lw_convolution_params *params, int64_t sum, const lw_wide_rescale *rescale)
 {
@@ -21,7 +21,7 @@ static LW_NOINLINE int16_t lw_store(const lw_convolution_params *params, int64_t
 }
 
 /* The products of a rectangle of taps for one channel. */
-static int64_t lw_dot(const lw_taps *taps, const int16_t *input, const int8_t *weights)
+static int64_t lw_dot(const lw_taps_s16 *taps, const int16_t *input, const int8_t *weights)
 {
     int64_t total = 0;
     for (int32_t row = taps->rows; row > 0; row--) {
@@ -43,7 +43,7 @@ static int64_t lw_dot(const lw_taps *taps, const int16_t *input, const int8_t *w
 }
 
 /* The same for two neighbouring channels. */
-static LW_NOINLINE void lw_dot_2(const lw_taps *taps, const int16_t *input, const int8_t *weights, int64_t sums[2])
+static LW_NOINLINE void lw_dot_2(const lw_taps_s16 *taps, const int16_t *input, const int8_t *weights, int64_t sums[2])
 {
     const int32_t input_tap = taps->input_tap;
     const int32_t weight_tap = taps->weight_tap;
@@ -74,7 +74,7 @@ static void lw_position(const lw_convolution_params *params, const lw_inside_s16
     const lw_window *const window = &params->window;
     const int32_t outputs = window->output_channels;
     const int32_t multiplier = outputs == window->input_channels ? 1 : outputs / window->input_channels;
-    const lw_taps taps = {inside->row_end - inside->row_begin,
+    const lw_taps_s16 taps = {inside->row_end - inside->row_begin,
                           inside->tap_end - inside->tap_begin,
                           window->dilation_y * window->input_width * window->input_channels,
                           window->dilation_x * window->input_channels,

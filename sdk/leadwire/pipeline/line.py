@@ -198,6 +198,7 @@ class Line:
                 policy,
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
+                mode=self.settings.model.mode,
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
