@@ -132,9 +132,10 @@ class EmulatedBoard:
     def check(self) -> None:
         """DeviceError with the fault report if the emulated firmware has crashed."""
         assert self._process.stdout is not None
-        while select.select([self._process.stdout], [], [], 0)[0] and self._read():
-            continue
-        if b'"fault"' in self._received or self._process.poll() is not None:
+        ended = False  # by the end of its output: its port closes after that, the process may end later still
+        while not ended and select.select([self._process.stdout], [], [], 0)[0]:
+            ended = not self._read()
+        if ended or b'"fault"' in self._received or self._process.poll() is not None:
             self._drain()
             raise self._dead("run")
 
