@@ -6,6 +6,7 @@ are those that `run_validation` finds.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ from leadwire.artifacts import (
     FirmwareProject,
     Interval,
     LayerError,
+    LinkedObject,
     MemoryPlan,
     OperatorShare,
     Percentiles,
@@ -57,6 +59,11 @@ PATIENTS = 44
 BEATS = 4400
 MODEL = b"TFL3" + bytes(range(256)) * 76
 FIRMWARE = b"\x7fELF" + bytes(range(255, -1, -1)) * 120
+SOURCES = (
+    ("app/main.c", b"int main(void) { return 0; }\n"),
+    ("model/model.c", b"/* the model */\n"),
+    ("model/weights.c", b"/* its weights */\n"),
+)
 EXCUSED = {"V": ("F", "Q"), "S": ("Q",)}
 LAYERS = (
     ("CONV_2D", "stem/conv", 45000, 2200, 41.9),
@@ -384,7 +391,17 @@ def example_evidence(
     `noise` is what quantization does to the outputs; `device_beats` are those that went over the link, None for all.
     """
     protocol = example_protocol(accuracy_margin)
-    for name, data in (("model.tflite", MODEL), ("firmware.elf", FIRMWARE), ("protocol.toml", protocol)):
+    listing = json.dumps({"files": {name: sha256_hex(data) for name, data in SOURCES}}, indent=2, sort_keys=True) + "\n"
+    for name, data in (
+        ("model.tflite", MODEL),
+        ("firmware.elf", FIRMWARE),
+        ("protocol.toml", protocol),
+        ("build.log", b"toolchain  zig 0.17.0\n"),
+        ("firmware.map", b"     VMA      LMA     Size Align Out     In      Symbol\n"),
+        ("leadwire-project.json", listing.encode()),
+        *SOURCES,
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     reference, patient, predictions = simulate(noise=noise)
     if device_beats is not None:
@@ -393,7 +410,7 @@ def example_evidence(
         assert device.raw is not None
         sent = dataclasses.replace(device, outputs=device.outputs[part], raw=device.raw[part], indices=part)
         predictions = [*others, sent]
-    model, image, project = sha256_hex(MODEL), sha256_hex(FIRMWARE), sha256_hex(b"project")
+    model, image, project = sha256_hex(MODEL), sha256_hex(FIRMWARE), sha256_hex(listing.encode())
     evidence = Evidence(
         name="ecg-beats",
         leadwire_version="0.1.0",
@@ -478,6 +495,22 @@ def example_evidence(
             bss_bytes=9_880,
             model_flash_bytes=33_920,
             model_ram_bytes=6_720,
+            linked=(
+                *(
+                    LinkedObject(
+                        name=f"00{place}.o",
+                        source=name,
+                        archive="",
+                        digest=sha256_hex(data),
+                        flash_bytes=1000 + place,
+                        ram_bytes=place,
+                    )
+                    for place, (name, data) in enumerate(SOURCES)
+                ),
+                LinkedObject(
+                    name="compiler_rt.o", source="", archive="libcompiler_rt.a", digest="", flash_bytes=700, ram_bytes=0
+                ),
+            ),
             stack=StackBound(bytes=880, path=("main", "link_poll", "lw_infer", "lw_conv_2d_s8")),
         ),
         budgets=(

@@ -452,7 +452,10 @@ class Line:
             "unique_id": self.target.unique_id,
         }
 
-    def _signing_key(self) -> tuple[Path, bool]:
+    def _signing_key(self) -> tuple[Path | None, bool]:
+        """The key's file (None: it is in the environment), and whether it is for demonstration."""
+        if self.settings.signing.key == "environment":
+            return None, False
         if self.settings.signing.key != "generate":
             return self.project.path.parent / self.settings.signing.key, False
         path = self.project.output / ".leadwire" / "demonstration-key.pem"
