@@ -245,6 +245,10 @@ def example_validation(
     )
 
 
+def beat_times_s(beats: int) -> npt.NDArray[np.float64]:
+    return 303.1 + 0.83 * np.arange(beats)
+
+
 def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64]) -> Dataset:
     return Dataset(
         name="mitdb-ds2",
@@ -255,7 +259,7 @@ def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.in
         label_names=LABELS,
         patients=tuple(f"p{int(number):02d}" for number in patient),
         records=tuple(str(200 + int(number)) for number in patient),
-        times_s=303.1 + 0.83 * np.arange(len(reference)),
+        times_s=beat_times_s(len(reference)),
         basis="real",
         licence="none",
     )
@@ -531,9 +535,10 @@ def example_evidence(
         environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
         demo_key=True,
     )
+    times = beat_times_s(len(reference))
     beats = tuple(
-        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r))
-        for p, r in zip(patient, reference, strict=True)
+        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r), time_s=float(t))
+        for p, r, t in zip(patient, reference, times, strict=True)
     )
     return evidence, Attachments(protocol=folder / "protocol.toml", beats=beats, predictions=tuple(predictions))
 

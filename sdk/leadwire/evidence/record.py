@@ -70,11 +70,13 @@ class ToolVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """One test input: where it comes from and its reference class, an index into the dataset's labels."""
+    """One test input: where it comes from, its reference class (an index into the dataset's labels) and when it was,
+    in seconds from the start of its record; 0 where the dataset has no times."""
 
     record: str
     patient: str
     reference: int
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -433,10 +433,14 @@ class Line:
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
         )
-        beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
+        test = self.test
+        beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
         attachments = Attachments(
             protocol=protocol_path(self.project.protocol),
-            beats=tuple(Beat(record=record, patient=patient, reference=label) for record, patient, label in beats),
+            beats=tuple(
+                Beat(record=record, patient=patient, reference=label, time_s=time_s)
+                for record, patient, label, time_s in beats
+            ),
             predictions=outputs,
         )
         return write_report(evidence, attachments, self.folder, key)

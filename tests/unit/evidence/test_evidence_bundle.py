@@ -267,10 +267,11 @@ def test_a_bundle_of_bad_news_verifies_and_says_so(
 @pytest.mark.requirement("LW-EVD-004")
 def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
     """By hand: three beats, two classes, a tie, an empty cell; bytes are told from decimals."""
-    table = b"index,record,patient,reference,float:N,float:V,device:N,device:V\n"
-    table += b"0,100,p1,N,0.5,0.5,7,7\n1,100,p1,V,0.25,0.75,,\n2,101,p2,V,1e-3,-2.0,-128,127\n"
+    table = b"index,record,patient,time_s,reference,float:N,float:V,device:N,device:V\n"
+    table += b"0,100,p1,1.5,N,0.5,0.5,7,7\n1,100,p1,2.25,V,0.25,0.75,,\n2,101,p2,0.5,V,1e-3,-2.0,-128,127\n"
     read = read_predictions(table, ("N", "V"), source="x")
     assert (read.records, read.patients, read.reference) == (("100", "100", "101"), ("p1", "p1", "p2"), (0, 1, 1))
+    assert read.times_s == (1.5, 2.25, 0.5)
     assert read.answers["float"].decided == {0: 0, 1: 1, 2: 0}
     assert read.answers["float"].raw == {}
     assert read.answers["device"].decided == {0: 0, 2: 1}
@@ -282,17 +283,18 @@ def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
     [
         b"",
         b"\xff",
-        b"index,record,patient,reference,float:V,float:N\n",
-        b"index,record,patient,reference,float:N,float:V,float:N,float:V\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,X,1,2\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,two\n",
-        b'index,record,patient,reference,float:N,float:V\n0,"1,p,N,1,2\n',
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,nan\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,\n",
-        b"index,record,patient,reference,float:N,float:V\n1,1,p,N,1,2\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,2,3\n",
-        b"index,record,patient,reference,float:N,float:V\n" + b"x" * 200_000,
+        b"index,record,patient,time_s,reference,float:V,float:N\n",
+        b"index,record,patient,time_s,reference,float:N,float:V,float:N,float:V\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,X,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,two\n",
+        b'index,record,patient,time_s,reference,float:N,float:V\n0,"1,p,0.5,N,1,2\n',
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,nan\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n1,1,p,0.5,N,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,2,3\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,inf,N,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n" + b"x" * 200_000,
     ],
 )
 def test_tables_that_are_no_predictions(table: bytes) -> None:
