@@ -34,7 +34,7 @@ _Row = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
+class Expected:
     """What an endpoint's result must be."""
 
     float_value: float
@@ -61,10 +61,10 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
     found = [*false_figures(validation, protocol, table), *_false_pairs(validation, protocol, table)]
     if [item.endpoint for item in validation.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
         return (*found, "the endpoints are not those of protocol.toml")
-    expected = [_expected(endpoint, protocol, table, runtime) for endpoint in protocol.endpoints]
-    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, expected, strict=True):
+    derived = [expected(endpoint, protocol, table, runtime) for endpoint in protocol.endpoints]
+    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, derived, strict=True):
         found += _endpoint(item, endpoint, right)
-    verdict = _overall(validation, protocol, table, {right.verdict for right in expected})
+    verdict = _overall(validation, protocol, table, {right.verdict for right in derived})
     if validation.verdict != verdict:
         found.append(f"the verdict is '{validation.verdict}' where the figures say '{verdict}'")
     if (verdict == "pass") == bool(validation.reasons):
@@ -127,7 +127,7 @@ def _overall(validation: ValidationResult, protocol: Protocol, table: Table, end
 # ---------------------------------------------------------------------------------------------- endpoints
 
 
-def _endpoint(item: EndpointResult, endpoint: Endpoint, right: _Expected) -> Iterator[str]:
+def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iterator[str]:
     """What of an endpoint does not follow."""
     name = endpoint.name
     values = (
@@ -164,7 +164,8 @@ def _same_interval(one: Interval | None, other: Interval | None) -> bool:
     return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
-def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str) -> _Expected:
+def expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str) -> Expected:
+    """The endpoint's result as the decisions of float and of `runtime` give it."""
     float_decided, int8_decided = table.answers["float"].decided, table.answers[runtime].decided
     rule, classes = protocol.statistics, range(len(protocol.labels))
     parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
@@ -192,7 +193,7 @@ def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str
     )
     loss = float_value - int8_value
     short = _too_small(endpoint, protocol, table, int8_decided)
-    return _Expected(
+    return Expected(
         float_value=float_value,
         int8_value=int8_value,
         loss=loss,
