@@ -47,9 +47,9 @@ MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
 REVIEW = "urn:leadwire:review:1"
 MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
-    "report.html", "evidence.json", "evidence.schema.json", "model.tflite", "firmware.elf", "protocol.toml",
-    "calibration.csv", "predictions.csv", "verify.py", "sources/leadwire-project.json", "manifest.sha256", "signer.pem",
-    RESULT[0], MADE[0],
+    "report.html", "report.pdf", "evidence.json", "evidence.schema.json", "model.tflite", "firmware.elf",
+    "protocol.toml", "calibration.csv", "predictions.csv", "verify.py", "sources/leadwire-project.json",
+    "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
 NORMAL = NormalDist()
 

@@ -32,7 +32,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("tampered")
     evidence, attachments = example_evidence(folder)
     generate_key(folder / "key.pem")
-    return write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+    return write_bundle(
+        evidence, attachments, b"<p>page</p>", printed=b"%PDF", out=folder / "out", key=folder / "key.pem"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,9 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes]
     evidence, attachments = example_evidence(folder, accuracy_margin=0.002)
     assert evidence.verdict == "inconclusive"
     generate_key(folder / "key.pem")
-    bundle = write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+    bundle = write_bundle(
+        evidence, attachments, b"<p>page</p>", printed=b"%PDF", out=folder / "out", key=folder / "key.pem"
+    )
     return unpack(bundle.path.read_bytes(), source=bundle.path), folder / "key.pem"
 
 

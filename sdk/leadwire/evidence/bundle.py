@@ -26,6 +26,9 @@ from .contents import (
     DOCUMENT,
     ENVELOPE,
     MANIFEST,
+    PREDICTIONS,
+    PRINTED,
+    PROTOCOL,
     PROVENANCE,
     REPORT,
     SIGNER,
@@ -34,11 +37,14 @@ from .contents import (
     digests_of,
     gather,
     manifest_of,
+    protocol_of,
     read_content,
     read_file,
 )
+from .derived import DerivedFigure, derive
 from .envelope import open_envelope, sign_statement, subjects
 from .keys import canonical_pem, fingerprint, load_private_key, load_public_key, public_pem
+from .predictions import read_predictions
 from .record import Attachments, Evidence
 from .review import Review, add_review, read_reviews
 
@@ -64,7 +70,7 @@ class VerifiedBundle:
     `digest` is the SHA-256 of the bundle, `files` those of its files. `authenticated` is False where no trusted key was
     given: then anybody may have made it, and `trust` says so. `verdict` and `reasons` are the evidence's own: a bundle
     of a failed validation verifies like any other. `invocation` is the hash of the run's line in the issuer's audit
-    log, empty where none was kept.
+    log, empty where none was kept. `derived` are the statistics that were derived again, where that was asked for.
     """
 
     path: Path
@@ -80,6 +86,7 @@ class VerifiedBundle:
     stamps: tuple[str, ...]
     reviews: tuple[Review, ...]
     invocation: str
+    derived: tuple[DerivedFigure, ...] = ()
 
 
 def write_bundle(
@@ -87,11 +94,12 @@ def write_bundle(
     attachments: Attachments,
     report: bytes,
     *,
+    printed: bytes,
     out: Path,
     key: Path | None,
     invocation: str = "",
 ) -> Bundle:
-    """Write report.html, evidence.json and the bundle into the folder `out`.
+    """Write report.html, report.pdf (`printed`), evidence.json and the bundle into the folder `out`.
 
     `key` is a private key in PEM, None: the one in the environment (see `keys`); `invocation` the hash of the run's
     line in the audit log. EvidenceError (8) where the records do not join or a file is not the one they name;
@@ -101,7 +109,7 @@ def write_bundle(
         raise BadInputError(f"'{evidence.name}' cannot be part of a file name", hint="use letters, digits, '-' and '_'")
     private_key = load_private_key(key)
     pem = public_pem(private_key)
-    files = gather(evidence, attachments, report)
+    files = gather(evidence, attachments, {REPORT: report, PRINTED: printed})
     check_content(evidence, files, source=evidence.name)
     files[MANIFEST] = manifest_of(files)
     files[SIGNER] = pem
@@ -110,8 +118,9 @@ def write_bundle(
     files[PROVENANCE] = sign_statement(provenance.make_provenance(evidence, digests, invocation), private_key)
     data = _packed(files, evidence.name)
     path = out / f"{evidence.name}{SUFFIX}"
-    for target, content in ((out / REPORT, report), (out / DOCUMENT, files[DOCUMENT]), (path, data)):
-        _write(target, content)
+    for name in (REPORT, PRINTED, DOCUMENT):
+        _write(out / name, files[name])
+    _write(path, data)
     return Bundle(
         path=path, digest=sha256_hex(data), report=out / REPORT, document=out / DOCUMENT, signer=fingerprint(pem)
     )
@@ -142,10 +151,11 @@ def sign_bundle(
 
 
 def verify_bundle(
-    path: Path, public_key: Path | None = None, *, reviewers: tuple[Path, ...] = ()
+    path: Path, public_key: Path | None = None, *, reviewers: tuple[Path, ...] = (), recompute: bool = False
 ) -> VerifiedBundle:
     """Check a bundle from outside; `public_key` is the PEM file of a signer whom the reader trusts, `reviewers` those
-    of persons who must have signed.
+    of persons who must have signed. With `recompute` every statistic is derived again (see `derived`), not only counts,
+    endpoints and verdicts.
 
     EvidenceError (8) for any changed, missing or added byte, another signer, or figures and verdicts that do not follow
     from predictions and protocol. FileMissingError or BadInputError (2) where bundle or key cannot be read at all.
@@ -182,6 +192,7 @@ def verify_bundle(
         stamps=tuple(stamp.word for stamp in evidence.stamps),
         reviews=read_reviews(files, trusted_reviewers, source=path),
         invocation=invocation,
+        derived=_derive(evidence, files, source=path) if recompute else (),
     )
 
 
@@ -214,6 +225,17 @@ def _check_signed(files: Mapping[str, bytes], pem: bytes, *, source: Path) -> tu
     if provenance.make_provenance(evidence, digests, invocation) != made:
         raise EvidenceError(source, "the signed provenance says something else than evidence.json")
     return evidence, invocation
+
+
+def _derive(evidence: Evidence, files: Mapping[str, bytes], *, source: Path) -> tuple[DerivedFigure, ...]:
+    """All statistics, each as stated; EvidenceError (8) where one is another when derived again."""
+    validation = evidence.validation
+    table = read_predictions(files[PREDICTIONS], validation.labels, source=source)
+    figures = derive(validation, protocol_of(files[PROTOCOL], source), table)
+    if wrong := [figure for figure in figures if not figure.agrees]:
+        said = "; ".join(f"{one.what} is {one.derived:.6g}, not {one.stated:.6g}" for one in wrong[:4])
+        raise EvidenceError(source, f"{len(wrong)} of {len(figures)} statistics do not follow: {said}")
+    return figures
 
 
 def _packed(files: Mapping[str, bytes], name: str) -> bytes:

@@ -1,6 +1,6 @@
 """The files of a bundle: which must be there, where they come from, and what they must be.
 
-report.html  evidence.json  evidence.schema.json                              what was found, for people and programs
+report.html  report.pdf  evidence.json  evidence.schema.json                  what was found, for people and programs
 model.tflite  firmware.elf  protocol.toml  calibration.csv  predictions.csv   what it was found with
 sources/  logs/                                                               what the firmware was made of, and how
 verify.py                                                                     checks all of it with Python alone
@@ -26,11 +26,11 @@ from .predictions import read_predictions, write_predictions
 from .record import Attachments, Evidence, chain_breaks
 from .review import is_review
 
-REPORT, DOCUMENT, SCHEMA = "report.html", "evidence.json", "evidence.schema.json"
+REPORT, PRINTED, DOCUMENT, SCHEMA = "report.html", "report.pdf", "evidence.json", "evidence.schema.json"
 PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
 VERIFIER, SOURCES, PROJECT_LIST = "verify.py", "sources", "leadwire-project.json"
 CONTENT = (
-    REPORT, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS, VERIFIER,
+    REPORT, PRINTED, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS, VERIFIER,
     f"{SOURCES}/{PROJECT_LIST}",
 )  # fmt: skip
 MANIFEST, SIGNER, ENVELOPE, PROVENANCE = "manifest.sha256", "signer.pem", "statement.dsse.json", "provenance.dsse.json"
@@ -38,10 +38,10 @@ _LOGS = ("build.log", "firmware.map")
 _LISTED = 8
 
 
-def gather(evidence: Evidence, attachments: Attachments, report: bytes) -> dict[str, bytes]:
-    """All content files by name; FileMissingError or BadInputError (2) where one cannot be read."""
+def gather(evidence: Evidence, attachments: Attachments, pages: Mapping[str, bytes]) -> dict[str, bytes]:
+    """All content files by name, `pages` the report's; FileMissingError or BadInputError (2) where one cannot be read."""
     files = {
-        REPORT: report,
+        **pages,
         DOCUMENT: write_document(evidence),
         SCHEMA: schema_text().encode(),
         MODEL_FILE: read_file(evidence.quantized.path, "model"),

@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evidence, Attachment
     folder = tmp_path_factory.mktemp("bundle")
     evidence, attachments = example_evidence(folder)
     generate_key(folder / "key.pem")
-    bundle = write_bundle(evidence, attachments, REPORT, out=folder / "out", key=folder / "key.pem")
+    bundle = write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=folder / "out", key=folder / "key.pem")
     return evidence, attachments, bundle, folder
 
 
@@ -67,7 +67,9 @@ def test_another_key_than_the_trusted_one_is_an_error(
     """Somebody alters nothing and signs again: only the fingerprint tells."""
     evidence, attachments, bundle, folder = made
     generate_key(tmp_path / "other.pem")
-    forged = write_bundle(evidence, attachments, REPORT, out=tmp_path / "out", key=tmp_path / "other.pem")
+    forged = write_bundle(
+        evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=tmp_path / "other.pem"
+    )
     assert verify_bundle(forged.path).authenticated is False
     with pytest.raises(EvidenceError, match=f"signed by key {forged.signer}, not by the trusted key {bundle.signer}"):
         verify_bundle(forged.path, folder / "key.pem")
@@ -78,7 +80,9 @@ def test_the_same_run_gives_the_same_bytes(made: tuple[Evidence, Attachments, Bu
     """From another folder, with the same key; neither folder is named anywhere."""
     _, _, bundle, folder = made
     evidence, attachments = example_evidence(tmp_path)
-    again = write_bundle(evidence, attachments, REPORT, out=tmp_path / "elsewhere", key=folder / "key.pem")
+    again = write_bundle(
+        evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "elsewhere", key=folder / "key.pem"
+    )
     assert again.path.read_bytes() == bundle.path.read_bytes()
     for place in (tmp_path, folder):
         assert str(place).encode() not in again.path.read_bytes()
@@ -182,7 +186,7 @@ def test_a_figure_that_does_not_follow_is_refused(
     with pytest.raises(EvidenceError, match="confusion matrix of 'float' does not follow"):
         write_bundle(
             dataclasses.replace(evidence, validation=validation),
-            attachments, REPORT, out=tmp_path, key=folder / "key.pem",
+            attachments, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem",
         )  # fmt: skip
 
 
@@ -215,26 +219,33 @@ def test_records_that_do_not_join_are_refused(
     evidence, attachments, _, folder = made
     what, broken = list(other_digests(evidence))[number]
     with pytest.raises(EvidenceError, match=what):
-        write_bundle(broken, attachments, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(broken, attachments, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
 
 
 def test_bad_names_keys_and_files_are_named(made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path) -> None:
     evidence, attachments, _, folder = made
     with pytest.raises(BadInputError, match="cannot be part of a file name"):
         write_bundle(
-            dataclasses.replace(evidence, name="../up"), attachments, REPORT, out=tmp_path, key=folder / "key.pem"
+            dataclasses.replace(evidence, name="../up"),
+            attachments,
+            REPORT,
+            printed=b"%PDF",
+            out=tmp_path,
+            key=folder / "key.pem",
         )
     with pytest.raises(FileMissingError, match="signing key"):
-        write_bundle(evidence, attachments, REPORT, out=tmp_path, key=tmp_path / "none.pem")
+        write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path, key=tmp_path / "none.pem")
     lost = dataclasses.replace(attachments, protocol=tmp_path / "none.toml")
     with pytest.raises(FileMissingError, match="protocol"):
-        write_bundle(evidence, lost, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(evidence, lost, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
     short = dataclasses.replace(attachments, beats=attachments.beats[:-1])
     with pytest.raises(BadInputError, match=r"predictions of 'float' have shape \(4400, 5\), expected \(4399, 5\)"):
-        write_bundle(evidence, short, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(evidence, short, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadInputError, match="cannot be written"):
-        write_bundle(evidence, attachments, REPORT, out=tmp_path / "file" / "under", key=folder / "key.pem")
+        write_bundle(
+            evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "file" / "under", key=folder / "key.pem"
+        )
 
 
 def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path) -> None:
@@ -242,7 +253,7 @@ def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle
     evidence, attachments = example_evidence(tmp_path, device_beats=range(0, 4400, 3))
     assert evidence.validation.device_beats == 1467
     key = made[3] / "key.pem"
-    bundle = write_bundle(evidence, attachments, REPORT, out=tmp_path / "out", key=key)
+    bundle = write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=key)
     assert verify_bundle(bundle.path, key).authenticated
 
 
@@ -254,7 +265,7 @@ def test_a_bundle_of_bad_news_verifies_and_says_so(
     """in-toto's test-result knows no 'inconclusive': FAILED, because it never passes."""
     bad_news, attachments = example_evidence(tmp_path, noise=noise, accuracy_margin=margin)
     key = made[3] / "key.pem"
-    bundle = write_bundle(bad_news, attachments, REPORT, out=tmp_path / "out", key=key)
+    bundle = write_bundle(bad_news, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=key)
     verified = verify_bundle(bundle.path, key)
     assert verified.verdict == verdict
     assert verified.reasons[0].startswith("accuracy: ")

@@ -83,6 +83,7 @@ def test_the_report_is_written_signed_and_verified(example: tuple[Evidence, Atta
         "ecg-beats.leadwire-evidence.zip",
         "evidence.json",
         "report.html",
+        "report.pdf",
     ]
     assert verify_bundle(bundle.path, tmp_path / "key.pem").authenticated
     assert signer in Reader(bundle.report.read_bytes()).text
