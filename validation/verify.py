@@ -10,8 +10,8 @@ It shares no code with leadwire. It checks, in this order:
  3. signatures: Ed25519 (RFC 8032) by the arithmetic below, and a second time by `cryptography` where that is installed;
  4. structure: evidence.json against evidence.schema.json;
  5. joins: each record names the model, firmware, project, protocol and board of this bundle;
- 6. figures: counts, sensitivities, positive predictivities, intervals (the patient bootstrap draw by draw), comparisons of
-    runtimes, and verdicts, all derived again from predictions.csv and protocol.toml.
+ 6. figures: counts, sensitivities, positive predictivities, intervals (the patient bootstrap draw by draw),
+    comparisons of runtimes, and verdicts, all derived again from predictions.csv and protocol.toml.
 
 Exit codes: 0 verified, 2 the file or a key cannot be read, 8 not verified. Nothing is written unless --extract names a
 new folder, and then only below it and only after everything was verified. A verifier that came out of a bundle proves
@@ -54,17 +54,17 @@ NEEDED = (
 NORMAL = NormalDist()
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The file or a key cannot be read at all."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The bundle does not verify."""
 
 
 def need(condition: object, reason: str) -> None:
     if not condition:
-        raise Refused(reason)
+        raise RefusedError(reason)
 
 
 def sha256(data: bytes) -> str:
@@ -73,7 +73,9 @@ def sha256(data: bytes) -> str:
 
 # ================================================================================================ 1. the archive
 
-NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?(?:/[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?)*")
+NAME = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?(?:/[A-Za-z0-9_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?)*"
+)
 DEVICE = re.compile(r"(?:con|nul|aux|prn|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
@@ -101,7 +103,10 @@ def open_archive(data: bytes) -> dict[str, bytes]:
         need(signature == b"PK\1\2", "the archive's directory is damaged")
         need(method == 0 and packed == length, f"file {name!r} is compressed: a bundle's files are stored as they are")
         plain = (made_by, version, flags, clock, date, extra, note, disk, internal, external)
-        need(plain == (20, 20, 0, 0, 33, 0, 0, 0, 0, 0), f"file {name!r} has attributes: a link, a comment, a date or the like")
+        need(
+            plain == (20, 20, 0, 0, 33, 0, 0, 0, 0, 0),
+            f"file {name!r} has attributes: a link, a comment, a date or the like",
+        )
         need(offset == end, f"there are hidden bytes before file {name!r}")
         first = offset + 30 + name_size
         need(first + length <= start, f"file {name!r} is truncated")
@@ -131,6 +136,7 @@ def check_together(names: dict[str, bytes]) -> None:
 
 # ================================================================================================ JSON
 
+
 def read_json(data: bytes, name: str) -> object:
     """JSON without doubled keys, NaN or numbers of thousands of digits."""
     need(len(data) <= MAX_JSON_BYTES, f"{name} is larger than {MAX_JSON_BYTES} bytes")
@@ -141,12 +147,12 @@ def read_json(data: bytes, name: str) -> object:
         return found
 
     def refuse(word: str) -> object:
-        raise Refused(f"{name} holds {word[:20]}, which is not JSON")
+        raise RefusedError(f"{name} holds {word[:20]}, which is not JSON")
 
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{name} is not JSON: {str(error)[:120]}") from error
+        raise RefusedError(f"{name} is not JSON: {str(error)[:120]}") from error
 
 
 def dumped(value: object) -> bytes:
@@ -269,7 +275,7 @@ def open_envelope(data: bytes, key: bytes, kind: str, name: str) -> dict[str, ob
             "signatures": [{"keyid": fingerprint(key), "sig": base64.b64encode(signed).decode()}],
         }
     except (ValueError, TypeError, LookupError) as error:
-        raise Refused(f"{name} is not a DSSE envelope with one signature") from error
+        raise RefusedError(f"{name} is not a DSSE envelope with one signature") from error
     need(dumped(again) == data, f"{name} is not signed by the key beside it, or was written in another form")
     message = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     verdicts = [ed25519(key, signed, message), by_cryptography(key, signed, message)]
@@ -289,6 +295,7 @@ def subjects(statement: dict[str, object]) -> dict[str, str]:
 
 
 # ================================================================================================ 2. digests
+
 
 def check_digests(files: dict[str, bytes]) -> tuple[bytes, list[dict[str, object]]]:
     """The signer's key, and the reviews."""
@@ -327,7 +334,10 @@ def read_reviews(files: dict[str, bytes], names: list[str], keys: list[bytes]) -
         need(subjects(statement) == before, f"review {number} was signed over other files")
         before[envelope] = sha256(files[envelope])
         said = statement["predicate"]
-        need(set(said) == {"name", "signedOn", "meaning"} and said["meaning"] in MEANINGS, f"review {number} is incomplete")
+        need(
+            set(said) == {"name", "signedOn", "meaning"} and said["meaning"] in MEANINGS,
+            f"review {number} is incomplete",
+        )
         need(said["name"].isprintable() and said["name"].strip(), f"review {number} has no name")
         need(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", said["signedOn"]), f"review {number} has no date")
         found.append({**said, "key": key})
@@ -376,7 +386,10 @@ def mistakes(value: object, schema: dict[str, object], root: dict[str, object], 
             elif isinstance(rest, dict):
                 found += mistakes(item, rest, root, f"{at}/{key}", depth + 1)
     if isinstance(value, list):
-        need(schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)), f"{at} has {len(value)} items")
+        need(
+            schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)),
+            f"{at} has {len(value)} items",
+        )
         ahead = schema.get("prefixItems", [])
         for place, item in enumerate(value):
             rule = ahead[place] if place < len(ahead) else schema.get("items", {})
@@ -398,12 +411,15 @@ def read_evidence(files: dict[str, bytes]) -> dict[str, object]:
         place = body
         for part in parents:
             place = place[part]
-        need(place[last] is None and entry["value"] in ("inf", "-inf", "nan"), "not_finite names a figure that is finite")
+        need(
+            place[last] is None and entry["value"] in ("inf", "-inf", "nan"), "not_finite names a figure that is finite"
+        )
         place[last] = float(entry["value"])
     return body
 
 
 # ================================================================================================ 5. joins
+
 
 def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
     model, image, board = sha256(files["model.tflite"]), sha256(files["firmware.elf"]), evidence["board"]["id"]
@@ -440,7 +456,10 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
     }
     need(listed == held, "the sources are not those that the project was generated with")
     for one in build["linked"]:
-        need(held.get(one["source"], one["digest"]) == one["digest"], f"the image was linked from another {one['source']}")
+        need(
+            held.get(one["source"], one["digest"]) == one["digest"],
+            f"the image was linked from another {one['source']}",
+        )
     chosen = evidence["quantized"]["calibration"]["indices"]
     lines = ["position,index", *(f"{place},{index}" for place, index in enumerate(chosen))]
     need(files["calibration.csv"] == ("\n".join(lines) + "\n").encode(), "calibration.csv is another set")
@@ -463,6 +482,7 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
 
 # ================================================================================================ 6. figures
 
+
 class Beats:
     """predictions.csv: decisions and output bytes by runtime and beat; the first largest output decides."""
 
@@ -471,7 +491,10 @@ class Beats:
         header, body = rows[0], rows[1:]
         fixed = ["index", "record", "patient", "time_s", "reference"]
         names = list(dict.fromkeys(column.partition(":")[0] for column in header[5:]))
-        need(header == fixed + [f"{name}:{label}" for name in names for label in labels], "predictions.csv has other columns")
+        need(
+            header == fixed + [f"{name}:{label}" for name in names for label in labels],
+            "predictions.csv has other columns",
+        )
         need(all(len(row) == len(header) for row in body), "predictions.csv has a row of another length")
         need([row[0] for row in body] == list(map(str, range(len(body)))), "predictions.csv lacks a beat")
         self.records = [row[1] for row in body]
@@ -733,7 +756,7 @@ class Figures:
             judged[name] = list(sums.values())
         for size in sorted({len(rows) for rows in judged.values()} - {0}):
             names = [name for name, rows in judged.items() if len(rows) == size]
-            side_by_side = [sum((judged[name][place] for name in names), []) for place in range(size)]
+            side_by_side = [[one for name in names for one in judged[name][place]] for place in range(size)]
             sums = resampled(side_by_side, self.resamples, self.seed)
             start = 0
             for name in names:
@@ -778,11 +801,15 @@ class Figures:
         common, what = sorted(first.keys() & second.keys()), f"in {one} against {other}"
         self.agree(stated["compared"], len(common), f"the number of beats {what}")
         self.agree(
-            stated["decisions_changed"], sum(first[beat] != second[beat] for beat in common), f"changed decisions {what}"
+            stated["decisions_changed"],
+            sum(first[beat] != second[beat] for beat in common),
+            f"changed decisions {what}",
         )
         if one in self.beats.bytes and other in self.beats.bytes:
             left, right = self.beats.bytes[one], self.beats.bytes[other]
-            steps = Counter(abs(a - b) for beat in common for a, b in zip(left[beat], right[beat], strict=True) if a != b)
+            steps = Counter(
+                abs(a - b) for beat in common for a, b in zip(left[beat], right[beat], strict=True) if a != b
+            )
             self.agree(stated["identical"], sum(left[beat] == right[beat] for beat in common), f"equal beats {what}")
             self.agree(stated["values"], len(common) * len(self.labels), f"the number of values {what}")
             self.agree(stated["differing_values"], sum(steps.values()), f"differing values {what}")
@@ -868,7 +895,9 @@ class Figures:
         for one in (stated["host_device"], stated["tflite_device"], *stated["identities"]):
             self.comparison(one)
         self.same_arithmetic()
-        self.proportion(stated["agreement_float_int8"], runtime, 2 + 4 * len(self.labels), "the agreement of float and INT8")
+        self.proportion(
+            stated["agreement_float_int8"], runtime, 2 + 4 * len(self.labels), "the agreement of float and INT8"
+        )
         ruined = self.records(runtime)
         self.changed(runtime)
         rules = self.protocol["endpoints"]
@@ -879,7 +908,9 @@ class Figures:
         }
         verdict = self.overall(verdicts, ruined)
         self.agree(stated["verdict"], verdict, "the verdict")
-        need((verdict == "pass") != bool(stated["reasons"]), "a pass has reasons against it, or another verdict has none")
+        need(
+            (verdict == "pass") != bool(stated["reasons"]), "a pass has reasons against it, or another verdict has none"
+        )
         return verdict
 
     def same_arithmetic(self) -> None:
@@ -893,7 +924,7 @@ class Figures:
         self.agree(self.validation["tflite_device"]["runtimes"], ["tflite", "device"], "the desktop's comparison")
 
     def judged_runtime(self) -> str:
-        """The generated C on the host may speak for beats that the device was not sent, if it equals it on all that it was."""
+        """The generated C on the host speaks for beats that the device was not sent, if they agree on all it was."""
         rule, device = self.protocol.get("host_device", {}), self.beats.decided["device"]
         host = self.beats.decided.get("host_c", {})
         if not rule.get("extend_with_host_c", False) or len(host) <= len(device):
@@ -952,8 +983,9 @@ class Figures:
 
 # ================================================================================================ the whole
 
+
 def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[dict[str, object], dict[str, bytes]]:
-    """What was found, and the files; Refused for anything that does not verify."""
+    """What was found, and the files; RefusedError for anything that does not verify."""
     try:
         files = open_archive(data)
         key, reviews = check_digests(files)
@@ -968,14 +1000,23 @@ def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[
         statement = read_json(base64.b64decode(json.loads(files[RESULT[0]])["payload"]), RESULT[0])
         result = result_of(evidence, verdict)
         need(statement["predicate"]["result"] == result, f"the signed result is not {result}")
-    except Refused:
+    except RefusedError:
         raise
     except MemoryError:
-        raise Refused("the bundle asks for more memory than there is") from None
+        raise RefusedError("the bundle asks for more memory than there is") from None
     except (
-        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error, csv.Error
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        struct.error,
+        csv.Error,
     ) as error:
-        raise Refused(f"a part of the bundle is not of the form it must have ({type(error).__name__}: {error})"[:300]) from error
+        raise RefusedError(
+            f"a part of the bundle is not of the form it must have ({type(error).__name__}: {error})"[:300]
+        ) from error
     return {
         "bundle_sha256": sha256(data),
         "name": evidence["name"],
@@ -986,8 +1027,11 @@ def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[
         "files": len(files),
         "signer": fingerprint(key),
         "signer_authenticated": trusted is not None,
-        "signature_checked_by": ["this file"] + ["cryptography"] * (by_cryptography(bytes(32), bytes(64), b"") is not None),
-        "reviews": [{**one, "key": fingerprint(one["key"]), "authenticated": one["key"] in reviewers} for one in reviews],
+        "signature_checked_by": ["this file"]
+        + ["cryptography"] * (by_cryptography(bytes(32), bytes(64), b"") is not None),
+        "reviews": [
+            {**one, "key": fingerprint(one["key"]), "authenticated": one["key"] in reviewers} for one in reviews
+        ],
     }, files
 
 
@@ -1008,25 +1052,29 @@ def load(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from error
+        raise UnreadableError(f"{path}: {error.strerror}") from error
     if len(data) > limit:
-        raise Unreadable(f"{path} is larger than {limit} bytes")
+        raise UnreadableError(f"{path} is larger than {limit} bytes")
     return data
 
 
 def load_key(path: Path) -> bytes:
     try:
         return public_key(load(path, 16384), str(path))
-    except Refused as error:
-        raise Unreadable(str(error)) from error
+    except RefusedError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verify a leadwire evidence bundle with Python alone.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", type=Path, help="public key (PEM) of the issuer, got from the issuer")
-    parser.add_argument("--reviewer", type=Path, action="append", default=[], help="key of a person who must have signed")
-    parser.add_argument("--extract", type=Path, metavar="FOLDER", help="write the files into a new folder, if all verifies")
+    parser.add_argument(
+        "--reviewer", type=Path, action="append", default=[], help="key of a person who must have signed"
+    )
+    parser.add_argument(
+        "--extract", type=Path, metavar="FOLDER", help="write the files into a new folder, if all verifies"
+    )
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     given = parser.parse_args(arguments)
     try:
@@ -1035,10 +1083,10 @@ def main(arguments: list[str] | None = None) -> int:
         found, files = verify(data, trusted, [load_key(path) for path in given.reviewer])
         if given.extract:
             extract(files, given.extract)
-    except (Unreadable, OSError) as error:
+    except (UnreadableError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except Refused as error:
+    except RefusedError as error:
         print(f"error: evidence {str(given.bundle)!r} does not verify: {error}", file=sys.stderr)
         return 8
     if given.json:

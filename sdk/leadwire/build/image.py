@@ -16,7 +16,7 @@ from leadwire.artifacts import FirmwareImage, FirmwareProject, Section, StackBou
 from leadwire.board import Board
 from leadwire.build.cores import CORES, Core
 from leadwire.build.elf import STACK_SECTION, model_share, read_elf, rest_share
-from leadwire.build.link_map import LOG, MAP, linked_objects, without_folders
+from leadwire.build.link_map import linked_objects, without_folders
 from leadwire.build.stack import stack_bound, usage_frames
 from leadwire.build.tflm import Tflm, find_tflm, require_operators
 from leadwire.build.toolchain import (
@@ -104,8 +104,8 @@ def build_image(
             )
         data = linked.read_bytes()
     _write(elf, data)
-    _write(out / MAP, without_folders(link_map, [cache_folder()]).encode())
-    _write(out / LOG, _log(tools, build_id, languages, project.linker_script, compiled))
+    _write(out / "firmware.map", without_folders(link_map, [cache_folder()]).encode())
+    _write(out / "build.log", _log(tools, build_id, languages, project.linker_script, compiled))
     return FirmwareImage(
         elf=elf,
         digest=sha256_hex(data),

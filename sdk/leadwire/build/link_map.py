@@ -13,7 +13,6 @@ from pathlib import Path
 from leadwire.artifacts import LinkedObject, sha256_hex
 from leadwire.build.elf import Elf, kind_of
 
-MAP, LOG = "firmware.map", "build.log"
 _LLD_OUTPUT = re.compile(r" *[0-9a-f]+ +[0-9a-f]+ +[0-9a-f]+ +\d+ (?P<name>\.\S+)$")
 _LLD_INPUT = re.compile(r" *[0-9a-f]+ +[0-9a-f]+ +(?P<size>[0-9a-f]+) +\d+ {9}(?P<file>\S.*):\([^()]*\)$")
 _GNU_OUTPUT = re.compile(r"(?P<name>\.\S+)(?: +0x[0-9a-f]+ +0x[0-9a-f]+.*)?$")
@@ -41,7 +40,7 @@ def linked_objects(
         of_file = sizes.setdefault(file, [0, 0])
         of_file[0] += size * (kinds.get(section) in _IN_FLASH)
         of_file[1] += size * (kinds.get(section) in _IN_RAM)
-    found = [_object(file, *size, sources, cache) for file, size in sizes.items() if any(size)]
+    found = [_object(file, flash, ram, sources, cache) for file, (flash, ram) in sizes.items() if flash or ram]
     return tuple(sorted(found, key=lambda one: (one.archive, one.name)))
 
 

@@ -26,20 +26,21 @@ from .predictions import read_predictions, write_predictions
 from .record import Attachments, Evidence, chain_breaks
 from .review import is_review
 
-REPORT, PRINTED, DOCUMENT, SCHEMA = "report.html", "report.pdf", "evidence.json", "evidence.schema.json"
+REPORT, PRINTED = "report.html", "report.pdf"
+DOCUMENT, SCHEMA = "evidence.json", "evidence.schema.json"
 PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
 VERIFIER, SOURCES, PROJECT_LIST = "verify.py", "sources", "leadwire-project.json"
 CONTENT = (
     REPORT, PRINTED, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS, VERIFIER,
     f"{SOURCES}/{PROJECT_LIST}",
 )  # fmt: skip
-MANIFEST, SIGNER, ENVELOPE, PROVENANCE = "manifest.sha256", "signer.pem", "statement.dsse.json", "provenance.dsse.json"
-_LOGS = ("build.log", "firmware.map")
+MANIFEST, SIGNER = "manifest.sha256", "signer.pem"
+ENVELOPE, PROVENANCE = "statement.dsse.json", "provenance.dsse.json"
 _LISTED = 8
 
 
 def gather(evidence: Evidence, attachments: Attachments, pages: Mapping[str, bytes]) -> dict[str, bytes]:
-    """All content files by name, `pages` the report's; FileMissingError or BadInputError (2) where one cannot be read."""
+    """All content files by name, `pages` the report's; FileMissingError or BadInputError (2) where one is not read."""
     files = {
         **pages,
         DOCUMENT: write_document(evidence),
@@ -52,8 +53,7 @@ def gather(evidence: Evidence, attachments: Attachments, pages: Mapping[str, byt
         VERIFIER: (VALIDATION / VERIFIER).read_bytes(),
         **_sources(evidence.project.root),
     }
-    logs = {f"logs/{name}": evidence.image.elf.with_name(name) for name in _LOGS}
-    files |= {name: read_file(path, "log") for name, path in logs.items() if path.is_file()}
+    files |= {f"logs/{path.name}": read_file(path, "log") for path in evidence.image.logs}
     for name, data in attachments.files:
         if files.setdefault(name, data) is not data:
             raise BadInputError(f"'{name}' is a file of every bundle and cannot be attached")

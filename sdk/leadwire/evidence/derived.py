@@ -57,7 +57,9 @@ def _counts(table: Table, runtime: str, protocol: Protocol) -> Floats:
     classes = len(table.labels)
     place = {patient: row for row, patient in enumerate(sorted({table.patients[beat] for beat in decided}))}
     matrix = np.zeros((len(place), classes, classes))
-    cells = Counter((place[table.patients[beat]], table.reference[beat], decision) for beat, decision in decided.items())
+    cells = Counter(
+        (place[table.patients[beat]], table.reference[beat], decision) for beat, decision in decided.items()
+    )
     for cell, count in cells.items():
         matrix[cell] = count
     columns = [np.trace(matrix, axis1=1, axis2=2), matrix.sum(axis=(1, 2))]

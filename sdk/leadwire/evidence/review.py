@@ -112,9 +112,7 @@ def _read(number: int, files: Mapping[str, bytes], authenticated: bool, source: 
     if len(texts) != 3:
         raise EvidenceError(source, f"review {number} does not say who signed, when and what it means")
     name, signed_on, meaning = texts
-    return Review(
-        name=name, signed_on=signed_on, meaning=meaning, key=fingerprint(pem), authenticated=authenticated
-    )
+    return Review(name=name, signed_on=signed_on, meaning=meaning, key=fingerprint(pem), authenticated=authenticated)
 
 
 def _is_signed(predicate: object) -> bool:
