@@ -25,6 +25,7 @@ from leadwire.artifacts import (
     FirmwareImage,
     FirmwareProject,
     Interval,
+    LatencyBin,
     LayerError,
     LinkedObject,
     MemoryPlan,
@@ -349,6 +350,10 @@ def example_bench() -> BenchmarkResult:
         constant_instructions=True,
         cycles_estimate=812_330.0,
         latency_us=Percentiles(p50=4835.3, p95=4835.9, p99=4836.1, max=4836.2),
+        latency_bins=tuple(
+            LatencyBin(low_us=4835.0 + 0.2 * place, high_us=4835.2 + 0.2 * place, inferences=inferences)
+            for place, inferences in enumerate((3, 18, 17, 6, 4, 2))
+        ),
         throughput_hz=206.8,
         operators=tuple(
             OperatorShare(

@@ -16,7 +16,7 @@ from leadwire.datasets.front_end import extract_beats
 from leadwire.datasets.recording import LABEL_NAMES, Recording
 from leadwire.datasets.source import DatasetSource, SyntheticSource, WfdbSource, list_datasets, read_source, split_names
 from leadwire.datasets.synthetic import simulate_patients
-from leadwire.datasets.wfdb_files import find_folder, read_recording
+from leadwire.datasets.wfdb_files import find_folder, read_annotations, read_recording
 from leadwire.errors import DatasetError
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "dataset_of",
     "list_datasets",
     "load_dataset",
+    "read_annotations",
     "read_source",
     "split_names",
     "take",

@@ -27,9 +27,11 @@ _INT8 = re.compile(r"-?[0-9]{1,3}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """One runtime: by beat the class it decided for, and its output bytes where the table holds bytes."""
+    """One runtime: by beat the class it decided for, its largest output as the table has it, and its output bytes where
+    the table holds bytes."""
 
     decided: dict[int, int]
+    largest: dict[int, float]
     raw: dict[int, tuple[int, ...]]
 
 
@@ -103,6 +105,7 @@ def _answers(body: Sequence[Sequence[str]], number: int, classes: int) -> Answer
     are_bytes = all(_INT8.fullmatch(cell) for cells in given.values() for cell in cells)
     return Answers(
         decided={beat: _decision(cells) for beat, cells in given.items()},
+        largest={beat: max(map(_finite, cells)) for beat, cells in given.items()},
         raw={beat: tuple(map(int, cells)) for beat, cells in given.items()} if are_bytes else {},
     )
 

@@ -28,6 +28,7 @@ from leadwire.stats import Bootstrap
 from .endpoints import Beats, judge
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
 from .inputs import Integers, Run, check_dataset, check_predictions
+from .reliability import reliability
 from .scores import proportions, runtime_metrics
 
 __all__ = ["OperatorOutput", "OperatorOutputs", "run_validation"]
@@ -63,7 +64,10 @@ def run_validation(
     if lost_samples < 0:
         raise BadInputError(f"{lost_samples} lost samples")
     check_dataset(dataset, protocol, calibration_patients)
-    runs = check_predictions(predictions, dataset, model_digest)
+    given = list(predictions.values() if isinstance(predictions, Mapping) else predictions)
+    runs = check_predictions(given, dataset, model_digest)
+    outputs = {one.runtime: one for one in given}
+    curves = (reliability(run, outputs[runtime], dataset) for runtime, run in runs.items())
     rule = protocol.statistics
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
 
@@ -114,6 +118,7 @@ def run_validation(
         judged_runtime=judged.runtime,
         identities=identities,
         reasons=reasons,
+        reliability=tuple(curve for curve in curves if curve is not None),
     )
 
 

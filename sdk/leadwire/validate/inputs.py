@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +51,8 @@ def check_dataset(dataset: Dataset, protocol: Protocol, calibration_patients: Co
         raise LeakError(shared, "calibration", f"test dataset '{dataset.name}'")
 
 
-def check_predictions(
-    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: Dataset, model_digest: str
-) -> dict[str, Run]:
+def check_predictions(given: Iterable[Predictions], dataset: Dataset, model_digest: str) -> dict[str, Run]:
     """One `Run` per runtime, in a fixed order; BadInputError or DatasetError names the runtime and what is wrong."""
-    given = list(predictions.values()) if isinstance(predictions, Mapping) else list(predictions)
     runs: dict[str, Run] = {}
     for one in given:
         if one.runtime not in _RUNTIMES:
