@@ -40,7 +40,7 @@ from statistics import NormalDist
 MAX_BYTES = (256 << 20) + (64 << 10)
 MAX_JSON_BYTES = 64 << 20
 MAX_FILES = 4096
-MAX_DRAWS = 200_000_000
+MAX_DRAWS = 50_000_000
 TOLERANCE = 1e-9
 RESULT = ("statement.dsse.json", "https://in-toto.io/attestation/test-result/v0.1")
 MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
@@ -499,14 +499,17 @@ class Beats:
         need([row[0] for row in body] == list(map(str, range(len(body)))), "predictions.csv lacks a beat")
         self.records = [row[1] for row in body]
         self.patients = [row[2] for row in body]
+        self.times = [float(row[3]) for row in body]
         self.reference = [labels.index(row[4]) for row in body]
         self.decided: dict[str, dict[int, int]] = {}
+        self.values: dict[str, dict[int, list[float]]] = {}
         self.bytes: dict[str, dict[int, list[int]]] = {}
         for place, name in enumerate(names):
             cells = {beat: row[5 + place * len(labels) :][: len(labels)] for beat, row in enumerate(body)}
             given = {beat: row for beat, row in cells.items() if any(row)}
             values = {beat: list(map(float, row)) for beat, row in given.items()}
             need(all(math.isfinite(one) for row in values.values() for one in row), "an output is not finite")
+            self.values[name] = values
             self.decided[name] = {beat: row.index(max(row)) for beat, row in values.items()}
             if all(re.fullmatch(r"-?[0-9]{1,3}", cell) for row in given.values() for cell in row):
                 self.bytes[name] = {beat: list(map(int, row)) for beat, row in given.items()}
@@ -553,16 +556,14 @@ def pcg64(seed: int):
         yield (value >> turn | value << (64 - turn)) & 0xFFFFFFFFFFFFFFFF
 
 
-def resampled(per_patient: list[list[int]], resamples: int, seed: int) -> list[array]:
-    """Column sums of as many patients as there are, drawn with replacement, for each resample. The counts of a patient
-    are packed into one long integer, so that one addition sums all columns."""
-    patients, columns = len(per_patient), len(per_patient[0])
-    need(patients * resamples <= MAX_DRAWS, f"{resamples} resamples of {patients} patients are more than can be drawn")
+def resampled(per_patient: list[list[int]], draws: list[array]) -> list[array]:
+    """Column sums over the patients of each resample. The counts of a patient are packed into one long integer, so that
+    one addition sums all columns."""
+    columns = len(per_patient[0])
     packed = [int.from_bytes(array("Q", row).tobytes(), sys.byteorder) for row in per_patient]
-    draw = pcg64(seed)
     sums = []
-    for _ in range(resamples):
-        total = sum([packed[(next(draw) >> 32) * patients >> 32] for _ in range(patients)])
+    for drawn in draws:
+        total = sum([packed[place] for place in drawn])
         sums.append(array("Q", total.to_bytes(8 * columns, sys.byteorder)))
     return sums
 
@@ -685,6 +686,31 @@ def mid_p(b: int, c: int) -> float:
     return (2 * below - math.comb(n, few)) / 2**n
 
 
+def group_of(rule: dict, one: dict) -> tuple[float, str]:
+    """The place in order and the name of the group that a record's attributes put it into."""
+    value = one[{"noise": "snr_db"}.get(rule["by"], rule["by"])]
+    edges = rule.get("edges", [])
+    unit = "dB" if rule["by"] == "noise" else "years"
+    if value is None or value == "":
+        return (math.inf if edges and value is None else 0.0), "unknown"
+    if not edges:
+        return 0.0, str(value)
+    rank = sum(edge <= value for edge in edges)
+    if rank == 0:
+        return 0.0, f"below {edges[0]:g} {unit}"
+    upper = f" to {edges[rank]:g} {unit}" if rank < len(edges) else f" {unit} and more"
+    return float(rank), f"{edges[rank - 1]:g}{upper}"
+
+
+def reached(ordered: list[tuple[float, int]], times: Counter, rank: int) -> float:
+    """The value at a rank where each beat counts as often as its patient was drawn."""
+    for value, owner in ordered:
+        rank -= times[owner]
+        if rank <= 0:
+            return value
+    return math.nan
+
+
 class Figures:
     """Derives the figures and compares them; `compared` counts what agreed."""
 
@@ -698,7 +724,7 @@ class Figures:
         self.method = rule.get("method", "percentile")
         self.z = NORMAL.inv_cdf(0.5 + self.level / 2)
         self.compared = 0
-        self.drawn: dict[str, tuple[list[list[int]], list[array]]] = {}
+        self.drawn: dict[int, list[array]] = {}
 
     def agree(self, stated: object, found: object, what: str) -> None:
         numbers = [one for one in (stated, found) if isinstance(one, (int, float)) and not isinstance(one, bool)]
@@ -729,53 +755,57 @@ class Figures:
             return hit, of_class
         return (hit, called) if measure == "positive_predictivity" else (2 * hit, of_class + called)
 
-    # ---- the patients of all figures are drawn once
+    # ---- patients drawn with replacement
 
-    def draw(self, runtime: str) -> None:
-        """For each runtime: counts of its own figures, then of each endpoint, by patient."""
-        judged = {}
-        for name, decided in self.beats.decided.items():
-            kinds = [("accuracy", ""), *(("sensitivity", one) for one in self.labels)]
-            kinds += [("positive_predictivity", one) for one in self.labels]
-            float_decided = self.beats.decided["float"]
-            by_kind: dict[tuple[str, int, int, int], int] = Counter(
-                (self.beats.patients[beat], self.beats.reference[beat], decision, float_decided[beat])
-                for beat, decision in decided.items()
+    def draws(self, patients: int) -> list[array]:
+        """The patients of each resample, as many as there are; draw k is the upper half of the k-th word."""
+        if patients not in self.drawn:
+            need(
+                patients * self.resamples <= MAX_DRAWS,
+                f"{self.resamples} resamples of {patients} patients are too many",
             )
-            width = 2 * len(kinds) + 2 + 4 * len(self.protocol["endpoints"])
-            sums = {patient: [0] * width for patient in sorted({key[0] for key in by_kind})}
-            for (patient, reference, decision, other), count in by_kind.items():
-                row = [part for kind in kinds for part in self.parts(*kind, reference, decision)]
-                row += [int(decision == other), 1]
-                for one in self.protocol["endpoints"]:
-                    kind = one["measure"], one.get("label", "")
-                    row += [*self.parts(*kind, reference, other), *self.parts(*kind, reference, decision)]
-                total = sums[patient]
-                for place, part in enumerate(row):
-                    total[place] += count * part
-            judged[name] = list(sums.values())
-        for size in sorted({len(rows) for rows in judged.values()} - {0}):
-            names = [name for name, rows in judged.items() if len(rows) == size]
-            side_by_side = [[one for name in names for one in judged[name][place]] for place in range(size)]
-            sums = resampled(side_by_side, self.resamples, self.seed)
-            start = 0
-            for name in names:
-                width = len(judged[name][0])
-                self.drawn[name] = judged[name], [row[start : start + width] for row in sums]
-                start += width
+            words = pcg64(self.seed)
+            self.drawn[patients] = [
+                array("I", [(next(words) >> 32) * patients >> 32 for _ in range(patients)])
+                for _ in range(self.resamples)
+            ]
+        return self.drawn[patients]
 
-    def bootstrapped(self, runtime: str, start: int, width: int, statistic):
-        per_patient, sums = self.drawn[runtime]
-        own = [row[start : start + width] for row in per_patient]
-        total = [sum(column) for column in zip(*own, strict=True)]
-        without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in own]
-        values = [statistic(row[start : start + width]) for row in sums]
+    def bootstrapped(self, per_patient: list[list[int]], statistic, sums: list | None = None):
+        """The total of each column, and the limits of the statistic; `sums` where the columns were drawn already."""
+        total = [sum(column) for column in zip(*per_patient, strict=True)]
+        if len(per_patient) < 2:
+            return total, None
+        without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
+        sums = resampled(per_patient, self.draws(len(per_patient))) if sums is None else sums
+        values = [statistic(row) for row in sums]
         return total, bootstrap(values, statistic(total), without, self.level, self.method)
+
+    def by_patient(self, kinds: list[tuple[str, str]], decided: dict[int, int], paired: bool) -> list[list[int]]:
+        """Sums of what the beats add, by patient in the order of names: of float and INT8 where `paired`, else of INT8,
+        with the beats that float decides alike at the end."""
+        floats = self.beats.decided["float"]
+        cells = Counter(
+            (self.beats.patients[beat], self.beats.reference[beat], decision, floats[beat])
+            for beat, decision in decided.items()
+        )
+        sums: dict[str, list[int]] = {}
+        for (patient, reference, decision, other), count in sorted(cells.items()):
+            row = []
+            for kind in kinds:
+                row += [*self.parts(*kind, reference, other)] if paired else []
+                row += [*self.parts(*kind, reference, decision)]
+            row += [] if paired else [int(decision == other), 1]
+            mine = sums.setdefault(patient, [0] * len(row))
+            for place, part in enumerate(row):
+                mine[place] += count * part
+        return [sums[patient] for patient in sorted(sums)]
 
     # ---- figures of one runtime
 
-    def proportion(self, stated: dict, runtime: str, start: int, what: str) -> None:
-        (part, whole), limits = self.bootstrapped(runtime, start, 2, lambda row: ratio(row[0], row[1]))
+    def proportion(self, stated: dict, pair: list[list[int]], sums: list | None, what: str) -> None:
+        total, limits = self.bootstrapped(pair, lambda row: ratio(row[0], row[1]), sums)
+        part, whole = total
         self.agree(stated["numerator"], part, f"the numerator of {what}")
         self.agree(stated["denominator"], whole, f"the denominator of {what}")
         self.agree(stated["estimate"], ratio(part, whole), what)
@@ -789,11 +819,18 @@ class Figures:
         pairs = Counter((self.beats.reference[beat], decision) for beat, decision in decided.items())
         matrix = [[pairs[row, column] for column in range(size)] for row in range(size)]
         self.agree(stated["confusion"], matrix, f"the confusion matrix of {name}")
-        self.proportion(stated["accuracy"], name, 0, f"the accuracy of {name}")
-        for kind, first in (("sensitivity", 2), ("positive_predictivity", 2 + 2 * size)):
+        named = [("accuracy", "", stated["accuracy"])]
+        for kind in ("sensitivity", "positive_predictivity"):
             self.agree(len(stated[kind]), size, f"the number of {kind} figures of {name}")
-            for place, label in enumerate(self.labels):
-                self.proportion(stated[kind][place], name, first + 2 * place, f"the {kind} of {label}, {name}")
+            named += [(kind, label, stated[kind][place]) for place, label in enumerate(self.labels)]
+        rows = self.by_patient([(kind, label) for kind, label, _ in named], decided, paired=False)
+        sums = resampled(rows, self.draws(len(rows)))
+        agreement = [("agreement of float and", "INT8", self.validation["agreement_float_int8"])]
+        for place, (kind, label, one) in enumerate(named + agreement * (name == self.validation["judged_runtime"])):
+            cut = slice(2 * place, 2 * place + 2)
+            self.proportion(
+                one, [row[cut] for row in rows], [row[cut] for row in sums], f"the {kind} {label} of {name}"
+            )
 
     def comparison(self, stated: dict) -> None:
         one, other = stated["runtimes"]
@@ -818,17 +855,19 @@ class Figures:
 
     # ---- endpoints
 
-    def endpoint(self, stated: dict, rule: dict, runtime: str, place: int) -> str:
-        name, measure = rule["name"], rule["measure"]
-        start = 2 + 4 * len(self.labels) + 2 + 4 * place
-        total, by_patient = self.bootstrapped(runtime, start, 4, loss_of)
+    def endpoint(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> str:
+        """The verdict of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
+        name, kind = f"{where}{rule['name']}", (rule["measure"], rule.get("label", ""))
+        beats = self.of_population(rule.get("population", ""), beats)
+        total, by_patient = self.bootstrapped(self.by_patient([kind], beats, paired=True) or [[0, 0, 0, 0]], loss_of)
         loss = loss_of(total)
+        self.agree(stated["endpoint"], rule["name"], f"the name of {name}")
         self.agree(stated["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
         self.agree(stated["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
         self.agree(stated["loss"]["estimate"], loss, f"the loss of {name}")
         self.agree(stated["margin"], rule["margin"], f"the margin of {name}")
         self.limits(stated["loss"]["interval"], by_patient, f"the patient interval of {name}")
-        by_beat, p_value = self.by_beat(rule, runtime, loss)
+        by_beat, p_value = self.by_beat(kind, beats, loss)
         self.agree(len(stated["beat_level"]), len(by_beat), f"the number of beat-level intervals of {name}")
         for number, found in enumerate(by_beat):
             self.limits(stated["beat_level"][number], found, f"beat-level interval {number + 1} of {name}")
@@ -840,17 +879,54 @@ class Figures:
         elif judged[0] > rule["margin"]:
             verdict = "fail"
         else:
-            enough = not self.too_small(rule, runtime, measure)
+            enough = not self.too_small(rule, beats)
             verdict = "pass" if judged[1] < rule["margin"] and enough else "inconclusive"
         self.agree(stated["verdict"], verdict, f"the verdict of {name}")
+        self.worst(stated, kind, beats, total, loss, name)
         return verdict
 
-    def by_beat(self, rule: dict, runtime: str, loss: float):
-        kind = rule["measure"], rule.get("label", "")
+    def worst(self, stated: dict, kind: tuple, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
+        """The three records that most of the loss would vanish with, a tenth of it or more each."""
+        sums: dict[str, list[int]] = {}
+        for beat, decision in beats.items():
+            reference, other = self.beats.reference[beat], self.beats.decided["float"][beat]
+            row = (*self.parts(*kind, reference, other), *self.parts(*kind, reference, decision))
+            mine = sums.setdefault(self.beats.records[beat], [0, 0, 0, 0])
+            mine[:] = [one + part for one, part in zip(mine, row, strict=True)]
+        gone = []
+        for record, row in sums.items() if loss > 0 else ():
+            less = loss - loss_of([all_ - one for all_, one in zip(total, row, strict=True)])
+            if less >= loss / 10 - 1e-12:
+                gone.append((-less, record))
+        gone.sort()
+        self.agree(
+            [one for one, _ in stated["worst_records"]], [record for _, record in gone[:3]], f"the worst of {name}"
+        )
+        for (_, said), (less, record) in zip(stated["worst_records"], gone, strict=False):
+            self.agree(said, -less, f"the part of {record} in {name}")
+
+    def of_population(self, name: str, beats: dict[int, int]) -> dict[int, int]:
+        if not name:
+            return beats
+        (rule,) = [one for one in self.protocol["populations"] if one["name"] == name]
+        records, patients = rule.get("records", []), rule.get("patients", [])
+        kept = {}
+        for beat, decision in beats.items():
+            record, patient = self.beats.records[beat], self.beats.patients[beat]
+            listed = not (records or patients) or record in records or patient in patients
+            if (
+                listed
+                and record not in rule.get("without_records", [])
+                and patient not in rule.get("without_patients", [])
+            ):
+                kept[beat] = decision
+        return kept
+
+    def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float):
         float_decided, reference = self.beats.decided["float"], self.beats.reference
         rows = Counter(
             (*self.parts(*kind, reference[beat], float_decided[beat]), *self.parts(*kind, reference[beat], decision))
-            for beat, decision in self.beats.decided[runtime].items()
+            for beat, decision in beats.items()
         )
         rows = Counter({row: count for row, count in rows.items() if any(row)})
         if kind[0] in ("accuracy", "sensitivity"):
@@ -860,15 +936,142 @@ class Figures:
         unseen = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
         return [delta_method(rows, loss, unseen, self.z)], None
 
-    def too_small(self, rule: dict, runtime: str, measure: str) -> bool:
-        judged = self.beats.decided[runtime]
+    def too_small(self, rule: dict, judged: dict[int, int]) -> bool:
         if len({self.beats.patients[beat] for beat in judged}) < self.protocol["minimum_patients"]:
             return True
-        if measure == "accuracy":
+        if rule["measure"] == "accuracy":
             return False
         of_class = [beat for beat in judged if self.labels[self.beats.reference[beat]] == rule["label"]]
         owners, demand = {self.beats.patients[beat] for beat in of_class}, self.rules.get(rule["label"], {})
         return len(of_class) < demand.get("minimum_beats", 0) or len(owners) < demand.get("minimum_patients", 0)
+
+    # ---- which beats
+
+    def exclusions(self) -> None:
+        """No beat is there that the protocol excludes."""
+        rules = self.protocol.get("exclusions", [])
+        stated = [one["reason"] for one in self.validation["excluded"]]
+        self.agree(stated, [rule["reason"] for rule in rules], "the list of exclusions")
+        for rule in rules:
+            conditions = [
+                (rule.get("records"), self.beats.records),
+                (rule.get("patients"), self.beats.patients),
+                (rule.get("labels"), [self.labels[place] for place in self.beats.reference]),
+                ([True] * bool(rule.get("before_s")), [time < rule.get("before_s", 0) for time in self.beats.times]),
+            ]
+            met = zip(*([value in wanted for value in values] for wanted, values in conditions if wanted), strict=True)
+            need(not any(map(all, met)), f"beats are there that protocol.toml excludes: {rule['reason']}")
+
+    def subgroups(self, judged: dict[int, int]) -> bool:
+        """Every endpoint in every group; whether one that binds is shown to be harmed."""
+        attributes = self.validation["attributes"]
+        patient_of = {self.beats.records[beat]: self.beats.patients[beat] for beat in judged}
+        listed = [[one["record"], one["patient"]] for one in attributes]
+        self.agree(listed, [list(item) for item in sorted(patient_of.items())], "the list of attributes")
+        expected, harmed = [], False
+        for rule in self.protocol.get("subgroups", []):
+            groups: dict[tuple[float, str], set[str]] = {}
+            for one in attributes:
+                groups.setdefault(group_of(rule, one), set()).add(one["record"])
+            expected += [(rule, name, groups[rank, name]) for rank, name in sorted(groups)]
+        stated = self.validation["subgroups"]
+        names = [[one["subgroup"], one["group"]] for one in stated]
+        self.agree(names, [[rule["name"], name] for rule, name, _ in expected], "the list of subgroups")
+        for one, (rule, name, records) in zip(stated, expected, strict=True):
+            where = f"{rule['name']} {name}: "
+            beats = {beat: decision for beat, decision in judged.items() if self.beats.records[beat] in records}
+            self.agree(one["beats"], len(beats), f"{where}the number of beats")
+            self.agree(one["patients"], len({self.beats.patients[beat] for beat in beats}), f"{where}the patients")
+            verdicts = [
+                self.endpoint(item, endpoint, beats, where)
+                for item, endpoint in zip(one["endpoints"], self.protocol["endpoints"], strict=True)
+            ]
+            harmed |= rule.get("judged", False) and "fail" in verdicts
+        return harmed
+
+    # ---- probabilities
+
+    def reliability(self, stated: dict) -> None:
+        """Beats by tenths of their largest probability; a byte b stands for (b + 128) / 256."""
+        name = stated["runtime"]
+        bins: dict[int, list[tuple[float, bool]]] = {}
+        for beat, values in self.beats.values[name].items():
+            most = (max(values) + 128) / 256 if name in self.beats.bytes else max(values)
+            right = self.beats.decided[name][beat] == self.beats.reference[beat]
+            bins.setdefault(min(int(most * 10), 9), []).append((most, right))
+        found = [
+            [place / 10, (place + 1) / 10, len(of), sum(one[1] for one in of)] for place, of in sorted(bins.items())
+        ]
+        listed = [[one[key] for key in ("low", "high", "beats", "right")] for one in stated["bins"]]
+        self.agree(listed, found, f"the calibration curve of {name}")
+        for one, (place, of) in zip(stated["bins"], sorted(bins.items()), strict=True):
+            self.agree(
+                one["confidence"], math.fsum(p for p, _ in of) / len(of), f"the confidence of {name} in bin {place}"
+            )
+
+    def operating_points(self, runtime: str) -> None:
+        judged = self.beats.bytes.get(runtime, {})
+        present = {self.labels[self.beats.reference[beat]] for beat in self.beats.decided[runtime]}
+        usable = len({value for row in judged.values() for value in row}) > 1 and "float" not in self.beats.bytes
+        rules = self.protocol.get("operating_points", []) if usable and len(present) > 1 else []
+        rules = [rule for rule in rules if rule["label"] in present]
+        stated = self.validation["operating_points"]
+        self.agree([one["name"] for one in stated], [rule["name"] for rule in rules], "the list of operating points")
+        for one, rule in zip(stated, rules, strict=True):
+            self.operating_point(one, rule, judged)
+
+    def operating_point(self, stated: dict, rule: dict, judged: dict[int, list[int]]) -> None:
+        """A threshold fixed on the float model, and what becomes of it on INT8."""
+        name, place, beats = f"operating point {rule['name']}", self.labels.index(rule["label"]), sorted(judged)
+        float_of = {beat: self.beats.values["float"][beat][place] for beat in beats}
+        byte_of = {beat: judged[beat][place] for beat in beats}
+        of_class = [beat for beat in beats if self.beats.reference[beat] == place]
+
+        def at_target(ordered: list[float]) -> float:
+            return ordered[max(1, math.ceil(rule["sensitivity"] * len(ordered) - 1e-9)) - 1]
+
+        def real(byte: int) -> float:
+            return stated["scale"] * (byte - stated["zero_point"])
+
+        threshold = at_target(sorted((float_of[beat] for beat in of_class), reverse=True))
+        step = next((byte for byte in range(-128, 128) if real(byte) >= threshold * (1 - 1e-9)), 128)
+        own = real(at_target(sorted((byte_of[beat] for beat in of_class), reverse=True)))
+        self.agree(stated["threshold"], threshold, f"the threshold of {name}")
+        self.agree(stated["int8_step"], step, f"the INT8 step of {name}")
+        self.agree(stated["drift"]["estimate"], own - threshold, f"the drift of {name}")
+        members, patients = set(of_class), sorted({self.beats.patients[beat] for beat in beats})
+        for what, wanted in (("sensitivity", True), ("specificity", False)):
+            sums = {patient: [0, 0, 0, 0] for patient in patients}
+            for beat in beats:
+                if (beat in members) is wanted:
+                    hits = (float_of[beat] >= threshold) is wanted, (byte_of[beat] >= step) is wanted
+                    row = sums[self.beats.patients[beat]]
+                    row[:] = [one + part for one, part in zip(row, (hits[0], 1, hits[1], 1), strict=True)]
+            rows = list(sums.values())
+            total, limits = self.bootstrapped(rows, loss_of)
+            for side, cut in (("float", slice(0, 2)), ("int8", slice(2, 4))):
+                self.proportion(
+                    stated[f"{side}_{what}"], [row[cut] for row in rows], None, f"the {side} {what} of {name}"
+                )
+            self.agree(stated[f"{what}_loss"]["estimate"], loss_of(total), f"the loss of {what} of {name}")
+            self.limits(stated[f"{what}_loss"]["interval"], limits, f"the loss of {what} of {name}")
+        owner = {patient: number for number, patient in enumerate(patients)}
+        sides = []
+        for value in (float_of.__getitem__, lambda beat: real(byte_of[beat])):
+            ordered = sorted(of_class, key=value, reverse=True)
+            sides.append([(value(beat), owner[self.beats.patients[beat]]) for beat in ordered])
+        drawn = []
+        for row in self.draws(len(patients)):
+            times = Counter(row)
+            need_ = sum(times[number] for _, number in sides[0])
+            if need_:
+                rank = max(1, math.ceil(rule["sensitivity"] * need_ - 1e-9))
+                drawn.append(reached(sides[1], times, rank) - reached(sides[0], times, rank))
+        tail = (1 - self.level) / 2
+        enough = len(patients) > 1 and len(drawn) >= (1 - tail) * self.resamples
+        drawn.sort()
+        found = (quantile(drawn, tail), quantile(drawn, 1 - tail)) if enough else None
+        self.limits(stated["drift"]["interval"], found, f"the drift of {name}")
 
     # ---- the whole
 
@@ -884,7 +1087,6 @@ class Figures:
         self.agree(stated["device_beats"], len(beats.decided["device"]), "the number of beats of the device")
         runtime = self.judged_runtime()
         self.agree(stated["judged_runtime"], runtime, "the judged runtime")
-        self.draw(runtime)
         self.agree(
             sorted(one["runtime"] for one in stated["metrics"]),
             sorted(set(beats.decided) & {one["runtime"] for one in stated["metrics"]}),
@@ -895,17 +1097,18 @@ class Figures:
         for one in (stated["host_device"], stated["tflite_device"], *stated["identities"]):
             self.comparison(one)
         self.same_arithmetic()
-        self.proportion(
-            stated["agreement_float_int8"], runtime, 2 + 4 * len(self.labels), "the agreement of float and INT8"
-        )
+        need(runtime in [one["runtime"] for one in stated["metrics"]], f"the figures of {runtime} are missing")
+        self.exclusions()
         ruined = self.records(runtime)
         self.changed(runtime)
         rules = self.protocol["endpoints"]
         self.agree([one["endpoint"] for one in stated["endpoints"]], [one["name"] for one in rules], "the endpoints")
-        verdicts = {
-            self.endpoint(one, rule, runtime, place)
-            for place, (one, rule) in enumerate(zip(stated["endpoints"], rules, strict=True))
-        }
+        judged = beats.decided[runtime]
+        verdicts = {self.endpoint(one, rule, judged) for one, rule in zip(stated["endpoints"], rules, strict=True)}
+        ruined |= self.subgroups(judged)
+        for one in stated["reliability"]:
+            self.reliability(one)
+        self.operating_points(runtime)
         verdict = self.overall(verdicts, ruined)
         self.agree(stated["verdict"], verdict, "the verdict")
         need(
@@ -951,6 +1154,21 @@ class Figures:
                 self.agree(one[key], share, f"the {key} of record {one['record']}")
             if limit and len(mine) >= limit.get("minimum_beats", 100):
                 ruined |= shares[0] - shares[2] > limit["max_accuracy_loss"] + TOLERANCE
+            ruined |= self.classes(one, mine, sides[0], sides[2])
+        return ruined
+
+    def classes(self, stated: dict, beats: list[int], one: dict[int, int], other: dict[int, int]) -> bool:
+        """A record's beats by class, and whether it loses more of a class than the protocol allows."""
+        limit, about = self.protocol.get("record_limit", {}), {rule.get("label") for rule in self.protocol["endpoints"]}
+        found, ruined = [], False
+        for place, label in enumerate(self.labels):
+            of = [beat for beat in beats if self.beats.reference[beat] == place]
+            right = [sum(side[beat] == place for beat in of) for side in (one, other)]
+            found += [{"label": label, "beats": len(of), "float_right": right[0], "int8_right": right[1]}] if of else []
+            allowed = limit.get("max_sensitivity_loss")
+            if allowed is not None and label in about and len(of) >= limit.get("minimum_class_beats", 50):
+                ruined |= (right[0] - right[1]) / len(of) > allowed + TOLERANCE
+        self.agree(stated["classes"], found, f"the classes of record {stated['record']}")
         return ruined
 
     def changed(self, runtime: str) -> None:
@@ -978,6 +1196,7 @@ class Figures:
         sent = len(self.beats.decided["device"])
         demanded = min(rule.get("minimum_device_beats", 1), len(self.beats.reference))
         unseen = stated["host_device"]["compared"] < sent or sent < demanded
+        unseen |= stated["protocol_state"]["state"] == "changed"
         return "inconclusive" if unseen or "inconclusive" in endpoints else "pass"
 
 

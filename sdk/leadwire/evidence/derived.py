@@ -21,6 +21,7 @@ from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums
 from .judgement import Expected, expected
 from .predictions import Table
 from .recompute import same
+from .scope import parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +45,15 @@ def derive(validation: ValidationResult, protocol: Protocol, table: Table) -> tu
         stated = (metrics.accuracy, *metrics.sensitivity, *metrics.positive_predictivity)
         figures += _of_runtime(who, stated, _counts(table, who, protocol), protocol)
     judged = validation.judged_runtime
+    decided = table.answers[judged].decided
     agreement = _agreement(table, judged)
     figures += _of_runtime(judged, (validation.agreement_float_int8,), agreement, protocol)
     for item, endpoint in zip(validation.endpoints, protocol.endpoints, strict=True):
-        figures += _of_endpoint(item, endpoint, expected(endpoint, protocol, table, judged), protocol, table, judged)
+        figures += _of_endpoint("", item, endpoint, protocol, table, decided)
+    parts = parts_of(validation, protocol, decided, table)
+    for part, beats in zip(validation.subgroups, parts, strict=True):
+        for item, endpoint in zip(part.endpoints, protocol.endpoints, strict=True):
+            figures += _of_endpoint(f"{part.subgroup} {part.group}: ", item, endpoint, protocol, table, beats)
     return tuple(figures)
 
 
@@ -114,15 +120,17 @@ def _limits(what: str, stated: Interval | None, derived: Interval | None) -> Ite
 
 
 def _of_endpoint(
-    item: EndpointResult, endpoint: Endpoint, right: Expected, protocol: Protocol, table: Table, runtime: str
+    where: str, item: EndpointResult, endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]
 ) -> Iterator[DerivedFigure]:
-    name = f"endpoint '{endpoint.name}'"
+    """An endpoint's figures over `beats`, the judged decisions by beat."""
+    right = expected(endpoint, protocol, table, beats)
+    name = f"{where}endpoint '{endpoint.name}'"
     for what, stated, found in (
         ("float", item.float_value, right.float_value),
         ("INT8", item.int8_value, right.int8_value),
         ("loss", item.loss.estimate, right.loss),
         ("McNemar mid-p", item.mcnemar_mid_p, right.mid_p),
-        ("patients needed", item.patients_needed, _needed(endpoint, right, protocol, table, runtime)),
+        ("patients needed", item.patients_needed, _needed(endpoint, right, protocol, table, beats)),
     ):
         yield DerivedFigure(
             what=f"{name}, {what}",
@@ -135,11 +143,12 @@ def _of_endpoint(
     yield from _limits(f"{name}, judged", item.judged, right.judged)
 
 
-def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Table, runtime: str) -> int | None:
+def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Table, beats: dict[int, int]) -> int | None:
     """Patients that would settle an inconclusive endpoint: for the protocol's minimum, and for the interval's width."""
     if right.verdict != "inconclusive":
         return None
-    judged = table.answers[runtime].decided
+    population = protocol.population(endpoint.population)
+    judged = [one for one in beats if population is None or population.holds(table.records[one], table.patients[one])]
     everyone = len({table.patients[beat] for beat in judged})
     demands = [(everyone, protocol.minimum_patients)]
     if endpoint.label:
