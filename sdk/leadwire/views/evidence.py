@@ -26,7 +26,8 @@ def verified(result: VerifiedBundle) -> None:
             ("signature", result.trust),
             *((review.meaning, _review(review)) for review in result.reviews),
             ("run", result.invocation or "no audit log was kept"),
-            ("files", ", ".join(name for name, _ in result.files)),
+            ("files", ", ".join(name for name, _ in result.files if "/" not in name)),
+            ("", f"and {sum('/' in name for name, _ in result.files)} in folders (sources, logs)"),
         ]
     )
     if result.derived:
