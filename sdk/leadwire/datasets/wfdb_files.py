@@ -69,6 +69,7 @@ def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recor
     beats = np.asarray(notes.sample, dtype=np.int64)[is_beat]
     if len(beats) and (beats[0] < 0 or beats[-1] >= len(signal) or (np.diff(beats) <= 0).any()):
         raise DatasetError(source.name, f"{where} has beat annotations out of order or outside of the signal")
+    age, sex = age_and_sex(read.comments)
     return Recording(
         record=entry.record,
         patient=entry.patient,
@@ -76,7 +77,24 @@ def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recor
         signal_mv=signal,
         beats=beats,
         labels=np.array([AAMI_CLASS[symbol] for symbol in symbols[is_beat]], dtype=np.int64),
+        age=age,
+        sex=sex,
+        lead=source.lead,
     )
+
+
+def age_and_sex(comments: Sequence[str]) -> tuple[float | None, str]:
+    """Years and 'F' or 'M' from a header's comments, None and '' where they do not say: '69 M 1085 1629 x1' (MIT-BIH;
+    -1 is unknown), or 'Age: 69' and 'Sex: M', on one line or two, as many other PhysioNet databases have them."""
+    age, sex = "", ""
+    if comments and (found := re.match(r"\s*(-?\d{1,3}|\?)\s+([MF])\b", comments[0])):
+        age, sex = found[1], found[2]
+    for line in comments:
+        if not age and (found := re.search(r"\bage\W{1,3}(\d{1,3})\b", line, re.IGNORECASE)):
+            age = found[1]
+        if not sex and (found := re.search(r"\b(?:sex|gender)\W{1,3}([MF])", line, re.IGNORECASE)):
+            sex = found[1].upper()
+    return (float(age) if age.isdigit() else None), sex
 
 
 def read_annotations(path: Path, *, headers: Sequence[Path] = (), sample_rate_hz: float = 0.0) -> AnnotationFile:
