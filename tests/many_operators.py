@@ -144,12 +144,38 @@ class _Builder:
         given = self.given(*shape, scale=float(2.0 ** self.random.uniform(-6, 1)))
         self.operator("SOFTMAX", (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1)
 
-    def mean(self) -> None:
+    def reduction(self, kind: str) -> None:
         h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
         given = self.given(1, h, channels)
-        axes = self.add(T(shape=(1,), array=np.array([1], np.int32), quantized=False))
+        axes = self.integers(1)
         result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
-        self.operator("MEAN", (given, axes), result, "ReducerOptions", keepDims=0)
+        if kind != "MEAN":
+            result = replace(self.tensors[given], shape=(1, channels))
+        self.operator(kind, (given, axes), result, "ReducerOptions", keepDims=0)
+
+    def transpose_convolution(self) -> None:
+        h, w, cin, cout = self.pick(1, 1, 3), self.pick(1, 4, 5), self.pick(1, 3, 8), self.pick(1, 3, 4)
+        kh, kw, stride, same = self.pick(1, 2), self.pick(1, 2, 3, 4), self.pick(1, 2, 3), self.pick(0, 1)
+        height, width = ((size * stride if same else (size - 1) * stride + taps) for size, taps in ((h, kh), (w, kw)))
+        shape, given = self.integers(1, height, width, cout), self.given(1, h, w, cin)
+        weights, bias, scale = self.weights((cout, kh, kw, cin), 0)
+        result = T(shape=(1, height, width, cout), scale=scale, zero_point=self.pick(*ZEROS))
+        self.operator(
+            "TRANSPOSE_CONV", (shape, weights, given, bias), result, "TransposeConvOptions", padding=0 if same else 1,
+            strideH=stride, strideW=stride, fusedActivationFunction=self.pick(0, 1, 3),
+        )  # fmt: skip
+
+    def matrices(self) -> None:
+        batch, rows, depth, columns = self.pick(1, 2), self.pick(1, 3), self.pick(1, 4, 17), self.pick(1, 4)
+        pair = (self.given(batch, rows, depth), self.given(1, columns, depth))
+        result = T(shape=(batch, rows, columns), scale=0.1 * math.sqrt(depth), zero_point=self.pick(*ZEROS))
+        self.operator("BATCH_MATMUL", pair, result, "BatchMatMulOptions", adjX=0, adjY=1)
+
+    def slopes(self) -> None:
+        shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
+        slopes = self.random.integers(-128, 128, shape[2]).astype(np.int8)
+        pair = (self.given(*shape), self.add(T(shape=(shape[2],), array=slopes, scale=0.01, zero_point=-3)))
+        self.operator("PRELU", pair, T(shape=shape, scale=0.06, zero_point=self.pick(*ZEROS)), "")
 
     def tabulated(self, kind: str) -> None:
         size, zero = self.pick(1, 4, 9), self.pick(*ZEROS)
@@ -178,6 +204,7 @@ class _Builder:
             "SLICE": ([[0, h // 2, 0, 0], [1, h // 2, -1, -1]], (1, h // 2, w, channels)),
             "STRIDED_SLICE": ([[0, 1, 0, 0], [1, h, w, channels], [1, 2, 1, 1]], (1, h // 2, w, channels)),
             "RESIZE_NEAREST_NEIGHBOR": ([[2 * h, w]], (1, 2 * h, w, channels)),
+            "RESIZE_BILINEAR": ([[h + 1, 2 * w]], (1, h + 1, 2 * w, channels)),
         }[kind]
         integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
         words = "".join(word.capitalize() for word in kind.split("_"))
@@ -227,7 +254,11 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.pool("MAX_POOL_2D")
         builder.pool("AVERAGE_POOL_2D")
         builder.softmax()
-        builder.mean()
+        for kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
+            builder.reduction(kind)
+        builder.transpose_convolution()
+        builder.matrices()
+        builder.slopes()
         builder.multiply()
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)
@@ -235,7 +266,7 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.tabulated(kind)
         for kind in ("SUB", "MAXIMUM", "MINIMUM"):
             builder.compare_two(kind)
-        for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+        for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
             builder.moved(kind)
         for kind in ("SPLIT", "SPLIT_V", "UNPACK"):
             builder.cut(kind)

@@ -38,6 +38,17 @@ class DatasetSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """On whom the float model was trained, so that none of them is a test patient: splits of `source` (default: the
+    test dataset's source) and `patients` by name. Nothing given: it is not known, and the evidence says so.
+    """
+
+    source: str = ""
+    splits: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationSettings:
     split: str = "train"
     count: Annotated[int, Field(ge=1, le=10**6)] = 200
@@ -125,6 +136,7 @@ class Project:
     target: TargetSettings
     validation: ValidationSettings
     output: str = "out"
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
@@ -232,6 +244,10 @@ per_tensor_dense = false        # true: one scale for each Dense layer, for runt
 source = "{dataset}"            # a dataset file (*.toml), or an id of `leadwire doctor`'s list
 # folder = "/data/physionet/mitdb"   # where the recordings lie; default: $LEADWIRE_DATA/mitdb
 test_split = "test"
+
+[training]                      # whom the float model was trained on; none of them may be tested on
+splits = []                     # splits of the dataset (or of `source`, another one): ["train"]
+patients = []                   # or patients by name; nothing given: the evidence says that it is not known
 
 [calibration]                   # which inputs set the INT8 ranges; their patients are never test patients
 split = "train"

@@ -72,6 +72,10 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         "PAD",
         "PADV2",
         "MEAN",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "RESIZE_BILINEAR",
+        "TRANSPOSE_CONV",
     )
     if four != (len(graph.shape) == 4) and kind not in ("RESHAPE", "ADD", "MUL", "CONCATENATION"):
         total = math.prod(graph.shape)
@@ -94,19 +98,26 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         value = (graph.constant(np.zeros((), np.int8)),) if kind == "PADV2" else ()
         padded = (*shape[:2], shape[2] + before + 1, shape[3])
         graph.add(kind, (given, paddings, *value), T(shape=padded), f"{'PadV2' if value else 'Pad'}Options")
-    elif kind == "MEAN":
+    elif kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
         axes = graph.constant(np.array(draw(st.sampled_from([[2], [1, 2]])), np.int32), quantized=False)
         count = graph.tensors[axes].array.size  # type: ignore[union-attr]
         reduced = (1, shape[1], shape[3]) if count == 1 else (1, shape[3])
         graph.add(kind, (given, axes), T(shape=reduced), "ReducerOptions", keepDims=False)
         graph.add("RESHAPE", (graph.head,), T(shape=(1, math.prod(reduced))), "ReshapeOptions")
     elif kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"):
-        same = [i for i, t in enumerate(graph.tensors) if t.shape == shape and t.array is None]
+        same = [i for i, t in enumerate(graph.tensors) if t.shape == shape and t.array is None and t.dtype == "int8"]
         other = draw(st.sampled_from(same))
         options = "MaximumMinimumOptions" if kind.endswith("IMUM") else f"{kind.capitalize()}Options"
         graph.add(kind, (given, other), T(shape=shape), options)
-    elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+    elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
         move(graph, kind)
+    elif kind == "TRANSPOSE_CONV":
+        widen(graph, draw)
+    elif kind == "BATCH_MATMUL":
+        multiply(graph, *(draw(st.booleans()) for _ in range(3)))
+    elif kind == "PRELU":
+        slopes = graph.constant(np.ones(shape[-1:], np.int8))
+        graph.add(kind, (given, slopes), T(shape=shape))
     elif kind in ("SPLIT", "SPLIT_V", "PACK", "UNPACK"):
         cut_or_pack(graph, kind)
     elif kind == "CONCATENATION":
@@ -162,12 +173,36 @@ def move(graph: Graph, kind: str) -> None:
         "SLICE": [zeros, whole],
         "STRIDED_SLICE": [zeros, whole, ones],
         "RESIZE_NEAREST_NEIGHBOR": [[shape[1], 2 * shape[-2]]] if len(shape) > 1 else [],
+        "RESIZE_BILINEAR": [[shape[1], 2 * shape[-2]]] if len(shape) > 1 else [],
     }[kind]
     words = "".join(word.capitalize() for word in kind.split("_"))
     output = (*shape[:-2], 2 * shape[-2], shape[-1]) if kind.startswith("RESIZE") else shape
     given = graph.head
     constants = tuple(graph.constant(np.array(one, np.int32), quantized=False) for one in values)
     graph.add(kind, (given, *constants), T(shape=output), f"{words}Options")
+
+
+def multiply(graph: Graph, adj_x: bool, adj_y: bool, constant: bool) -> None:
+    """A row of values by a matrix of ones, either turned."""
+    count = math.prod(graph.shape)
+    graph.add("RESHAPE", (graph.head,), T(shape=(count, 1) if adj_x else (1, count)), "ReshapeOptions")
+    shape = (2, count) if adj_y else (count, 2)
+    right = graph.constant(np.ones(shape, np.int8)) if constant else graph.tensor(T(shape=shape))
+    graph.inputs += [] if constant else [right]
+    fields = {"adjX": adj_x, "adjY": adj_y}
+    graph.add("BATCH_MATMUL", (graph.head, right), T(shape=(1, 2)), "BatchMatMulOptions", **fields)
+
+
+def widen(graph: Graph, draw: st.DrawFn) -> None:
+    batch, height, width, channels = graph.shape
+    outputs, given = draw(st.integers(1, 3)), graph.head
+    output = T(shape=(batch, height, 2 * width, outputs))
+    scales = (0.1,) * outputs if draw(st.booleans()) else (0.1,)
+    shape = graph.constant(np.array(output.shape, np.int32), quantized=False)
+    weights = graph.constant(np.ones((outputs, 1, 3, channels), np.int8), scale=scales)
+    bias = (graph.constant(np.zeros(outputs, np.int32), scale=scales),) if draw(st.booleans()) else ()
+    fields = {"padding": 0, "strideH": 1, "strideW": 2}
+    graph.add("TRANSPOSE_CONV", (shape, weights, given, *bias), output, "TransposeConvOptions", **fields)
 
 
 def convolve(graph: Graph, kind: str, draw: st.DrawFn) -> None:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from mmap import mmap
+from typing import NoReturn
 
 from leadwire.errors import BadInputError
 
@@ -35,6 +36,7 @@ _UNMASK = re.compile(rb"[\x61-\x63]\xb6|[\x80-\x8f]\xf3[\x10-\x13]\x88")
 _EXCEPTION_BITS, _ALIGNED_BIT, _THUMB_BIT, _IT_BITS = 0x1FF, 1 << 9, 1 << 24, 0x0600FC00
 _SPSEL, _FPCA = 2, 4
 _TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK, _NO_FPU_FRAME = 0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD, 0x10
+_IN_BLOCK = chip.BLOCK_BYTES - 1
 _EVENT_SECONDS = 0.001
 
 
@@ -73,6 +75,7 @@ class Machine:
         self._free_cycles = 0
         self._free_since: float | None = None
         self._attention = False
+        self._returned = False
         self._reset_wanted = False
         self._reset_cause = chip.Rcc.POWER_RESET
         self._shown_count: int | None = None
@@ -139,9 +142,7 @@ class Machine:
             self._sleep()
             return
         self._waiting = False
-        self._core.set_deadline(self._deadline())
-        if self._attention:
-            self._core.set_deadline(0)
+        self._aim()
         stop = self._run()
         if stop is Stop.EXCEPTION_RETURN:
             self._leave_exception()
@@ -199,15 +200,22 @@ class Machine:
             return min(timers, default=None)
         return min(arrival, *timers) if timers else arrival
 
-    def _deadline(self) -> int:
-        """The next event in the core's count of cycles."""
+    def _aim(self) -> None:
+        """Let the core stop at the next event. Cheaper than a stop when a timer is started: firmware starts one before
+        each WFI."""
         due = self._next_event()
-        return NEVER if due is None else due - self._slept - self._free_cycles
+        self._core.set_deadline(NEVER if due is None else due - self._slept - self._free_cycles)
+        if self._attention:  # looked at last: another thread may have asked meanwhile
+            self._core.set_deadline(0)
 
     def _tick(self) -> None:
         self._wired.receive()
-        if self._system.systick.advance() and self._system.systick.interrupts:
+        systick = self._system.systick
+        # In fast mode starting a handler takes the host some microseconds, which pass for the board too. A timer with a
+        # shorter period would be due again on each return: whatever was interrupted gets a turn first.
+        if (self._core.counting or not self._returned) and systick.advance() and systick.interrupts:
             self._interrupts.pending.add(SYSTICK)
+        self._returned = False
         if self._watchdog.due is not None and self.now() >= self._watchdog.due:
             self._reset_cause = chip.Rcc.WATCHDOG_RESET
             self._power_up()
@@ -340,6 +348,7 @@ class Machine:
         if (mode == _TO_HANDLER) != bool(self._interrupts.active):
             raise FirmwareFaultError(f"exception return 0x{code:08x} to the wrong mode")
         self._pop_frame(process=mode == _TO_PROCESS_STACK, floating=not code & _NO_FPU_FRAME)
+        self._returned = True
         core.charge(EXCEPTION_RETURN_CYCLES)
 
     def _pop_frame(self, *, process: bool, floating: bool) -> None:
@@ -416,7 +425,12 @@ class Machine:
         self._system = SystemControl(
             self._interrupts,
             CoreSignals(
-                now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu
+                now=self.now,
+                cycles=self._cycles,
+                reset=self._ask_reset,
+                changed=self._core.stop,
+                timed=self._aim,
+                fpu=self._switch_fpu,
             ),
         )
         self._core.reset(self._core.word(0), self._core.word(4))
@@ -490,26 +504,26 @@ class Machine:
     def _read_peripheral(self, address: int, size: int) -> int:
         if self._flash_writes:
             self._show_flash()
-        value = self._block(address).read(address % chip.BLOCK_BYTES, size)
-        if self._urgent():
+        block = self._blocks.get(address & ~_IN_BLOCK) or self._no_block(address)
+        value = block.read(address & _IN_BLOCK, size)
+        if self._interrupts.pending and self._urgent():
             self._core.stop_soon()
         return value
 
     def _write_peripheral(self, address: int, size: int, value: int) -> None:
-        self._block(address).write(address % chip.BLOCK_BYTES, size, value)
-        if self._urgent():
+        block = self._blocks.get(address & ~_IN_BLOCK) or self._no_block(address)
+        block.write(address & _IN_BLOCK, size, value)
+        if self._interrupts.pending and self._urgent():
             self._core.stop()
 
     def _urgent(self) -> bool:
         """Whether an access in thread mode has made an interrupt pending."""
         state = self._interrupts
-        return bool(state.pending and not state.active and state.pending & state.enabled)
+        return bool(not state.active and state.pending & state.enabled)
 
-    def _block(self, address: int) -> Registers:
-        try:
-            return self._blocks[address & ~(chip.BLOCK_BYTES - 1)]
-        except KeyError:
-            raise FirmwareFaultError(f"access to 0x{address:08x}, where the STM32F405 has no peripheral") from None
+    @staticmethod
+    def _no_block(address: int) -> NoReturn:
+        raise FirmwareFaultError(f"access to 0x{address:08x}, where the STM32F405 has no peripheral")
 
     def _read_system(self, address: int, size: int) -> int:
         offset = self._system_offset(address)

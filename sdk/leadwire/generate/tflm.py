@@ -32,6 +32,7 @@ _RUNTIME = ("leadwire.h", "self_test.h", "self_test.c")
 ADD_FUNCTIONS = {
     "ADD": "AddAdd",
     "AVERAGE_POOL_2D": "AddAveragePool2D",
+    "BATCH_MATMUL": "AddBatchMatMul",
     "CONCATENATION": "AddConcatenation",
     "CONV_2D": "AddConv2D",
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
@@ -48,10 +49,14 @@ ADD_FUNCTIONS = {
     "PACK": "AddPack",
     "PAD": "AddPad",
     "PADV2": "AddPadV2",
+    "PRELU": "AddPrelu",
     "QUANTIZE": "AddQuantize",
+    "REDUCE_MAX": "AddReduceMax",
+    "REDUCE_MIN": "AddReduceMin",
     "RELU": "AddRelu",
     "RELU6": "AddRelu6",
     "RESHAPE": "AddReshape",
+    "RESIZE_BILINEAR": "AddResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
     "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
@@ -62,6 +67,7 @@ ADD_FUNCTIONS = {
     "SUB": "AddSub",
     "TANH": "AddTanh",
     "TRANSPOSE": "AddTranspose",
+    "TRANSPOSE_CONV": "AddTransposeConv",
     "UNPACK": "AddUnpack",
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
