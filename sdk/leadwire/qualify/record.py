@@ -13,8 +13,9 @@ from typing import Any, Literal
 from leadwire import __version__
 from leadwire.artifacts import sha256_hex
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
+from leadwire.evidence.envelope import open_envelope, sign_statement, statement_of, subjects
 from leadwire.evidence.keys import canonical_pem, fingerprint, load_private_key, load_public_key, public_pem
-from leadwire.evidence.statement import PREDICATE_TYPE, STATEMENT_TYPE, open_envelope, sign_statement
+from leadwire.evidence.statement import PREDICATE_TYPE
 from leadwire.workspace import write_atomically
 
 from .check import FOLDER, CheckResult
@@ -111,11 +112,10 @@ def read_record(folder: Path, public_key: Path | None = None) -> ReadRecord:
     pem = canonical_pem(files[SIGNER], SIGNER)
     if trusted is not None and pem != trusted:
         raise EvidenceError(folder, f"signed by key {fingerprint(pem)}, not by the trusted key {fingerprint(trusted)}")
-    statement = open_envelope(files[ENVELOPE], pem, source=folder)
-    digests = {name: sha256_hex(data) for name, data in files.items() if name != ENVELOPE}
-    stated = {item["name"]: item["digest"]["sha256"] for item in _subjects(statement)}
-    for name, digest in digests.items():
-        if stated.get(name) != digest:
+    statement = open_envelope(files[ENVELOPE], pem, PREDICATE_TYPE, source=folder)
+    stated = subjects(statement)
+    for name in (DOCUMENT, PAGE, SIGNER):
+        if stated.get(name) != sha256_hex(files[name]):
             raise EvidenceError(folder, f"'{name}' is not the file that was signed for")
     try:
         document = json.loads(files[DOCUMENT])
@@ -137,16 +137,6 @@ def read_record(folder: Path, public_key: Path | None = None) -> ReadRecord:
     if not isinstance(predicate, dict) or tuple(predicate.get("failedTests") or ()) != failed:
         raise EvidenceError(folder, "the signed statement says something else than the record")
     return read
-
-
-def _subjects(statement: dict[str, Any]) -> list[dict[str, Any]]:
-    subjects = statement.get("subject")
-    return [
-        item
-        for item in (subjects if isinstance(subjects, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get("digest"), dict)
-        and "sha256" in item["digest"]
-    ]  # fmt: skip
 
 
 def _read(path: Path) -> bytes:
@@ -200,15 +190,11 @@ def _page(record: QualificationRecord, signer: str) -> bytes:
 
 
 def _statement(record: QualificationRecord, digests: dict[str, str]) -> dict[str, Any]:
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests)],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "result": "PASSED" if record.verdict == "pass" else "FAILED",
-            "configuration": [],
-            "passedTests": [check.id for check in record.checks if check.result == "pass"],
-            "warnedTests": [check.id for check in record.checks if check.result == "note"],
-            "failedTests": [check.id for check in record.checks if check.result == "fail"],
-        },
+    predicate = {
+        "result": "PASSED" if record.verdict == "pass" else "FAILED",
+        "configuration": [],
+        "passedTests": [check.id for check in record.checks if check.result == "pass"],
+        "warnedTests": [check.id for check in record.checks if check.result == "note"],
+        "failedTests": [check.id for check in record.checks if check.result == "fail"],
     }
+    return statement_of(PREDICATE_TYPE, predicate, digests)
