@@ -358,6 +358,12 @@ def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, 
 
 
 @app.command()
+def stress(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Run the protocol's stress conditions: does quantization hurt more when the signal is bad?"""
+    judge(run_until("stress", project, output, fresh, as_json))
+
+
+@app.command()
 def report(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
     """Write report.html, evidence.json and the signed bundle (stages already done are not run again)."""
     run_until("report", project, output, fresh, as_json)

@@ -27,6 +27,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     ProtocolState,
     QuantizedModel,
+    StressResult,
     ValidationResult,
 )
 from leadwire.bench import pattern_input, run_benchmark
@@ -61,6 +62,7 @@ from .energy import read_energy
 from .freeze import state_before_run
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
+from .stress import STRESS, check_recordings, noise_digests, run_stress
 from .watcher import Watcher
 
 TOOLS = (
@@ -114,6 +116,8 @@ class Line:
         load_protocol(self.project.protocol)
         if validating:
             check_dataset(self.test, load_protocol(self.project.protocol), None, self.training_patients)
+            if self.stressing:
+                check_recordings(self.test)
             self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
         if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
             raise BadInputError(
@@ -395,6 +399,47 @@ class Line:
             lambda made: [one.path for one in made.stored],
         )
 
+    def stress(
+        self,
+        model: Model,
+        image: FirmwareImage,
+        library: FirmwareImage,
+        device: Callable[[], RunningBoard],
+    ) -> StressResult | None:
+        """The protocol's stress matrix; None where it has none, or the project leaves it out."""
+        protocol, path = load_protocol(self.project.protocol), protocol_path(self.project.protocol)
+        if not self.stressing:
+            return None
+        key = {
+            **self._run_key(image),
+            "library": library.digest,
+            "float": file_digest(self.project.model),
+            "protocol": protocol.digest,
+            "noise": noise_digests(protocol, path.parent),
+            "tools": tool_versions(),
+        }
+        return self._own.stage(
+            "stress",
+            StressResult,
+            key,
+            lambda: run_stress(
+                self.test,
+                protocol,
+                model,
+                protocol_folder=path.parent,
+                source=self.project.model,
+                library=library.elf,
+                device=device,
+                folder=self.folder,
+                note=self.watcher.note,
+            ),
+            lambda made: [self.folder / STRESS],
+        )
+
+    @property
+    def stressing(self) -> bool:
+        return self.settings.validation.stress and load_protocol(self.project.protocol).stress is not None
+
     def validate(
         self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
     ) -> ValidationResult:
@@ -407,6 +452,7 @@ class Line:
             "calibration": quantized.calibration.digest,
             "training": self.training_patients,
             "state": asdict(self.protocol_state),
+            "stress": self.settings.validation.stress,
         }
         return self._own.stage(
             "validate",
@@ -422,7 +468,7 @@ class Line:
                 lost_samples=0,
                 calibration_patients=quantized.calibration.patients,
                 operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
-                also_noted=predictions.notes,
+                also_noted=(*predictions.notes, *self._stress_note()),
                 training_patients=self.training_patients,
                 protocol_state=self.protocol_state,
                 excluded=self._test[1],
@@ -480,6 +526,10 @@ class Line:
         return write_report(evidence, attachments, self.folder, key)
 
     # ------------------------------------------------------------------------------------------------ plumbing
+
+    def _stress_note(self) -> tuple[str, ...]:
+        left_out = load_protocol(self.project.protocol).stress is not None and not self.stressing
+        return ("the protocol's stress conditions were not run (validation.stress = false)",) if left_out else ()
 
     def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
         return {
