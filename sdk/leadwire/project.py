@@ -115,7 +115,8 @@ class ValidationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings:
-    """`key`: a PEM file with an Ed25519 private key, or 'generate' for a demonstration key in the output folder."""
+    """`key`: a PEM file with an Ed25519 private key, 'environment' for the PEM text in LEADWIRE_SIGNING_KEY, or
+    'generate' for a demonstration key in the output folder."""
 
     key: str = "generate"
 
@@ -289,7 +290,8 @@ device_beats = 0                # how many beats go over the link; 0: all
 stress = true                   # run the protocol's stress conditions, where it has any
 
 [signing]
-key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
+key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":
+                                # the PEM text is in LEADWIRE_SIGNING_KEY
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic-ecg"
