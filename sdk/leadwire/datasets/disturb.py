@@ -8,7 +8,7 @@ recording, so that every level of a kind has the same noise, only taller:
 - baseline wander: white Gaussian noise through a band-pass of 0.05 to 0.5 Hz (Butterworth, order 2);
 - muscle: white Gaussian noise through 20 to 150 Hz (or 0.45 of the rate), its size following exp(g), g Gaussian noise
   below 0.5 Hz with unit variance, so that it comes in bursts;
-- electrode motion: 0.7 events a second at random times, each exp(-t / 0.4 s) - exp(-t / 0.05 s), their sizes Gaussian:
+- electrode motion: 0.7 events a second at random times, each exp(-t / 0.15 s) - exp(-t / 0.03 s), their sizes Gaussian:
   bumps in the band of QRS and T, which is why this noise is the hardest.
 
 They stand in for measured noise and are simpler than it. PhysioNet's Noise Stress Test Database holds measured records
@@ -30,7 +30,7 @@ from leadwire.errors import DatasetError
 
 Array = npt.NDArray[np.float64]
 _TRIMMED = 0.05
-_EVENTS_HZ, _RISE_S, _DECAY_S = 0.7, 0.05, 0.4
+_EVENTS_HZ, _RISE_S, _DECAY_S = 0.7, 0.03, 0.15
 
 
 def add_noise(recording: Recording, noise: Array, snr_db: float) -> Recording:

@@ -25,6 +25,7 @@ from leadwire.stats import Bootstrap, Floats, bootstrap_interval, ratio_loss
 
 from .recompute import same, share
 
+STRESS = "stress.csv"
 _FIXED = ("record", "patient", "reference")
 RUNTIMES = ("float", "int8", "device")
 Cells = Mapping[int, bytes]

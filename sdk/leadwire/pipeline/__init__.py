@@ -153,6 +153,6 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     also = tuple(other.benchmark for other in others if other.benchmark is not None)
     bundle = line.report(
-        quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also, comparison
+        quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also, comparison, stress
     )
     return replace(outcome, bundle=bundle)

@@ -44,6 +44,7 @@ from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
+from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
 from leadwire.model.tensor import TensorType
@@ -62,7 +63,7 @@ from .energy import read_energy
 from .freeze import state_before_run
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
-from .stress import STRESS, check_recordings, noise_digests, run_stress
+from .stress import check_recordings, noise_digests, run_stress
 from .watcher import Watcher
 
 TOOLS = (
@@ -488,6 +489,7 @@ class Line:
         predictions: PredictionSet,
         also_benchmarked: tuple[BenchmarkResult, ...],
         comparison: BackendComparison | None,
+        stress: StressResult | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -510,6 +512,7 @@ class Line:
             demo_key=demo,
             also_benchmarked=also_benchmarked,
             comparison=comparison,
+            stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
         )
@@ -522,7 +525,10 @@ class Line:
                 for record, patient, label, time_s in beats
             ),
             predictions=outputs,
-            files=(("logs/device.log", _device_log(benchmark, predictions)),),
+            files=(
+                ("logs/device.log", _device_log(benchmark, predictions)),
+                *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
+            ),
         )
         return write_report(evidence, attachments, self.folder, key)
 

@@ -22,7 +22,7 @@ from leadwire.device.journal import Journal
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
 from leadwire.errors import DatasetError
-from leadwire.evidence.stress import StressAnswers, write_stress
+from leadwire.evidence.stress import STRESS, StressAnswers, write_stress
 from leadwire.model.graph import Model
 from leadwire.protocols import Condition, Protocol, StressRule
 from leadwire.validate import StressRun, exclude, judge_stress
@@ -30,7 +30,6 @@ from leadwire.workspace import file_digest, write_atomically
 
 from .predict import evenly
 
-STRESS = "stress.csv"
 Inputs = tuple[npt.NDArray[np.float32], ...]
 Note = Callable[[str], None]
 _FLOAT_ROWS_AT_ONCE = 120_000
