@@ -40,7 +40,7 @@ from .app import (
 
 @app.command()
 def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
-    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
+    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, stress, report."""
     judge(run_until("report", project, output, fresh, as_json))
 
 
