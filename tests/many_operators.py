@@ -74,16 +74,17 @@ class _Builder:
         _, h, w, cin = self.tensors[after].shape
         kh, kw = self.pick(1, min(h, 3)), self.pick(1, 2, 3, 5)
         stride, dilation = self.pick(1, 1, 2), self.pick(1, 1, 1, 2)
-        cout = cin if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
+        multiplier = self.pick(1, 1, 1, 3) if depthwise else 1
+        cout = cin * multiplier if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
         same = self.pick(0, 1) if (kw - 1) * dilation < w and (kh - 1) * dilation < h else 1
 
         def size(length: int, taps: int) -> int:
             return -(-length // stride) if same else -(-(length - (taps - 1) * dilation) // stride)
 
-        shape = (1, kh, kw, cin) if depthwise else (cout, kh, kw, cin)
+        shape = (1, kh, kw, cout) if depthwise else (cout, kh, kw, cin)
         weights, bias, scale = self.weights(shape, 3 if depthwise else 0, float(self.tensors[after].scale))  # type: ignore[arg-type]
         result = T(shape=(1, size(h, kh), size(w, kw), cout), scale=scale, zero_point=self.pick(*ZEROS))
-        fields = {"depthMultiplier": 1} if depthwise else {}
+        fields = {"depthMultiplier": multiplier} if depthwise else {}
         self.operator(
             kind, (after, weights, bias), result, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
             padding=0 if same else 1, strideH=stride, strideW=stride, dilationHFactor=dilation,
@@ -105,7 +106,8 @@ class _Builder:
         shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
         scales = [float(np.float32(2.0 ** self.random.uniform(-6, -3))) for _ in range(2)]
         pair = tuple(self.given(*shape, scale=scale) for scale in scales)
-        result = T(shape=shape, scale=sum(scales) * 0.6, zero_point=self.pick(*ZEROS))
+        filled = sum(scales) * (0.6, 0.6, 0.16)[self.pick(0, 1, 2)]  # the last: many sums lie far outside
+        result = T(shape=shape, scale=filled, zero_point=self.pick(*ZEROS))
         self.operator("ADD", pair, result, "AddOptions", fusedActivationFunction=self.pick(0, 1, 3))
 
     def multiply(self) -> None:
@@ -143,6 +145,14 @@ class _Builder:
         shape = (self.pick(1, 2), self.pick(1, 2, 5, 12))
         given = self.given(*shape, scale=float(2.0 ** self.random.uniform(-6, 1)))
         self.operator("SOFTMAX", (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1)
+
+    def pad(self) -> None:
+        shape = (1, self.pick(1, 3), self.pick(1, 4), self.pick(1, 5))
+        pairs = self.random.integers(0, 3, (4, 2)).astype(np.int32)
+        given = self.given(*shape, zero_point=5)
+        amounts = self.add(T(shape=(4, 2), array=pairs, quantized=False))
+        result = T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=0.05, zero_point=5)
+        self.operator("PAD", (given, amounts), result, "PadOptions")
 
     def reduction(self, kind: str) -> None:
         h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
@@ -222,7 +232,8 @@ class _Builder:
         }[kind]
         integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
         words = "".join(word.capitalize() for word in kind.split("_"))
-        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options")
+        fields = {"halfPixelCenters": self.pick(0, 1)} if kind == "RESIZE_BILINEAR" else {}
+        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options", **fields)
 
     def integers(self, *values: int) -> int:
         return self.add(T(shape=(len(values),), array=np.array(values, np.int32), quantized=False))
@@ -268,6 +279,7 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.pool("MAX_POOL_2D")
         builder.pool("AVERAGE_POOL_2D")
         builder.softmax()
+        builder.pad()
         for kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
             builder.reduction(kind)
         builder.transpose_convolution()

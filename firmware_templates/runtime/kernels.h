@@ -8,6 +8,8 @@
 
 #include "requantize.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -32,6 +34,27 @@ typedef struct {
     int32_t pad_top, pad_left;
     int32_t inner_begin, inner_end;
 } lw_window;
+
+/* The taps of a window inside the input, and the input byte of the first of them. */
+typedef struct {
+    int32_t row_begin, row_end, tap_begin, tap_end;
+    const int8_t *input;
+} lw_inside;
+
+/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). The last one does not lie before
+ * 0: padding is at most half of a window. */
+static inline void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
+{
+    int32_t tap = 0;
+    while (origin + tap * step < 0) {
+        tap++;
+    }
+    *begin = tap;
+    while (tap < count && origin + tap * step < size) {
+        tap++;
+    }
+    *end = tap;
+}
 
 typedef struct {
     lw_window window;

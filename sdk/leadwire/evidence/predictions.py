@@ -27,12 +27,13 @@ _INT8 = re.compile(r"-?[0-9]{1,3}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """One runtime: by beat the class it decided for, its largest output as the table has it, and its output bytes where
-    the table holds bytes."""
+    """One runtime: by beat the class it decided for, its largest output as the table has it, its output bytes where the
+    table holds bytes, else its outputs."""
 
     decided: dict[int, int]
     largest: dict[int, float]
     raw: dict[int, tuple[int, ...]]
+    outputs: dict[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def _answers(body: Sequence[Sequence[str]], number: int, classes: int) -> Answer
         decided={beat: _decision(cells) for beat, cells in given.items()},
         largest={beat: max(map(_finite, cells)) for beat, cells in given.items()},
         raw={beat: tuple(map(int, cells)) for beat, cells in given.items()} if are_bytes else {},
+        outputs={} if are_bytes else {beat: tuple(map(float, cells)) for beat, cells in given.items()},
     )
 
 

@@ -131,6 +131,17 @@ def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
         beats = beats_of[item.record]
         right = [share(sum(side[beat] == table.reference[beat] for beat in beats), len(beats)) for side in sides]
         stated = (item.float_accuracy, item.host_accuracy, item.device_accuracy)
+        if tuple((part.label, part.beats, part.float_right, part.int8_right) for part in item.classes) != tuple(
+            (
+                label,
+                len(of),
+                sum(sides[0][beat] == place for beat in of),
+                sum(sides[2][beat] == place for beat in of),
+            )
+            for place, label in enumerate(table.labels)
+            if (of := [beat for beat in beats if table.reference[beat] == place])
+        ):
+            yield f"the classes of record '{item.record}' do not follow from predictions.csv"
         if item.beats != len(beats) or item.patient != table.patients[beats[0]] or not _all_same(stated, right):
             yield f"the figures of record '{item.record}' do not follow from predictions.csv"
 
