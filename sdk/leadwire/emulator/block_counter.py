@@ -16,9 +16,11 @@ _Passage = tuple[int, int, int, dict[int, Any], Block]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockCounter:
     """`on_block(engine, address, size)` is the hook. `tally()`: instructions and estimated cycles so far, only while
-    blocks are counted. `charge(cycles)` adds what no instruction accounts for (exception entry). `set_deadline(cycles)`:
-    the first block that begins then or later is not run. `truncate(address)` takes back the rest of the last block from
-    there. `forget()`: every block is looked at again before it next runs."""
+    blocks are counted. `charge(cycles)` adds what no instruction accounts for (exception entry). After
+    `set_deadline(cycles)` the first block that begins then or later is not run. `truncate(address)` takes back the rest
+    of the last block.
+    `forget()`: every block is looked at again before it next runs.
+    """
 
     on_block: Callable[[int, int, int], None]
     tally: Callable[[], tuple[int, int]]
