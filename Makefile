@@ -69,6 +69,7 @@ golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
+	$(BIN)/python -m leadwire.qualify
 	@git --no-pager diff --stat
 
 fuzz: setup

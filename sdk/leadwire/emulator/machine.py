@@ -40,6 +40,10 @@ _IN_BLOCK = chip.BLOCK_BYTES - 1
 _EVENT_SECONDS = 0.001
 
 
+Change = tuple[int, bool, bool]
+"""Virtual time, whether the core executes (else it waits for an interrupt), and the level of the marker pin."""
+
+
 class Machine:
     """`wait(seconds)` sleeps until the outside world has news or the time is over (None: no limit).
 
@@ -65,6 +69,9 @@ class Machine:
         self.resets = 0
         self.counter_log: deque[tuple[int, int]] = deque(maxlen=COUNTER_LOG_READS)
         self._marker_log: deque[tuple[int, bool]] = deque([(0, False)], maxlen=COUNTER_LOG_READS)
+        self._activity: deque[Change] | None = None
+        self._last_activity: Change = (0, True, False)
+        self._activity_lost = False
         self._clock_hz = clock_hz
         self._line = line
         self._waiting = False
@@ -105,6 +112,19 @@ class Machine:
         self._marker_log.append(edges[-1])
         return edges
 
+    def take_activity(self) -> tuple[int, list[Change]]:
+        """Virtual time, and the changes of core and marker since the last call; the first call begins with what is.
+        OverflowError where there were more than are kept."""
+        taken = [] if self._activity is None else list(self._activity)
+        if self._activity is None:
+            taken.append((self.now(), not self._waiting, self._marker_log[-1][1]))
+        lost, self._activity_lost = self._activity_lost, False
+        self._activity = deque()
+        self._last_activity = taken[-1] if taken else self._last_activity
+        if lost:
+            raise OverflowError(f"more than {COUNTER_LOG_READS} changes since the last look")
+        return self.now(), taken
+
     def attend(self) -> None:
         """Make `step` return soon; callable from any thread."""
         self._attention = True
@@ -141,7 +161,9 @@ class Machine:
         if self._waiting and not self._wakes():
             self._sleep()
             return
-        self._waiting = False
+        if self._waiting:
+            self._waiting = False
+            self._log_activity()
         self._aim()
         stop = self._run()
         if stop is Stop.EXCEPTION_RETURN:
@@ -229,6 +251,7 @@ class Machine:
 
     def _sleep(self) -> None:
         """WFI until a byte on the line is due, a timer expires or the outside world has news."""
+        self._log_activity()
         self._line.flush()
         timers = self._timers()
         if self._wired.due() is not None:
@@ -282,6 +305,19 @@ class Machine:
         level = bool(driven >> chip.MARKER_PIN & 1)
         if self._marker_log[-1][1] != level:
             self._marker_log.append((self.now(), level))
+            self._log_activity()
+
+    def _log_activity(self) -> None:
+        if self._activity is None:
+            return
+        state = not self._waiting, self._marker_log[-1][1]
+        if self._last_activity[1:] == state:
+            return
+        self._last_activity = (self.now(), *state)
+        if len(self._activity) < COUNTER_LOG_READS:
+            self._activity.append(self._last_activity)
+        else:
+            self._activity_lost = True
 
     def _check_alive(self) -> None:
         """A branch to itself that no interrupt can end is where default handlers and failed start-ups wait forever."""

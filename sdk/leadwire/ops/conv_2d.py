@@ -8,7 +8,7 @@ from .arithmetic import zero_point_of
 from .conv_2d_dsp import VARIANTS
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
-from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, computed, inputs, int8_activations, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -25,7 +25,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     return (
         weights.shape[3] == data.shape[3]
         and min(data.shape + weights.shape) >= 1
-        and output.shape[1:3] == (window.y.output, window.x.output)
+        and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
     )
 
 
@@ -58,7 +58,7 @@ SPEC = OperatorSpec(
         int8_activations(0),
         computed(0),
         rank(0, 4, 4),
-        batch_one(0),
+        BATCHES_ARE_ROWS,
         FUSED_ACTIVATION,
         WINDOW_OPTIONS,
         *weight_rules(output_axis=0, rank=4),

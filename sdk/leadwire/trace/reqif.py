@@ -1,5 +1,5 @@
-"""The matrix as ReqIF (OMG, schema of 2011-04-01), for requirement tools: hazards, requirements, tests, and the relations
-'controls' and 'verifies'. The only door to the package `reqif`.
+"""The matrix as ReqIF (OMG, schema of 2011-04-01), for requirement tools: hazards, requirements, tests, and the
+relations 'controls' and 'verifies'. The only door to the package `reqif`.
 
 Identifiers and dates follow from the content: the same matrix gives the same bytes.
 """
