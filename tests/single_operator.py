@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -209,6 +210,7 @@ def spread_plan(model: Model, kernels: tuple[str, ...] = ()) -> MemoryPlan:
     )
 
 
+Witness = Callable[[bytes, Model, np.ndarray], np.ndarray]
 _SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
 """Programs and objects of this process; removed when it ends."""
 
@@ -290,11 +292,27 @@ def sample_rows(model: Model, seed: int, count: int = 6) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
-def assert_same_as_tflm(data: bytes, seed: int = 0) -> Model:
-    """Generated C and TensorFlow Lite Micro give the same bytes for `data`, on every sample."""
+def run_tflite(data: bytes, model: Model, rows: np.ndarray) -> np.ndarray:
+    """The same through TensorFlow Lite's reference kernels, where TensorFlow Lite Micro cannot say."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    answers = []
+    for row in rows:
+        parts = np.split(row, np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1])
+        for tensor, part in zip(model.input_tensors, parts, strict=True):
+            interpreter.set_tensor(tensor.index, part.reshape(tensor.shape))
+        interpreter.invoke()
+        answers.append(b"".join(interpreter.get_tensor(index).tobytes() for index in model.outputs))
+    return np.frombuffer(b"".join(answers), np.int8).reshape(len(rows), -1)
+
+
+def assert_same_as_tflm(data: bytes, seed: int = 0, witness: Witness = run_witness) -> Model:
+    """Generated C and TensorFlow Lite Micro, or another `witness`, give the same bytes for `data`, on every sample."""
     model = parse_tflite(data, "single")
     rows = sample_rows(model, seed)
-    theirs = run_witness(data, model, rows)
+    theirs = witness(data, model, rows)
     for kernels in every_choice(model):
         ours = run_program(compile_program(model, spread_plan(model, kernels)), model, rows)
         different = np.argwhere(ours != theirs)

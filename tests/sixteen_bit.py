@@ -6,20 +6,28 @@ Scales shrink by 2^8, so that values fill the wider range as they filled the nar
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from leadwire.ops import registry
 from single_operator import Op, T, write_tflite
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-INT8_ONLY = ("HARD_SWISH", "TRANSPOSE_CONV", "RESIZE_BILINEAR", "PRELU", "REDUCE_MAX", "REDUCE_MIN", "BATCH_MATMUL")
-"""Operators without a kernel for int16."""
 
 
-def sixteen_bit(data: bytes, seed: int = 0, without: tuple[str, ...] = INT8_ONLY) -> bytes:
+def takes_int16(kind: str) -> bool:
+    """Whether the first rule of an operator that speaks of types speaks of int16."""
+    return "int16" in next(rule.text for rule in registry.operators()[kind].rules if "int8" in rule.text)
+
+
+INT8_ONLY = {kind for kind in registry.operators() if not takes_int16(kind)}
+
+
+def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY) -> bytes:
     """The sibling of `data`, without the operators of the kinds `without` and their inputs and outputs."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
     [graph] = model.subgraphs

@@ -276,6 +276,26 @@ void lw_batch_matmul_s8(const lw_batch_matmul_params *params, const int8_t *left
 void lw_transpose_conv_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
                           const int32_t *bias, const lw_rescale *rescale, int8_t *output);
 
+/* A signal [height, width, channels] and its blocks [block_height * block_width, batch_height, batch_width, channels];
+ * `top` and `left` are padded before the signal, or cut off. */
+typedef struct {
+    int32_t height, width, channels;
+    int32_t block_height, block_width;
+    int32_t batch_height, batch_width;
+    int32_t top, left;
+    int32_t value; /* of what is padded */
+} lw_blocks_params;
+
+void lw_space_to_batch_nd_s8(const lw_blocks_params *params, const int8_t *input, int8_t *output);
+void lw_batch_to_space_nd_s8(const lw_blocks_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t rows, depth;
+    int32_t input_zero_point;
+} lw_l2_normalization_params;
+
+void lw_l2_normalization_s8(const lw_l2_normalization_params *params, const int8_t *input, int8_t *output);
+
 /* Five nested loops over the output; `offset` and the strides are in bytes of the input. */
 typedef struct {
     int32_t size[5];

@@ -105,15 +105,19 @@ class EnergySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSettings:
-    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
+    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all. `stress`: whether
+    the protocol's stress conditions are run.
+    """
 
     protocol: str
     device_beats: Count = 0
+    stress: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings:
-    """`key`: a PEM file with an Ed25519 private key, or 'generate' for a demonstration key in the output folder."""
+    """`key`: a PEM file with an Ed25519 private key, 'environment' for the PEM text in LEADWIRE_SIGNING_KEY, or
+    'generate' for a demonstration key in the output folder."""
 
     key: str = "generate"
 
@@ -285,9 +289,11 @@ warmup = 3
 [validation]
 protocol = "{protocol}"         # endpoints and margins, fixed before the run
 device_beats = 0                # how many beats go over the link; 0: all
+stress = true                   # run the protocol's stress conditions, where it has any
 
 [signing]
-key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
+key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":
+                                # the PEM text is in LEADWIRE_SIGNING_KEY
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic-ecg"

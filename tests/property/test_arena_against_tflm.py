@@ -78,6 +78,8 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         "REDUCE_MIN",
         "RESIZE_BILINEAR",
         "TRANSPOSE_CONV",
+        "SPACE_TO_BATCH_ND",
+        "BATCH_TO_SPACE_ND",
     )
     if four != (len(graph.shape) == 4) and kind not in ("RESHAPE", "ADD", "MUL", "CONCATENATION"):
         total = math.prod(graph.shape)
@@ -115,6 +117,13 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         move(graph, kind)
     elif kind == "TRANSPOSE_CONV":
         widen(graph, draw)
+    elif kind in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
+        blocks = graph.constant(np.array([1, 1], np.int32), quantized=False)
+        edges = graph.constant(np.zeros((2, 2), np.int32), quantized=False)
+        options = f"{'SpaceToBatch' if kind.startswith('SPACE') else 'BatchToSpace'}NDOptions"
+        graph.add(kind, (given, blocks, edges), T(shape=shape), options)
+    elif kind == "L2_NORMALIZATION":
+        graph.add(kind, (given,), T(shape=shape), "L2NormOptions")
     elif kind == "BATCH_MATMUL":
         multiply(graph, *(draw(st.booleans()) for _ in range(3)))
     elif kind == "PRELU":

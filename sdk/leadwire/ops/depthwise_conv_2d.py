@@ -13,7 +13,7 @@ from .arithmetic import letters_of, zero_point_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
-from .rules import FUSED_ACTIVATION, activations, batch_one, computed, inputs, rank
+from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -31,7 +31,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     window = _window(model, operator)
     return operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[
         3
-    ] and output.shape[1:3] == (window.y.output, window.x.output)
+    ] and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
 
 
 def _macs(model: Model, operator: Operator) -> int:
@@ -68,7 +68,7 @@ SPEC = OperatorSpec(
         activations(0),
         computed(0),
         rank(0, 4, 4),
-        batch_one(0),
+        BATCHES_ARE_ROWS,
         FUSED_ACTIVATION,
         WINDOW_OPTIONS,
         *weight_rules(output_axis=3, rank=4),

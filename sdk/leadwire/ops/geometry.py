@@ -161,12 +161,12 @@ def in_bytes(tensor: Tensor, distance: Distance) -> Distance:
 
 
 def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:
-    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors."""
-    _, input_height, input_width, input_channels = model.required(operator, 0).shape
+    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors, batches as rows."""
+    batches, input_height, input_width, input_channels = model.required(operator, 0).shape
     same = operator.option("padding", "VALID") == "SAME"
     return Window(
         y=Axis(
-            size=input_height,
+            size=batches * input_height,
             filter=height,
             stride=integer(operator, "stride_h", 1),
             dilation=integer(operator, "dilation_h_factor", 1),

@@ -130,6 +130,18 @@ def batch_one(*positions: int) -> Rule:
     )
 
 
+BATCHES_ARE_ROWS = Rule(
+    text="the batch size is 1, or the window has one row and takes every row",
+    holds=lambda model, op: (
+        model.required(op, 0).shape[:1] == model.output(op).shape[:1]
+        and (
+            model.required(op, 0).shape[:1] == (1,)
+            or (model.required(op, 1).shape[1:2] == (1,) and op.option("stride_h", 1) == 1)
+        )
+    ),
+    remedy="fix the batch size to 1 before converting: keras.Input(shape, batch_size=1)",
+)
+
 SAME_SIZE = Rule(
     text="input and output hold the same number of values",
     holds=lambda model, op: model.required(op, 0).elements == model.output(op).elements,
