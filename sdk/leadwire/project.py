@@ -104,10 +104,13 @@ class EnergySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSettings:
-    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
+    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all. `stress`: whether
+    the protocol's stress conditions are run.
+    """
 
     protocol: str
     device_beats: Count = 0
+    stress: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +287,7 @@ warmup = 3
 [validation]
 protocol = "{protocol}"         # endpoints and margins, fixed before the run
 device_beats = 0                # how many beats go over the link; 0: all
+stress = true                   # run the protocol's stress conditions, where it has any
 
 [signing]
 key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":

@@ -40,7 +40,7 @@ from .app import (
 
 @app.command()
 def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
-    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
+    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, stress, report."""
     judge(run_until("report", project, output, fresh, as_json))
 
 
@@ -355,6 +355,12 @@ def bench(
 def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
     """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
     judge(run_until("validate", project, output, fresh, as_json))
+
+
+@app.command()
+def stress(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Run the protocol's stress conditions: does quantization hurt more when the signal is bad?"""
+    judge(run_until("stress", project, output, fresh, as_json))
 
 
 @app.command()
