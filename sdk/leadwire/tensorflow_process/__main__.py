@@ -29,6 +29,7 @@ class _Worker:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
         self.task, self.source = str(request["task"]), Path(request["source"])
         self.per_tensor_dense = bool(request.get("per_tensor_dense", False))
+        self.wide = request.get("mode") == "int16x8"
         with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
             self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
 
@@ -149,10 +150,14 @@ class _Worker:
         converter = converter_of()
         converter.optimizations = [lite.Optimize.DEFAULT]
         converter.representative_dataset = self._samples
-        converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = self.tf.int8
+        wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = self._activation_type()
         converter._experimental_disable_per_channel_quantization_for_dense_layers = self.per_tensor_dense
-        self._store("int8.tflite", converter.convert())
+        self._store("integer.tflite", converter.convert())
+
+    def _activation_type(self) -> Any:
+        return self.tf.int16 if self.wide else self.tf.int8
 
     def _quantize_tflite(self, blob: bytes) -> None:
         """The converter's own second half (calibrate, quantize), which is public only for its first half's output."""
@@ -171,9 +176,9 @@ class _Worker:
         self.answer(stage="convert")
         self._store("float.tflite", blob)
         calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
-        int8 = self.tf.int8
-        self._store("int8.tflite", mlir_quantize(
-            calibrated, input_data_type=int8, output_data_type=int8,
+        activations = self._activation_type()
+        self._store("integer.tflite", mlir_quantize(
+            calibrated, inference_type=activations, input_data_type=activations, output_data_type=activations,
             disable_per_channel_for_dense_layers=self.per_tensor_dense,
         ))  # fmt: skip
 
