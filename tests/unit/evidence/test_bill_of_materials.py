@@ -1,4 +1,4 @@
-"""SBOM, ML-BOM, SOUP list and VEX: what was linked and nothing else, by CycloneDX's own schema, always the same bytes."""
+"""SBOM, ML-BOM, SOUP list and VEX: what was linked alone, by CycloneDX's own schema; always the same bytes."""
 
 from __future__ import annotations
 
