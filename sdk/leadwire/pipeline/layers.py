@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from leadwire.datasets import Dataset, take
 from leadwire.model.graph import Model
 from leadwire.model.tensor import Tensor
 from leadwire.model.tflite import read_tflite
+from leadwire.ops.arithmetic import limits_of
 from leadwire.quantize import counterparts, float_twin
 from leadwire.validate import FloatLayers, LayerPair
 
@@ -38,13 +40,18 @@ def float_layers(dataset: Dataset, model: Model, quantized: Path) -> FloatLayers
         for beat, ((_, outputs), wanted) in enumerate(zip(answers, floats, strict=True)):
             raw_inputs = np.split(rows[beat], edges)
             pairs = [
-                _pair(f"input '{tensor.label}'", real[beat].astype(np.float64).ravel(), raw, tensor)
+                _pair(
+                    f"input '{tensor.label}'",
+                    real[beat].astype(np.float64).ravel(),
+                    np.ascontiguousarray(raw).view(tensor.dtype.numpy),
+                    tensor,
+                )
                 for tensor, real, raw in zip(model.input_tensors, real_inputs, raw_inputs, strict=True)
             ]
             for operator in model.operators:
                 tensor = model.output(operator)
                 if operator.index in of and tensor.quantization is not None:
-                    raw = np.frombuffer(outputs[operator.index], dtype=np.int8)
+                    raw = np.frombuffer(outputs[operator.index], dtype=tensor.dtype.numpy)
                     real = wanted[of[operator.index]].astype(np.float64)
                     pairs.append(_pair(model.describe(operator), real, raw, tensor))
             found.append(pairs)
@@ -53,7 +60,7 @@ def float_layers(dataset: Dataset, model: Model, quantized: Path) -> FloatLayers
     return layers
 
 
-def _pair(description: str, real: npt.NDArray[np.float64], raw: npt.NDArray[np.int8], tensor: Tensor) -> LayerPair:
+def _pair(description: str, real: npt.NDArray[np.float64], raw: npt.NDArray[Any], tensor: Tensor) -> LayerPair:
     assert tensor.quantization is not None
     return LayerPair(
         description=description,
@@ -61,4 +68,5 @@ def _pair(description: str, real: npt.NDArray[np.float64], raw: npt.NDArray[np.i
         raw=raw,
         scale=tensor.quantization.scale,
         zero_point=tensor.quantization.zero_point,
+        limits=limits_of(tensor),
     )

@@ -47,9 +47,9 @@ from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, s
 from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
-from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
@@ -60,6 +60,7 @@ from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .environment import installed_packages
 from .freeze import state_before_run
 from .layers import float_layers
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
@@ -121,10 +122,10 @@ class Line:
             if self.stressing:
                 check_recordings(self.test)
             self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
-        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+        if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
-                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
-                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+                f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
@@ -204,6 +205,7 @@ class Line:
                 policy,
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
+                mode=self.settings.model.mode,
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
@@ -528,6 +530,7 @@ class Line:
             stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
+            packages=installed_packages(),
         )
         test = self.test
         beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
@@ -572,8 +575,8 @@ class Line:
         return path, True
 
 
-def _is_int8(path: Path) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+def _is_quantized(path: Path) -> bool:
+    return all(is_quantized(tensor) for tensor in integer_interface(read_tflite(path)).input_tensors)
 
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:

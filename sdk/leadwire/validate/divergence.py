@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +26,14 @@ _MARGIN_EDGES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, inf)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPair:
     """One tensor of one beat: the float model's values, and INT8's with their scale. `description` is how messages name
-    it: "op 7 CONV_2D 'block2/conv'", or "input 'beat'"."""
+    it: "op 7 CONV_2D 'block2/conv'", or "input 'beat'". `limits` are the ends of the tensor's range."""
 
     description: str
     real: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8]
+    raw: npt.NDArray[np.signedinteger[Any]]
     scale: float
     zero_point: int
+    limits: tuple[int, int] = (-128, 127)
 
 
 FloatLayers = Callable[[Sequence[int]], Sequence[Sequence[LayerPair]]]
@@ -97,7 +99,7 @@ def _explained(one: ChangedDecision, pairs: Sequence[LayerPair], step: float | N
 def _cause(pair: LayerPair, error: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> str:
     """Saturation where most of what is off stands at an end of the range with the real value beyond it."""
     off = steps > THRESHOLD_STEPS
-    ended = ((pair.raw == 127) & (error < 0)) | ((pair.raw == -128) & (error > 0))
+    ended = ((pair.raw == pair.limits[1]) & (error < 0)) | ((pair.raw == pair.limits[0]) & (error > 0))
     if 2 * np.count_nonzero(off & ended) >= np.count_nonzero(off):
         return (
             "known: saturation; the real value lies beyond the range that calibration gave this tensor: calibrate with "
