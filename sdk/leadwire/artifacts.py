@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+QuantizationMode = Literal["int8", "int16x8"]
+"""Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
 Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
@@ -556,15 +558,16 @@ class EnergyResult:
 class Predictions:
     """Outputs of one runtime on the same inputs in the same order.
 
-    `outputs` float64 [n, classes], dequantized for INT8 runtimes; `raw` the INT8 output bytes [n, output_bytes] or
-    None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for all of them.
+    `outputs` float64 [n, classes], dequantized for integer runtimes; `raw` what they were dequantized from, int8 or
+    int16 [n, output values], None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for
+    all of them.
     """
 
     runtime: Literal["float", "tflite", "tflm", "host_c", "device"]
     model_digest: str
     dataset_digest: str
     outputs: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8] | None = None
+    raw: npt.NDArray[np.signedinteger[Any]] | None = None
     indices: npt.NDArray[np.int64] | None = None
 
 

@@ -47,9 +47,9 @@ from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, s
 from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
-from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, quantize_model
@@ -120,10 +120,10 @@ class Line:
             if self.stressing:
                 check_recordings(self.test)
             self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
-        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+        if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
-                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
-                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+                f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
@@ -203,6 +203,7 @@ class Line:
                 policy,
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
+                mode=self.settings.model.mode,
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
@@ -559,8 +560,8 @@ class Line:
         return path, True
 
 
-def _is_int8(path: Path) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+def _is_quantized(path: Path) -> bool:
+    return all(is_quantized(tensor) for tensor in integer_interface(read_tflite(path)).input_tensors)
 
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:
