@@ -50,8 +50,8 @@ labgrid: setup
 	LEADWIRE_LABGRID=1 $(BIN)/python -m pytest -q tests/separate
 
 check: setup
-	$(BIN)/ruff check sdk tests examples benchmarks
-	$(BIN)/ruff format --check sdk tests examples benchmarks
+	$(BIN)/ruff check sdk tests examples benchmarks validation
+	$(BIN)/ruff format --check sdk tests examples benchmarks validation
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -59,8 +59,8 @@ lint-c: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/c_quality
 
 format: setup
-	$(BIN)/ruff check --fix sdk tests examples benchmarks
-	$(BIN)/ruff format sdk tests examples benchmarks
+	$(BIN)/ruff check --fix sdk tests examples benchmarks validation
+	$(BIN)/ruff format sdk tests examples benchmarks validation
 
 golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
@@ -69,7 +69,7 @@ golden: setup
 	@git --no-pager diff --stat
 
 fuzz: setup
-	LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+	LEADWIRE_BUNDLE_MUTATIONS=1000 LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
 
 SOAK_MODEL ?= $(LEADWIRE_DATA)/models/ecg_cnn_int8.tflite
 SOAK_INFERENCES ?= 100000

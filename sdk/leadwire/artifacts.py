@@ -251,11 +251,29 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedObject:
+    """An object file with bytes in the image, from the linker's map.
+
+    One of the project was compiled from `source`, with SHA-256 `digest`. One of a library is a member of `archive`,
+    whose SHA-256 `digest` is; empty for a library that the toolchain compiles when first needed. `flash_bytes` are
+    those of text, rodata and data, `ram_bytes` those of data and bss.
+    """
+
+    name: str
+    source: str
+    archive: str
+    digest: str
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareImage:
     """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
-    `digest` is the SHA-256 of the ELF file.
+    `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
+    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither.
     """
 
     elf: Path
@@ -275,6 +293,12 @@ class FirmwareImage:
     model_ram_bytes: int
     stack: StackBound
     personality: Personality = "bench"
+    linked: tuple[LinkedObject, ...] = ()
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        """The linker's map and the build's log; none where nothing was linked for a board."""
+        return tuple(self.elf.with_name(name) for name in ("firmware.map", "build.log")) if self.linked else ()
 
     @property
     def flash_bytes(self) -> int:

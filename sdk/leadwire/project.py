@@ -112,7 +112,8 @@ class ValidationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings:
-    """`key`: a PEM file with an Ed25519 private key, or 'generate' for a demonstration key in the output folder."""
+    """`key`: a PEM file with an Ed25519 private key, 'environment' for the PEM text in LEADWIRE_SIGNING_KEY, or
+    'generate' for a demonstration key in the output folder."""
 
     key: str = "generate"
 
@@ -285,7 +286,8 @@ protocol = "{protocol}"         # endpoints and margins, fixed before the run
 device_beats = 0                # how many beats go over the link; 0: all
 
 [signing]
-key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
+key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":
+                                # the PEM text is in LEADWIRE_SIGNING_KEY
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic-ecg"

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,7 +39,8 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
-from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
+from leadwire.evidence.bundle import SUFFIX, Bundle
+from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
 from leadwire.flash import flash_image
@@ -54,7 +54,7 @@ from leadwire.quantize import CalibrationPolicy, quantize_model
 from leadwire.report import write_report
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
-from leadwire.workspace import Workspace, file_digest
+from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
@@ -275,7 +275,7 @@ class Line:
             FirmwareImage,
             key,
             produce,
-            lambda made: [made.elf],
+            lambda made: [made.elf, *made.logs],
         )
 
     def flash(self, image: FirmwareImage, running: ExitStack) -> Callable[[], RunningBoard]:
@@ -476,6 +476,7 @@ class Line:
                 for record, patient, label, time_s in beats
             ),
             predictions=outputs,
+            files=(("logs/device.log", _device_log(benchmark, predictions)),),
         )
         return write_report(evidence, attachments, self.folder, key)
 
@@ -490,7 +491,10 @@ class Line:
             "unique_id": self.target.unique_id,
         }
 
-    def _signing_key(self) -> tuple[Path, bool]:
+    def _signing_key(self) -> tuple[Path | None, bool]:
+        """The key's file (None: it is in the environment), and whether it is for demonstration."""
+        if self.settings.signing.key == "environment":
+            return None, False
         if self.settings.signing.key != "generate":
             return self.project.path.parent / self.settings.signing.key, False
         path = self.project.output / ".leadwire" / "demonstration-key.pem"
@@ -533,12 +537,22 @@ def _with_budget(board: Board, project: LoadedProject) -> Board:
     return replace(board, budget=budget)
 
 
+def _device_log(benchmark: BenchmarkResult, predictions: PredictionSet) -> bytes:
+    """What happened on the link: who answered, how often something was sent again, why the device started."""
+    device = benchmark.device
+    lines = [
+        f"device {device.unique_id} on board {device.board_id}",
+        f"firmware {device.firmware_version}, build {device.build_id}",
+        f"model {device.model_name} {device.model_digest}, clock {device.clock_hz} Hz, counter {device.cycle_counter}",
+        f"bench: {benchmark.warmup} inferences to warm up, {benchmark.inputs} measured, inputs and outputs "
+        f"{benchmark.io_digest}",
+        f"test set: {predictions.retries} requests or cells sent again, inputs and outputs {predictions.io_digest}",
+        *(f"test set: the device started because of {reason}; the run went on" for reason in predictions.starts),
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
 def _created() -> str | None:
     """An ISO 8601 time only where SOURCE_DATE_EPOCH fixes one, so that the same run gives the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return None
-    try:
-        return datetime.fromtimestamp(int(epoch), tz=UTC).isoformat()
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error
+    fixed = source_date()
+    return None if fixed is None else fixed.isoformat()
