@@ -5,13 +5,18 @@ second time from predictions.csv alike, and false ones found.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
+from scipy.stats import t as student
 
 from evidence_example import BEATS, FIRMWARE, LABELS, MODEL, example_dataset, example_protocol, simulate
 from leadwire.artifacts import Ec57Result, ValidationResult, sha256_hex
@@ -20,7 +25,10 @@ from leadwire.errors import ConfigError
 from leadwire.evidence.judgement import disagreements
 from leadwire.evidence.predictions import Table, read_predictions, write_predictions
 from leadwire.evidence.record import Attachments, Beat
+from leadwire.evidence.recount import false_ec57
+from leadwire.evidence.scope import false_equivalences
 from leadwire.protocols import Protocol, load_protocol
+from leadwire.resources import VALIDATION
 from leadwire.validate import run_validation
 
 pytestmark = [pytest.mark.requirement("LW-VAL-006"), pytest.mark.requirement("LW-VAL-007")]
@@ -58,10 +66,13 @@ def times_s() -> np.ndarray:
     return 270.0 + 0.8 * np.array([np.count_nonzero(patient[:beat] == one) for beat, one in enumerate(patient)])
 
 
+_FILES: dict[tuple[str, int], tuple[Path, bytes]] = {}
+
+
 @cache
 def _run(folder: Path, statistics: str, more: str, sent: int) -> tuple[ValidationResult, Protocol, Table, Dataset]:
     path = folder / f"{abs(hash((statistics, more, sent)))}.toml"
-    rules = example_protocol().replace(b"[statistics]\n", f"[statistics]\n{statistics}\n".encode())
+    rules = example_protocol().replace(b"[statistics]\n", f"[statistics]\nresamples = 1000\n{statistics}\n".encode())
     path.write_bytes(rules + more.encode())
     protocol = load_protocol(path)
     reference, patient, predictions = simulate()
@@ -89,10 +100,32 @@ def _run(folder: Path, statistics: str, more: str, sent: int) -> tuple[Validatio
         ),
         predictions=tuple(runs),
     )
-    return validation, protocol, read_predictions(write_predictions(attachments, LABELS), LABELS, source="x"), dataset
+    data = write_predictions(attachments, LABELS)
+    _FILES[protocol.digest, sent] = path, data
+    return validation, protocol, read_predictions(data, LABELS, source="x"), dataset
 
 
 Run = tuple[ValidationResult, Protocol, Table, Dataset]
+
+
+@cache
+def verifier() -> ModuleType:
+    """The verifier that travels in the bundle; it shares no code with leadwire."""
+    spec = importlib.util.spec_from_file_location("bundle_verifier", VALIDATION / "verify.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def of_verifier(run: Run) -> Any:
+    """The verifier's figures of a run."""
+    validation, _, _, dataset = run
+    path, data = _FILES[validation.protocol_digest, validation.device_beats]
+    beats = verifier().Beats(data, list(LABELS))
+    stated = TypeAdapter(ValidationResult).dump_python(validation, mode="json")
+    assert len(beats.times) == len(dataset.labels)
+    return verifier().Figures(stated, tomllib.loads(path.read_text()), beats)
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +332,27 @@ def test_the_second_judgement_agrees(run: Run) -> None:
     assert disagreements(validation, protocol, table) == ()
 
 
+def test_the_verifier_in_the_bundle_derives_the_same(run: Run, folder: Path) -> None:
+    assert of_verifier(run).check() == run[0].verdict == "pass"
+    for statistics, more, sent in (
+        ('multiplicity = "holm"', CLOSE, BEATS),
+        ('multiplicity = "hierarchical"', MORE, BEATS),
+        ("", MORE.replace("margin = 0.01\n", "margin = 0.0001\n"), BEATS),
+    ):
+        other = _run(folder, statistics, more, sent)
+        figures, judged = of_verifier(other), other[2].answers["device"].decided
+        verdicts = {one.verdict for one in (*other[0].endpoints, *other[0].equivalences)}
+        assert figures.endpoints(judged) | figures.equivalences("device") == verdicts
+
+
+def test_students_t_of_the_verifier_is_scipys() -> None:
+    for degrees in (1, 2, 5, 21, 43, 400):
+        for t in (-3.0, 0.0, 1e-3, 0.4, 1.7, 2.5, 9.0, 60.0):
+            assert verifier().student_above(t, degrees) == pytest.approx(student.sf(t, degrees), rel=1e-10, abs=1e-15)
+        for alpha in (0.025, 0.05, 0.2):
+            assert verifier().student_quantile(alpha, degrees) == pytest.approx(student.isf(alpha, degrees), rel=1e-10)
+
+
 def first(validation: ValidationResult, **change: Any) -> tuple[Ec57Result, ...]:
     return (dataclasses.replace(validation.ec57[0], **change), *validation.ec57[1:])
 
@@ -391,7 +445,21 @@ FALSE: dict[str, tuple[Callable[[ValidationResult], dict[str, Any]], str]] = {
 
 @pytest.mark.parametrize("name", FALSE)
 def test_false_figures_are_found(run: Run, name: str) -> None:
-    validation, protocol, table, _ = run
+    validation, protocol, table, dataset = run
     change, said = FALSE[name]
-    found = disagreements(dataclasses.replace(validation, **change(validation)), protocol, table)
+    changed = change(validation)
+    false = dataclasses.replace(validation, **changed)
+    figures = of_verifier((false, protocol, table, dataset))
+    judged = table.answers["device"].decided
+    alone, second = {
+        "ec57": (lambda: figures.ec57("device"), lambda: false_ec57(false, table)),
+        "endpoints": (lambda: figures.endpoints(judged), lambda: disagreements(false, protocol, table)),
+        "equivalences": (
+            lambda: figures.equivalences("device"),
+            lambda: false_equivalences(false, protocol, table),
+        ),
+    }[next(iter(changed))]
+    found = list(second())
     assert any(said in one for one in found), found
+    with pytest.raises(verifier().RefusedError):
+        alone()
