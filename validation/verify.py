@@ -44,6 +44,7 @@ MAX_DRAWS = 50_000_000
 TOLERANCE = 1e-9
 RESULT = ("statement.dsse.json", "https://in-toto.io/attestation/test-result/v0.1")
 MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
+SCHEMA = "urn:leadwire:evidence:1"
 REVIEW = "urn:leadwire:review:1"
 MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
@@ -401,6 +402,7 @@ def read_evidence(files: dict[str, bytes]) -> dict[str, object]:
     """The records, with figures that are not finite back in their places."""
     document = read_json(files["evidence.json"], "evidence.json")
     schema = read_json(files["evidence.schema.json"], "evidence.schema.json")
+    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, "evidence.schema.json is not the published schema")
     found = mistakes(document, schema, schema, "")
     need(not found, f"evidence.json does not follow its schema: {'; '.join(found[:3])}")
     plain = (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
@@ -1481,6 +1483,10 @@ def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[
         statement = read_json(base64.b64decode(json.loads(files[RESULT[0]])["payload"]), RESULT[0])
         result = result_of(evidence, verdict)
         need(statement["predicate"]["result"] == result, f"the signed result is not {result}")
+        made = read_json(base64.b64decode(json.loads(files[MADE[0]])["payload"]), MADE[0])
+        logs = {one["name"]: one["digest"]["sha256"] for one in made["predicate"]["runDetails"]["byproducts"]}
+        held = {name: sha256(data) for name, data in files.items() if name.startswith("logs/")}
+        need(logs == held, "the logs are not those of the provenance")
     except RefusedError:
         raise
     except MemoryError:

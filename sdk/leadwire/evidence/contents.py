@@ -2,6 +2,7 @@
 
 report.html  report.pdf  evidence.json  evidence.schema.json                  what was found, for people and programs
 model.tflite  firmware.elf  protocol.toml  calibration.csv  predictions.csv   what it was found with
+stress.csv                                                                    answers under stress, where it was run
 sources/  logs/                                                               what the firmware was made of, and how
 verify.py                                                                     checks all of it with Python alone
 """
@@ -25,6 +26,7 @@ from .judgement import disagreements
 from .predictions import read_predictions, write_predictions
 from .record import Attachments, Evidence, chain_breaks
 from .review import is_review
+from .stress import STRESS, false_stress
 
 REPORT, PRINTED = "report.html", "report.pdf"
 DOCUMENT, SCHEMA = "evidence.json", "evidence.schema.json"
@@ -127,12 +129,28 @@ def check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Pat
     wrong += _false_sources(evidence, files)
     if not wrong:
         table = read_predictions(files[PREDICTIONS], evidence.validation.labels, source=source)
-        wrong += disagreements(evidence.validation, protocol_of(files[PROTOCOL], source), table)
+        protocol = protocol_of(files[PROTOCOL], source)
+        wrong += disagreements(evidence.validation, protocol, table)
+        wrong += _false_stress(evidence, protocol, files, source)
     if wrong:
         more = f"; and {len(wrong) - _LISTED} more" if len(wrong) > _LISTED else ""
         raise EvidenceError(
             source, "; ".join(wrong[:_LISTED]) + more, hint="run again from the first stage that differs"
         )
+
+
+def _false_stress(
+    evidence: Evidence, protocol: Protocol, files: Mapping[str, bytes], source: Path | str
+) -> Iterator[str]:
+    """The stress matrix and its answers belong together: neither stands without the other."""
+    stress, data = evidence.stress, files.get(STRESS)
+    if stress is None or data is None:
+        if stress is not None or data is not None:
+            yield f"'{STRESS}' and the stress matrix of evidence.json go together, and one is missing"
+    elif sha256_hex(data) != stress.predictions_digest:
+        yield f"'{STRESS}' is not the file the records name"
+    else:
+        yield from false_stress(stress, protocol, data, source=source)
 
 
 def _false_sources(evidence: Evidence, files: Mapping[str, bytes]) -> Iterator[str]:

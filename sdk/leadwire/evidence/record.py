@@ -21,6 +21,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     Predictions,
     QuantizedModel,
+    StressResult,
     ValidationResult,
     Verdict,
 )
@@ -130,6 +131,7 @@ class Evidence:
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
     comparison: BackendComparison | None = None
     energy: EnergyResult | None = None
+    stress: StressResult | None = None
     created: str | None = None
 
     @property
@@ -156,7 +158,7 @@ class Evidence:
     def verdict(self) -> Verdict:
         """The worst of the parts: budget, endpoints, samples, validation. Inconclusive never passes."""
         parts = (self.validation.verdict, self._budget_verdict, *(item.verdict for item in self.validation.endpoints))
-        if "fail" in parts or self.validation.lost_samples:
+        if "fail" in parts or self.validation.lost_samples or (self.stress and self.stress.device_differs):
             return "fail"
         return "inconclusive" if "inconclusive" in parts else "pass"
 
@@ -177,6 +179,14 @@ class Evidence:
         found += validation.reasons or endpoints
         if validation.lost_samples and not validation.reasons:
             found.append(f"{validation.lost_samples} sample(s) lost on the link: the run is invalid")
+        if self.stress is not None:
+            found += [
+                f"under stress ({one.title} {one.level:g}) device and host differ in "
+                f"{one.device_beats - one.device_identical} of {one.device_beats} beats"
+                if one.level is not None
+                else f"in the stress set device and host differ in {one.device_beats - one.device_identical} beats"
+                for one in self.stress.device_differs
+            ]
         if not found and self.verdict != "pass":
             found.append(f"the validation against protocol '{validation.protocol_name}' is {validation.verdict}")
         return tuple(found)
@@ -246,6 +256,7 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
         *_comparison_links(evidence),
         *_energy_links(evidence),
+        *_stress_links(evidence),
     )
     return tuple(
         f"{who} names {what} {found}, not {expected}" for who, what, found, expected in links if found != expected
@@ -263,6 +274,17 @@ def _energy_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
         (who, "model", energy.model_digest, evidence.quantized.digest),
         (who, "board", energy.board_id, evidence.board.id),
         (who, "basis", energy.basis, basis),
+    )
+
+
+def _stress_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    stress = evidence.stress
+    if stress is None:
+        return ()
+    who = "the stress matrix"
+    return (
+        (who, "model", stress.model_digest, evidence.quantized.digest),
+        (who, "protocol", stress.protocol_digest, evidence.validation.protocol_digest),
     )
 
 
