@@ -31,7 +31,7 @@ from leadwire.protocols import Protocol, load_protocol
 from leadwire.resources import VALIDATION
 from leadwire.validate import run_validation
 
-pytestmark = [pytest.mark.requirement("LW-VAL-006"), pytest.mark.requirement("LW-VAL-007")]
+pytestmark = [pytest.mark.requirement("LW-VAL-008"), pytest.mark.requirement("LW-VAL-007")]
 MORE = """
 [[endpoints]]
 name = "VEB sensitivity by EC57"
