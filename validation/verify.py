@@ -50,6 +50,7 @@ MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
     "report.html", "report.pdf", "evidence.json", "evidence.schema.json", "model.tflite", "firmware.elf",
     "protocol.toml", "calibration.csv", "predictions.csv", "verify.py", "sources/leadwire-project.json",
+    "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
 NORMAL = NormalDist()
@@ -462,6 +463,17 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
             held.get(one["source"], one["digest"]) == one["digest"],
             f"the image was linked from another {one['source']}",
         )
+    bill = read_json(files["sbom.cdx.json"], "sbom.cdx.json")
+    parts = [bill["metadata"]["component"], *bill["components"]]
+    parts += [inner for part in parts for inner in part.get("components", [])]
+    digests = {part["bom-ref"]: part["hashes"][0]["content"] for part in parts if part.get("hashes")}
+    need(
+        digests.get("firmware") == image and digests.get("model") == model,
+        "sbom.cdx.json is of another firmware or model",
+    )
+    named = {part["bom-ref"] for part in parts if part["bom-ref"].startswith("object/")}
+    wanted = {f"object/{one['archive'] or 'leadwire'}/{one['name']}" for one in build["linked"]}
+    need(named == wanted, "sbom.cdx.json does not list the objects that were linked")
     chosen = evidence["quantized"]["calibration"]["indices"]
     lines = ["position,index", *(f"{place},{index}" for place, index in enumerate(chosen))]
     need(files["calibration.csv"] == ("\n".join(lines) + "\n").encode(), "calibration.csv is another set")

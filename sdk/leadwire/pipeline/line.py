@@ -60,6 +60,7 @@ from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .environment import installed_packages
 from .freeze import state_before_run
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
@@ -516,6 +517,7 @@ class Line:
             stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
+            packages=installed_packages(),
         )
         test = self.test
         beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
