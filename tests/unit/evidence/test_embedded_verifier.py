@@ -193,7 +193,7 @@ def test_recompute_finds_what_verify_takes_as_stated(tmp_path: Path, verifier: M
     verify_bundle(made.path)
     with pytest.raises(EvidenceError, match=r"1 of \d+ statistics do not follow: V sensitivity of 'float', low is"):
         verify_bundle(made.path, recompute=True)
-    with pytest.raises(verifier.RefusedError, match="the lower limit of the interval of the sensitivity of V, float"):
+    with pytest.raises(verifier.RefusedError, match="the lower limit of the interval of the sensitivity V of float"):
         verifier.verify(made.path.read_bytes(), None, [])
 
 
