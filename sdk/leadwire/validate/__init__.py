@@ -27,11 +27,8 @@ from leadwire.errors import BadInputError
 from leadwire.protocols import EC57_START_S, Endpoint, Protocol
 from leadwire.stats import Bootstrap
 
-<<<<<<< HEAD
 from .by_ec57 import by_ec57, can_be_scored
-=======
 from .divergence import FloatLayers, LayerPair, changed_decisions, explained, float_divergence
->>>>>>> main
 from .endpoints import Beats, judge
 from .equivalences import equivalence
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
@@ -138,18 +135,15 @@ def run_validation(
         failures.append(f"{lost_samples} sample(s) were lost on the way to the device and back: the run is invalid")
     changed = scope[float_decided != judged.decided]
     same = np.stack([float_decided == judged.decided, np.ones(len(scope))], axis=1).astype(np.float64)
-<<<<<<< HEAD
     failures += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "fail"]
     unchecked += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "inconclusive"]
     missing = [one.name for one in protocol.equivalences][len(equivalences) :]
     unchecked += [f"{name}: the INT8 outputs are not the classes' own, so nothing can be said" for name in missing]
-=======
     on_grid = None if judged.raw is None else grid(judged.raw, judged.outputs)
     step = None if on_grid is None else on_grid[0]
     listed = explained(
         changed_decisions(dataset, runs["float"], judged, changed, changed_limit, step), float_layers, step
     )
->>>>>>> main
     verdict, reasons = _overall(failures, unchecked, endpoints)
     return ValidationResult(
         protocol_name=protocol.name,
