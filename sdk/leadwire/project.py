@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Goal, Personality
+from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -25,6 +25,7 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     path: str
+    mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
 
 
@@ -242,6 +243,7 @@ output = "out"                  # report.html, evidence.json and the signed bund
 
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
+mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
 [dataset]
@@ -253,7 +255,7 @@ test_split = "test"
 splits = []                     # splits of the dataset (or of `source`, another one): ["train"]
 patients = []                   # or patients by name; nothing given: the evidence says that it is not known
 
-[calibration]                   # which inputs set the INT8 ranges; their patients are never test patients
+[calibration]                   # which inputs set the ranges; their patients are never test patients
 split = "train"
 count = 200
 seed = 1

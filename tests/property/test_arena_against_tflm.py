@@ -17,7 +17,9 @@ from arena_record import arena_record, fits
 from leadwire.model.tflite import parse_tflite
 from leadwire.tflm_arena import host_record
 from leadwire.tflm_arena.kernels import known
+from many_operators import many_operators
 from single_operator import Op, T, write_tflite
+from sixteen_bit import sixteen_bit
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -277,3 +279,10 @@ def test_what_is_required_is_enough_and_a_step_less_is_not(graph: Graph) -> None
     required = host_record(parse_tflite(data, "generated")).required_bytes
     assert fits(data, required)
     assert not fits(data, required - 16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_arena_of_int16_activations(seed: int) -> None:
+    data = sixteen_bit(many_operators(seed, each=1), seed)
+    predicted, record = host_record(parse_tflite(data, "wide")), arena_record(data)
+    assert (predicted.non_persistent_bytes, predicted.persistent_bytes) == (record.head, record.tail)

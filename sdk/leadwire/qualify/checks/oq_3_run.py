@@ -30,7 +30,7 @@ def look(context: Context) -> Iterator[Finding]:
     yield equal("instructions are the same for every input", True, measured.constant_instructions)
     rows = np.frombuffer(b"".join(inputs), dtype=np.int8).reshape(_INPUTS, -1)
     ends = np.cumsum([tensor.size_bytes for tensor in built.model.input_tensors])[:-1]
-    answers = HostModel.from_tflite(context.model).predict_int8(np.split(rows, ends, axis=1))
+    answers = HostModel.from_tflite(context.model).predict_quantized(np.split(rows, ends, axis=1))
     yield equal(f"outputs equal to the generated C here, of {_INPUTS}", _INPUTS, _same(outputs, answers))
     if reference.has_tflm():
         answers = reference.run_tflm(context.model, rows)
