@@ -1,8 +1,9 @@
 """EC57 on a record made by hand, counted by hand.
 
-One beat a second for 400 s, the first at 0.5 s; what is wrong before 5:00 does not count. After it there are 100 beats,
-of them 94 N, 3 V, 1 S, 1 F, 1 Q. The algorithm calls an N, the F and the Q ventricular, misses a V, finds another 100 ms
-late (within the window of 150 ms) and the third 200 ms late, calls the S normal, and finds an S where no beat is.
+One beat a second for 400 s, the first at 0.5 s; what is wrong before 5:00 does not count. After it there are 100
+beats, of them 94 N, 3 V, 1 S, 1 F, 1 Q. The algorithm calls an N, the F and the Q ventricular, misses a V, finds
+another 100 ms late (within the window of 150 ms) and the third 200 ms late, calls the S normal, and finds an S
+where no beat is.
 """
 
 from __future__ import annotations
