@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+QuantizationMode = Literal["int8", "int16x8"]
+"""Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
 Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
@@ -251,11 +254,29 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedObject:
+    """An object file with bytes in the image, from the linker's map.
+
+    One of the project was compiled from `source`, with SHA-256 `digest`. One of a library is a member of `archive`,
+    whose SHA-256 `digest` is; empty for a library that the toolchain compiles when first needed. `flash_bytes` are
+    those of text, rodata and data, `ram_bytes` those of data and bss.
+    """
+
+    name: str
+    source: str
+    archive: str
+    digest: str
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareImage:
     """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
-    `digest` is the SHA-256 of the ELF file.
+    `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
+    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither.
     """
 
     elf: Path
@@ -275,6 +296,12 @@ class FirmwareImage:
     model_ram_bytes: int
     stack: StackBound
     personality: Personality = "bench"
+    linked: tuple[LinkedObject, ...] = ()
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        """The linker's map and the build's log; none where nothing was linked for a board."""
+        return tuple(self.elf.with_name(name) for name in ("firmware.map", "build.log")) if self.linked else ()
 
     @property
     def flash_bytes(self) -> int:
@@ -531,15 +558,16 @@ class EnergyResult:
 class Predictions:
     """Outputs of one runtime on the same inputs in the same order.
 
-    `outputs` float64 [n, classes], dequantized for INT8 runtimes; `raw` the INT8 output bytes [n, output_bytes] or
-    None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for all of them.
+    `outputs` float64 [n, classes], dequantized for integer runtimes; `raw` what they were dequantized from, int8 or
+    int16 [n, output values], None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for
+    all of them.
     """
 
     runtime: Literal["float", "tflite", "tflm", "host_c", "device"]
     model_digest: str
     dataset_digest: str
     outputs: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8] | None = None
+    raw: npt.NDArray[np.signedinteger[Any]] | None = None
     indices: npt.NDArray[np.int64] | None = None
 
 
@@ -906,6 +934,82 @@ class ValidationResult:
     subgroups: tuple[SubgroupResult, ...] = ()
     operating_points: tuple[OperatingPointResult, ...] = ()
     reliability: tuple[Reliability, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- stress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressFigure:
+    """An endpoint's figure under one condition. `loss` is float - INT8; `excess` is that loss less the loss of the same
+    beats undisturbed: above zero where quantization hurts more because the signal is bad.
+    """
+
+    endpoint: str
+    float_value: float
+    int8_value: float
+    loss: Statistic
+    excess: Statistic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressCondition:
+    """One disturbance at one level (`level` None: undisturbed). INT8 is the generated C on the host; `device_identical`
+    of the `device_beats` sent to the device gave the same bytes.
+    """
+
+    title: str
+    level: float | None
+    unit: str
+    beats: int
+    patients: int
+    device_beats: int
+    device_identical: int
+    figures: tuple[StressFigure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressResult:
+    """The stress matrix of a protocol: the undisturbed recordings first, then each condition at each level.
+
+    `seconds` of each recording were taken, 0 for all; `predictions_digest` is the SHA-256 of stress.csv.
+    """
+
+    protocol_digest: str
+    model_digest: str
+    seconds: float
+    seed: int
+    predictions_digest: str
+    conditions: tuple[StressCondition, ...]
+
+    @property
+    def device_differs(self) -> tuple[StressCondition, ...]:
+        """Conditions under which device and host gave other bytes."""
+        return tuple(one for one in self.conditions if one.device_identical != one.device_beats)
+
+    @property
+    def harmed(self) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        """Figures that quantization shows to hurt more under a condition: the whole interval is above zero."""
+        return self._where(lambda interval: interval.low > 0)
+
+    @property
+    def spared(self) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        """Figures that it hurts less: the whole interval is below zero."""
+        return self._where(lambda interval: interval.high < 0)
+
+    @property
+    def compared(self) -> int:
+        """Figures that have an interval."""
+        return len(self._where(lambda interval: True))
+
+    def _where(self, holds: Callable[[Interval], bool]) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        return tuple(
+            (one, figure)
+            for one in self.conditions
+            if one.level is not None
+            for figure in one.figures
+            if figure.excess.interval is not None and holds(figure.excess.interval)
+        )
 
 
 # ---------------------------------------------------------------------------------------------- compare

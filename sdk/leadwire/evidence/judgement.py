@@ -35,7 +35,7 @@ _Row = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
+class Expected:
     """What an endpoint's result must be."""
 
     float_value: float
@@ -64,8 +64,8 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
     if [item.endpoint for item in validation.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
         return (*found, "the endpoints are not those of protocol.toml")
     judged = table.answers[runtime].decided
-    expected = [_expected(endpoint, protocol, table, judged) for endpoint in protocol.endpoints]
-    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, expected, strict=True):
+    derived = [expected(endpoint, protocol, table, judged) for endpoint in protocol.endpoints]
+    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, derived, strict=True):
         found += _endpoint(item, endpoint, right)
     found += false_scope(validation, protocol, table)
     if found:
@@ -74,13 +74,13 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
     for part, beats in zip(validation.subgroups, parts_of(validation, protocol, judged, table), strict=True):
         if [item.endpoint for item in part.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
             return (f"subgroup '{part.subgroup} {part.group}' has not the endpoints of protocol.toml",)
-        rights = [_expected(endpoint, protocol, table, beats) for endpoint in protocol.endpoints]
+        rights = [expected(endpoint, protocol, table, beats) for endpoint in protocol.endpoints]
         for item, endpoint, right in zip(part.endpoints, protocol.endpoints, rights, strict=True):
             found += [f"{part.subgroup} {part.group}: {line}" for line in _endpoint(item, endpoint, right)]
         binding = any(one.name == part.subgroup and one.judged for one in protocol.subgroups)
         harmed |= binding and "fail" in {right.verdict for right in rights}
     found += false_operating_points(validation, protocol, table)
-    verdict = _overall(validation, protocol, table, {right.verdict for right in expected}, harmed=harmed)
+    verdict = _overall(validation, protocol, table, {right.verdict for right in derived}, harmed=harmed)
     if validation.verdict != verdict:
         found.append(f"the verdict is '{validation.verdict}' where the figures say '{verdict}'")
     if (verdict == "pass") == bool(validation.reasons):
@@ -162,7 +162,7 @@ def _class_ruined(validation: ValidationResult, protocol: Protocol) -> bool:
 # ---------------------------------------------------------------------------------------------- endpoints
 
 
-def _endpoint(item: EndpointResult, endpoint: Endpoint, right: _Expected) -> Iterator[str]:
+def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iterator[str]:
     """What of an endpoint does not follow."""
     name = endpoint.name
     values = (
@@ -204,7 +204,7 @@ def _same_interval(one: Interval | None, other: Interval | None) -> bool:
     return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
-def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]) -> _Expected:
+def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]) -> Expected:
     """What an endpoint must be over `beats`, the judged decisions by beat, as far as they are of its population."""
     float_decided, population = table.answers["float"].decided, protocol.population(endpoint.population)
     int8_decided = {
@@ -241,7 +241,7 @@ def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[
     )
     loss = float_value - int8_value
     short = _too_small(endpoint, protocol, table, int8_decided)
-    return _Expected(
+    return Expected(
         float_value=float_value,
         int8_value=int8_value,
         loss=loss,

@@ -93,11 +93,14 @@ def _divergence(stated: Divergence, table: Table) -> Iterator[str]:
 
 
 def _reliability(stated: Reliability, table: Table) -> Iterator[str]:
-    """Beats by tenths of their largest probability; bytes are those of scale 1/256 and zero point -128."""
+    """Beats by tenths of their largest probability. int8 values are those of scale 1/256 and zero point -128, int16
+    values of 1/32768 and 0: the largest of a beat is beyond int8, unless there were 256 classes of one probability."""
     answers = table.answers.get(stated.runtime)
+    wide = answers is not None and max(answers.largest.values(), default=0.0) > 127
+    zero_point, steps = ((0, 32768) if wide else (-128, 256)) if answers and answers.raw else (0, 1)
     bins: dict[int, list[int]] = {}
     for beat, largest in answers.largest.items() if answers else ():
-        probability = (largest + 128) / 256 if answers and answers.raw else largest
+        probability = (largest - zero_point) / steps
         bins.setdefault(min(int(probability * 10), 9), []).append(beat)
     found = [
         (
@@ -110,8 +113,7 @@ def _reliability(stated: Reliability, table: Table) -> Iterator[str]:
         if answers
     ]
     means = [sum(answers.largest[beat] for beat in beats) / len(beats) for _, beats in sorted(bins.items()) if answers]
-    if answers and answers.raw:
-        means = [(mean + 128) / 256 for mean in means]
+    means = [(mean - zero_point) / steps for mean in means]
     if [(one.low, one.high, one.beats, one.right) for one in stated.bins] != found or not _all_same(
         [one.confidence for one in stated.bins], means
     ):

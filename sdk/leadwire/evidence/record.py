@@ -21,6 +21,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     Predictions,
     QuantizedModel,
+    StressResult,
     ValidationResult,
     Verdict,
 )
@@ -69,6 +70,18 @@ class ToolVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPackage:
+    """A Python package that leadwire runs on. `digest` is over the names and digests of its own files, empty where it
+    does not list them; `maker` and `anomalies` (the address of its list of issues) are its metadata's word."""
+
+    name: str
+    version: str
+    digest: str
+    maker: str = ""
+    anomalies: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
     """One test input: where it comes from, its reference class (an index into the dataset's labels) and when it was,
     in seconds from the start of its record; 0 where the dataset has no times."""
@@ -84,13 +97,14 @@ class Attachments:
     """What travels beside evidence.json so that its figures can be derived again.
 
     `protocol` is the file that fixed endpoints and margins before the run. `predictions` are the outputs of each
-    runtime on `beats`, or on those that `Predictions.indices` names. The model and the ELF are found through the
-    records that made them.
+    runtime on `beats`, or on those that `Predictions.indices` names. The model, the sources, the ELF and its logs are
+    found through the records that made them. `files` are any further ones, by their names in the bundle.
     """
 
     protocol: Path
     beats: tuple[Beat, ...]
     predictions: tuple[Predictions, ...]
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +143,9 @@ class Evidence:
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
     comparison: BackendComparison | None = None
     energy: EnergyResult | None = None
+    stress: StressResult | None = None
     created: str | None = None
+    packages: tuple[InstalledPackage, ...] = ()
 
     @property
     def emulated(self) -> bool:
@@ -155,7 +171,7 @@ class Evidence:
     def verdict(self) -> Verdict:
         """The worst of the parts: budget, endpoints, samples, validation. Inconclusive never passes."""
         parts = (self.validation.verdict, self._budget_verdict, *(item.verdict for item in self.validation.endpoints))
-        if "fail" in parts or self.validation.lost_samples:
+        if "fail" in parts or self.validation.lost_samples or (self.stress and self.stress.device_differs):
             return "fail"
         return "inconclusive" if "inconclusive" in parts else "pass"
 
@@ -176,6 +192,14 @@ class Evidence:
         found += validation.reasons or endpoints
         if validation.lost_samples and not validation.reasons:
             found.append(f"{validation.lost_samples} sample(s) lost on the link: the run is invalid")
+        if self.stress is not None:
+            found += [
+                f"under stress ({one.title} {one.level:g}) device and host differ in "
+                f"{one.device_beats - one.device_identical} of {one.device_beats} beats"
+                if one.level is not None
+                else f"in the stress set device and host differ in {one.device_beats - one.device_identical} beats"
+                for one in self.stress.device_differs
+            ]
         if not found and self.verdict != "pass":
             found.append(f"the validation against protocol '{validation.protocol_name}' is {validation.verdict}")
         return tuple(found)
@@ -245,6 +269,7 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
         *_comparison_links(evidence),
         *_energy_links(evidence),
+        *_stress_links(evidence),
     )
     return tuple(
         f"{who} names {what} {found}, not {expected}" for who, what, found, expected in links if found != expected
@@ -262,6 +287,17 @@ def _energy_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
         (who, "model", energy.model_digest, evidence.quantized.digest),
         (who, "board", energy.board_id, evidence.board.id),
         (who, "basis", energy.basis, basis),
+    )
+
+
+def _stress_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    stress = evidence.stress
+    if stress is None:
+        return ()
+    who = "the stress matrix"
+    return (
+        (who, "model", stress.model_digest, evidence.quantized.digest),
+        (who, "protocol", stress.protocol_digest, evidence.validation.protocol_digest),
     )
 
 

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +26,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     ProtocolState,
     QuantizedModel,
+    StressResult,
     ValidationResult,
 )
 from leadwire.bench import pattern_input, run_benchmark
@@ -40,27 +40,31 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
-from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
+from leadwire.evidence.bundle import SUFFIX, Bundle
+from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
+from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
-from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, quantize_model
 from leadwire.report import write_report
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
-from leadwire.workspace import Workspace, file_digest
+from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .environment import installed_packages
 from .freeze import state_before_run
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
+from .stress import check_recordings, noise_digests, run_stress
 from .watcher import Watcher
 
 TOOLS = (
@@ -114,11 +118,13 @@ class Line:
         load_protocol(self.project.protocol)
         if validating:
             check_dataset(self.test, load_protocol(self.project.protocol), None, self.training_patients)
+            if self.stressing:
+                check_recordings(self.test)
             self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
-        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+        if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
-                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
-                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+                f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
@@ -198,6 +204,7 @@ class Line:
                 policy,
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
+                mode=self.settings.model.mode,
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
@@ -275,7 +282,7 @@ class Line:
             FirmwareImage,
             key,
             produce,
-            lambda made: [made.elf],
+            lambda made: [made.elf, *made.logs],
         )
 
     def flash(self, image: FirmwareImage, running: ExitStack) -> Callable[[], RunningBoard]:
@@ -395,6 +402,47 @@ class Line:
             lambda made: [one.path for one in made.stored],
         )
 
+    def stress(
+        self,
+        model: Model,
+        image: FirmwareImage,
+        library: FirmwareImage,
+        device: Callable[[], RunningBoard],
+    ) -> StressResult | None:
+        """The protocol's stress matrix; None where it has none, or the project leaves it out."""
+        protocol, path = load_protocol(self.project.protocol), protocol_path(self.project.protocol)
+        if not self.stressing:
+            return None
+        key = {
+            **self._run_key(image),
+            "library": library.digest,
+            "float": file_digest(self.project.model),
+            "protocol": protocol.digest,
+            "noise": noise_digests(protocol, path.parent),
+            "tools": tool_versions(),
+        }
+        return self._own.stage(
+            "stress",
+            StressResult,
+            key,
+            lambda: run_stress(
+                self.test,
+                protocol,
+                model,
+                protocol_folder=path.parent,
+                source=self.project.model,
+                library=library.elf,
+                device=device,
+                folder=self.folder,
+                note=self.watcher.note,
+            ),
+            lambda made: [self.folder / STRESS],
+        )
+
+    @property
+    def stressing(self) -> bool:
+        return self.settings.validation.stress and load_protocol(self.project.protocol).stress is not None
+
     def validate(
         self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
     ) -> ValidationResult:
@@ -407,6 +455,7 @@ class Line:
             "calibration": quantized.calibration.digest,
             "training": self.training_patients,
             "state": asdict(self.protocol_state),
+            "stress": self.settings.validation.stress,
         }
         return self._own.stage(
             "validate",
@@ -422,7 +471,7 @@ class Line:
                 lost_samples=0,
                 calibration_patients=quantized.calibration.patients,
                 operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
-                also_noted=predictions.notes,
+                also_noted=(*predictions.notes, *self._stress_note()),
                 training_patients=self.training_patients,
                 protocol_state=self.protocol_state,
                 excluded=self._test[1],
@@ -442,6 +491,7 @@ class Line:
         predictions: PredictionSet,
         also_benchmarked: tuple[BenchmarkResult, ...],
         comparison: BackendComparison | None,
+        stress: StressResult | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -464,8 +514,10 @@ class Line:
             demo_key=demo,
             also_benchmarked=also_benchmarked,
             comparison=comparison,
+            stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
+            packages=installed_packages(),
         )
         test = self.test
         beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
@@ -476,10 +528,18 @@ class Line:
                 for record, patient, label, time_s in beats
             ),
             predictions=outputs,
+            files=(
+                ("logs/device.log", _device_log(benchmark, predictions)),
+                *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
+            ),
         )
         return write_report(evidence, attachments, self.folder, key)
 
     # ------------------------------------------------------------------------------------------------ plumbing
+
+    def _stress_note(self) -> tuple[str, ...]:
+        left_out = load_protocol(self.project.protocol).stress is not None and not self.stressing
+        return ("the protocol's stress conditions were not run (validation.stress = false)",) if left_out else ()
 
     def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
         return {
@@ -490,7 +550,10 @@ class Line:
             "unique_id": self.target.unique_id,
         }
 
-    def _signing_key(self) -> tuple[Path, bool]:
+    def _signing_key(self) -> tuple[Path | None, bool]:
+        """The key's file (None: it is in the environment), and whether it is for demonstration."""
+        if self.settings.signing.key == "environment":
+            return None, False
         if self.settings.signing.key != "generate":
             return self.project.path.parent / self.settings.signing.key, False
         path = self.project.output / ".leadwire" / "demonstration-key.pem"
@@ -499,8 +562,8 @@ class Line:
         return path, True
 
 
-def _is_int8(path: Path) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+def _is_quantized(path: Path) -> bool:
+    return all(is_quantized(tensor) for tensor in integer_interface(read_tflite(path)).input_tensors)
 
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:
@@ -533,12 +596,22 @@ def _with_budget(board: Board, project: LoadedProject) -> Board:
     return replace(board, budget=budget)
 
 
+def _device_log(benchmark: BenchmarkResult, predictions: PredictionSet) -> bytes:
+    """What happened on the link: who answered, how often something was sent again, why the device started."""
+    device = benchmark.device
+    lines = [
+        f"device {device.unique_id} on board {device.board_id}",
+        f"firmware {device.firmware_version}, build {device.build_id}",
+        f"model {device.model_name} {device.model_digest}, clock {device.clock_hz} Hz, counter {device.cycle_counter}",
+        f"bench: {benchmark.warmup} inferences to warm up, {benchmark.inputs} measured, inputs and outputs "
+        f"{benchmark.io_digest}",
+        f"test set: {predictions.retries} requests or cells sent again, inputs and outputs {predictions.io_digest}",
+        *(f"test set: the device started because of {reason}; the run went on" for reason in predictions.starts),
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
 def _created() -> str | None:
     """An ISO 8601 time only where SOURCE_DATE_EPOCH fixes one, so that the same run gives the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return None
-    try:
-        return datetime.fromtimestamp(int(epoch), tz=UTC).isoformat()
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error
+    fixed = source_date()
+    return None if fixed is None else fixed.isoformat()

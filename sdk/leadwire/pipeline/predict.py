@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from leadwire.device.journal import Journal
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
 from leadwire.model.graph import Model
+from leadwire.model.tensor import values_of
 from leadwire.validate import OperatorOutput, OperatorOutputs
 from leadwire.workspace import write_atomically
 
@@ -81,13 +83,13 @@ def predict_all(
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
     found.append(
-        _int8("tflite", model, dataset, reference.run_tflite(quantized, rows, progress=progress("desktop TFLite")))
+        _integers("tflite", model, dataset, reference.run_tflite(quantized, rows, progress=progress("desktop TFLite")))
     )
     if reference.has_tflm():
         found.append(
-            _int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
+            _integers("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
         )
-    found.append(_int8("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
+    found.append(_integers("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
     beats = evenly(len(rows), device_beats or len(rows))
     journal = folder / "device.journal"
     if fresh:
@@ -105,7 +107,7 @@ def predict_all(
             replug_s=_REPLUG_S,
         )
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
-    found.append(_int8("device", model, dataset, answers, beats))
+    found.append(_integers("device", model, dataset, answers, beats))
     return PredictionSet(
         stored=tuple(_store(one, folder) for one in found),
         io_digest=run.io_digest,
@@ -155,10 +157,11 @@ def _library_tensors(library: HostLibrary, data: bytes) -> Iterator[bytes]:
         yield library.tensor(index)
 
 
-def _int8(
+def _integers(
     runtime: str, model: Model, dataset: Dataset, raw: reference.Rows, beats: npt.NDArray[np.int64] | None = None
 ) -> Predictions:
-    return _predictions(runtime, model, dataset, reference.dequantize_outputs(model, raw), raw, beats)
+    values = values_of(model.output_tensors, raw)
+    return _predictions(runtime, model, dataset, reference.dequantize_outputs(model, raw), values, beats)
 
 
 def _predictions(
@@ -166,7 +169,7 @@ def _predictions(
     model: Model,
     dataset: Dataset,
     outputs: npt.NDArray[np.float64],
-    raw: reference.Rows | None = None,
+    raw: npt.NDArray[np.signedinteger[Any]] | None = None,
     beats: npt.NDArray[np.int64] | None = None,
 ) -> Predictions:
     partial = beats is not None and len(beats) < len(dataset)

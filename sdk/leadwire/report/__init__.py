@@ -12,12 +12,16 @@ from .page import render_page
 from .pdf import render_pdf
 
 
-def write_report(evidence: Evidence, attachments: Attachments, out: Path, key: Path) -> Bundle:
+def write_report(
+    evidence: Evidence, attachments: Attachments, out: Path, key: Path | None, invocation: str = ""
+) -> Bundle:
     """Write report.html, report.pdf, evidence.json and `<name>.leadwire-evidence.zip` into `out`, signed with `key`.
 
-    `key` is the file of a private key. A failed or inconclusive verdict is written like any other. EvidenceError (8)
+    `key` is the file of a private key, None: the one in the environment; `invocation` the hash of the run's line in the
+    audit log. A failed or inconclusive verdict is written like any other. EvidenceError (8)
     where the records do not join; BadInputError (2) for a key, name or folder that cannot be used.
     """
     signer = fingerprint(public_pem(load_private_key(key)))
     page = render_page(evidence, signer)
-    return write_bundle(evidence, attachments, page, printed=render_pdf(page, evidence), out=out, key=key)
+    printed = render_pdf(page, evidence)
+    return write_bundle(evidence, attachments, page, printed=printed, out=out, key=key, invocation=invocation)

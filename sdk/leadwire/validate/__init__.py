@@ -35,8 +35,9 @@ from .records import record_failures, records_of, subgroup_failures
 from .reliability import reliability
 from .scope import check_excluded, exclude, in_population, known_attributes, subgroup_results
 from .scores import proportions, runtime_metrics
+from .stress import StressRun, judge_stress
 
-__all__ = ["OperatorOutput", "OperatorOutputs", "exclude", "run_validation"]
+__all__ = ["OperatorOutput", "OperatorOutputs", "StressRun", "exclude", "judge_stress", "run_validation"]
 
 _FEW_PATIENTS = 20
 

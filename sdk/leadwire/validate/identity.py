@@ -25,7 +25,7 @@ _KNOWN_TFLITE_CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOutput:
-    """Output of one operator for one beat. `description` is how messages name it: "op 7 CONV_2D 'block2/conv'"."""
+    """Bytes of one operator's output for one beat; messages name it by `description`: "op 7 CONV_2D 'block2/conv'"."""
 
     description: str
     kind: str
@@ -37,13 +37,13 @@ OperatorOutputs = Callable[[str, int], Sequence[OperatorOutput]]
 
 
 def compare(first: Run, second: Run, runs: dict[str, Run], outputs_of: OperatorOutputs | None) -> Divergence:
-    """Byte comparison of two INT8 runtimes over the beats that both predicted."""
+    """Comparison of two quantized runtimes, value by value, over the beats that both predicted."""
     beats = np.intersect1d(first.beats, second.beats, assume_unique=True)
     runtimes = (first.runtime, second.runtime)
     if len(beats) == 0 or first.raw is None or second.raw is None:
         return not_compared(runtimes)
     one, other = first.at(beats), second.at(beats)
-    apart = np.abs(first.raw[one].astype(np.int16) - second.raw[other].astype(np.int16))
+    apart = np.abs(first.raw[one].astype(np.int32) - second.raw[other].astype(np.int32))
     differing = beats[apart.any(axis=1)]
     sizes, counts = np.unique(apart[apart > 0], return_counts=True)
     operator, cause = _explain(first, second, differing, runs, outputs_of)
