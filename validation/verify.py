@@ -480,7 +480,8 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
 
 
 def result_of(evidence: dict[str, object], verdict: str) -> str:
-    """PASSED or FAILED: the verdict on the figures together with the budgets, the last one having been run."""
+    """PASSED or FAILED: the verdict on the figures together with the budgets, the last one having been run, and
+    the device's bytes under stress."""
     budgets = evidence["budgets"]
     over = any(
         line["limit"] is not None and line["used"] > line["limit"] for budget in budgets for line in budget["lines"]
@@ -491,7 +492,9 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
         for budget in budgets[-1:]
         for line in budget["lines"]
     )
-    return "PASSED" if verdict == "pass" and not over and run and proven else "FAILED"
+    conditions = (evidence["stress"] or {"conditions": []})["conditions"]
+    same = all(one["device_identical"] == one["device_beats"] for one in conditions)
+    return "PASSED" if verdict == "pass" and not over and run and proven and same else "FAILED"
 
 
 # ================================================================================================ 6. figures
@@ -622,6 +625,11 @@ def ratio(part: float, whole: float) -> float:
 def loss_of(row) -> float:
     """First ratio less the second; undefined unless both are defined."""
     return ratio(row[0], row[1]) - ratio(row[2], row[3])
+
+
+def excess_of(row) -> float:
+    """The loss under a condition less the loss of the same beats undisturbed."""
+    return loss_of(row[:4]) - loss_of(row[4:])
 
 
 def wilson(hits: int, whole: int, z: float) -> tuple[float, float]:
@@ -923,18 +931,11 @@ class Figures:
         if not name:
             return beats
         (rule,) = [one for one in self.protocol["populations"] if one["name"] == name]
-        records, patients = rule.get("records", []), rule.get("patients", [])
-        kept = {}
-        for beat, decision in beats.items():
-            record, patient = self.beats.records[beat], self.beats.patients[beat]
-            listed = not (records or patients) or record in records or patient in patients
-            if (
-                listed
-                and record not in rule.get("without_records", [])
-                and patient not in rule.get("without_patients", [])
-            ):
-                kept[beat] = decision
-        return kept
+        return {
+            beat: decision
+            for beat, decision in beats.items()
+            if self.belongs(rule, self.beats.records[beat], self.beats.patients[beat])
+        }
 
     def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float):
         float_decided, reference = self.beats.decided["float"], self.beats.reference
@@ -1115,6 +1116,7 @@ class Figures:
         self.exclusions()
         ruined = self.records(runtime)
         self.changed(runtime)
+        self.margins(runtime)
         rules = self.protocol["endpoints"]
         self.agree([one["endpoint"] for one in stated["endpoints"]], [one["name"] for one in rules], "the endpoints")
         judged = beats.decided[runtime]
@@ -1196,6 +1198,112 @@ class Figures:
             found = [item["record"], item["reference"], item["float_class"], item["int8_class"]]
             self.agree(found, [self.beats.records[beat], *classes], f"the changed decision of beat {beat}")
 
+    def margins(self, runtime: str) -> None:
+        """How close the float decisions were, in steps of INT8's output, and how many of each closeness changed."""
+        stated, floats = self.validation["float_int8"], self.beats.values["float"]
+        if stated is None:
+            return
+        ends = {end for one in stated["margins"] for end in (one["low"], one["high"]) if end is not None}
+        counts: dict[tuple, list[int]] = {}
+        for beat, decision in self.beats.decided[runtime].items():
+            first, second = sorted(floats[beat], reverse=True)[:2]
+            lead = (first - second) / stated["step"]
+            low = max((end for end in ends if end <= lead), default=-1)
+            cell = counts.setdefault((low, min((end for end in ends if end > lead), default=None)), [0, 0])
+            cell[0] += 1
+            cell[1] += decision != self.beats.decided["float"][beat]
+        found = [[*span, *counts[span]] for span in sorted(counts, key=lambda span: span[0])]
+        listed = [[one["low"], one["high"], one["beats"], one["changed"]] for one in stated["margins"]]
+        self.agree(listed, found, "how close the decisions were")
+
+    # ---- the stress matrix
+
+    def stress(self, stated: dict | None, data: bytes | None) -> None:
+        """Every figure under every condition, from stress.csv; the first condition is the undisturbed one."""
+        need((stated is None) == (data is None), "stress.csv and the stress matrix go together, and one is missing")
+        if stated is None or data is None:
+            return
+        need(sha256(data) == stated["predictions_digest"], "stress.csv is not the file that evidence.json names")
+        rule, wanted = self.protocol["stress"], [["undisturbed", None]]
+        for one in rule["conditions"]:
+            title = one["kind"].replace("_", " ")
+            title += f" {one['frequency_hz']:g} Hz" if "frequency_hz" in one else ""
+            title += f" {one['record']}:{one.get('signal', 0)}" if "record" in one else ""
+            wanted += [[title, level] for level in one["levels"]]
+        self.agree(
+            [[one["title"], one["level"]] for one in stated["conditions"]], wanted, "the list of stress conditions"
+        )
+        self.agree([stated["seconds"], stated["seed"]], [rule.get("seconds", 0), rule.get("seed", 1)], "the stress set")
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
+        names = [f"{number}:{side}" for number in range(len(wanted)) for side in ("float", "int8", "device")]
+        need(rows[0] == ["record", "patient", "reference", *names], "stress.csv has other columns")
+        body = rows[1:]
+        need(all(len(row) == len(rows[0]) for row in body), "stress.csv has a row of another length")
+        undisturbed: dict[int, tuple[int, int]] = {}
+        for number, one in enumerate(stated["conditions"]):
+            decided, sent, same = self.stress_column(body, 3 + 3 * number)
+            undisturbed = undisturbed or decided
+            need(len(undisturbed) == len(body), "stress.csv lacks an undisturbed beat")
+            what = f"stress {one['title']} {'' if one['level'] is None else one['level']}".strip()
+            counts = [len(decided), len({body[beat][1] for beat in decided}), sent, same]
+            listed = [one["beats"], one["patients"], one["device_beats"], one["device_identical"]]
+            self.agree(listed, counts, f"the number of beats of {what}")
+            self.stress_figures(one, body, decided, undisturbed, what)
+
+    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict[int, tuple[int, int]], int, int]:
+        """Float and INT8 decision by beat, the beats sent to the device, and those that came back the same."""
+        size, decided, sent, same = len(self.labels), {}, 0, 0
+        for beat, row in enumerate(body):
+            real, host, device = row[start : start + 3]
+            need(bool(real) == bool(host) and (host or not device), f"beat {beat} of stress.csv has half an answer")
+            if host:
+                outputs = struct.unpack(f">{size}f", bytes.fromhex(real))
+                raw = struct.unpack(f"<{size}{'b' if len(host) == 2 * size else 'h'}", bytes.fromhex(host))
+                need(all(map(math.isfinite, outputs)), "an output under stress is not finite")
+                decided[beat] = outputs.index(max(outputs)), raw.index(max(raw))
+                sent, same = sent + bool(device), same + (device == host)
+        return decided, sent, same
+
+    def stress_figures(self, stated: dict, body: list[list[str]], decided: dict, undisturbed: dict, what: str) -> None:
+        endpoints = self.protocol["endpoints"]
+        self.agree(
+            [one["endpoint"] for one in stated["figures"]],
+            [one["name"] for one in endpoints],
+            f"the endpoints of {what}",
+        )
+        cells = Counter((*body[beat][:3], *both, *undisturbed[beat]) for beat, both in decided.items())
+        of_patient: dict[str, list[int]] = {}
+        populations = {one["name"]: one for one in self.protocol.get("populations", [])}
+        for (record, patient, label, *calls), count in cells.items():
+            mine = of_patient.setdefault(patient, [0] * (8 * len(endpoints)))
+            for place, rule in enumerate(endpoints):
+                if self.belongs(populations.get(rule.get("population", "")), record, patient):
+                    reference = self.labels.index(label)
+                    for side, called in enumerate(calls):
+                        parts = self.parts(rule["measure"], rule.get("label", ""), reference, called)
+                        for offset, part in enumerate(parts):
+                            mine[8 * place + 2 * side + offset] += count * part
+        rows = [of_patient[patient] for patient in sorted(of_patient)]
+        sums = resampled(rows, self.draws(len(rows))) if len(rows) > 1 else None
+        for place, one in enumerate(stated["figures"]):
+            name = f"{one['endpoint']} under {what}"
+            for key, width, statistic in (("loss", 4, loss_of), ("excess", 8, excess_of)):
+                cut = slice(8 * place, 8 * place + width)
+                drawn = None if sums is None else [row[cut] for row in sums]
+                total, limits = self.bootstrapped([row[cut] for row in rows], statistic, drawn)
+                self.agree(one[key]["estimate"], statistic(total), f"the {key} of {name}")
+                self.limits(one[key]["interval"], limits, f"the {key} of {name}")
+            self.agree(one["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
+            self.agree(one["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
+
+    def belongs(self, population: dict | None, record: str, patient: str) -> bool:
+        if population is None:
+            return True
+        wanted = [*population.get("records", []), *population.get("patients", [])]
+        listed = record in population.get("records", []) or patient in population.get("patients", [])
+        without = record in population.get("without_records", []) or patient in population.get("without_patients", [])
+        return (listed or not wanted) and not without
+
     def overall(self, endpoints: set[str], ruined: bool) -> str:
         rule, stated = self.protocol.get("host_device", {}), self.validation
         broken = any(
@@ -1230,6 +1338,7 @@ def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[
         protocol = tomllib.loads(files["protocol.toml"].decode("utf-8"))
         figures = Figures(evidence["validation"], protocol, Beats(files["predictions.csv"], protocol["labels"]))
         verdict = figures.check()
+        figures.stress(evidence["stress"], files.get("stress.csv"))
         statement = read_json(base64.b64decode(json.loads(files[RESULT[0]])["payload"]), RESULT[0])
         result = result_of(evidence, verdict)
         need(statement["predicate"]["result"] == result, f"the signed result is not {result}")
