@@ -2,11 +2,11 @@
 
     LEADWIRE_DATA=... python benchmarks/small_cores.py --tflm FOLDER [MODEL.tflite ...]
 
-FOLDER is the source tree of TensorFlow Lite Micro with its downloads. Both sides are compiled by arm-none-eabi-gcc -O2 for
-the core and run in Unicorn, which executes and counts the same instructions whatever core it stands for. Ours is a whole
-inference; TensorFlow Lite Micro's are its kernels of convolutions and dense layers alone, called with the layer's own
-weights (reference_kernels.cc): interpreter, pools, additions and softmax come on top of that and are not counted. The
-Cortex-M4 stands in the table for what was measured there of a whole Invoke.
+FOLDER is the source tree of TensorFlow Lite Micro with its downloads. Both sides are compiled by arm-none-eabi-gcc -O2
+for the core and run in Unicorn, which executes and counts the same instructions whatever core it stands for. Ours is a
+whole inference; TensorFlow Lite Micro's are its kernels of convolutions and dense layers alone, called with the layer's
+own weights (reference_kernels.cc): interpreter, pools, additions and softmax come on top of that and are not counted.
+The Cortex-M4 stands in the table for what was measured there of a whole Invoke.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
+from models import TFLM  # noqa: E402
+
 from leadwire.bench import pattern_input  # noqa: E402
 from leadwire.model.graph import Model, Operator  # noqa: E402
 from leadwire.model.tflite import read_tflite  # noqa: E402
@@ -32,7 +34,6 @@ from leadwire.ops.arithmetic import activation_range, zero_point_of  # noqa: E40
 from leadwire.ops.convolution import filters_of  # noqa: E402
 from leadwire.ops.geometry import window_of  # noqa: E402
 from leadwire.planner import plan_memory  # noqa: E402
-from models import TFLM  # noqa: E402
 from on_core import OnCore, boot, load  # noqa: E402
 
 CORES = ("cortex-m0", "cortex-m3", "cortex-m4f")
