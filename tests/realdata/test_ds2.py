@@ -22,7 +22,7 @@ def board(root: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactor
     example = root / "examples" / "arrhythmia"
     text = (example / "leadwire.toml").read_text()
     text = text.replace('"arrhythmia.keras"', json.dumps(str(example / "arrhythmia.keras")))
-    text = text.replace("device_beats = 0        # all of DS2 over the link", f"device_beats = {DEVICE_BEATS}")
+    text = text.replace("device_beats = 0        # all of DS2 over the link", f"device_beats = {DEVICE_BEATS}\nstress = false")
     assert f"device_beats = {DEVICE_BEATS}" in text
     (folder / "leadwire.toml").write_text(text)
     done = subprocess.run(
