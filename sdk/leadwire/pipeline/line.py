@@ -58,6 +58,7 @@ from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
 
+from .audit import AuditedRun
 from .backends import measure_backends
 from .energy import read_energy
 from .environment import installed_packages
@@ -93,8 +94,9 @@ class Line:
         *,
         fresh: bool,
         target: Target | None = None,
+        run: AuditedRun | None = None,
     ) -> None:
-        """`target` says where the board is and who it must be; default: what the project says."""
+        """`target` says where the board is and who it must be; default: what the project says. `run` records stages."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
@@ -102,6 +104,7 @@ class Line:
         self.target = replace(plugged, board=self.board)
         self.folder = folder
         self.watcher = watcher
+        self.run = run
         self._shared = Workspace(project.output, fresh, self._begin)
         self._own = Workspace(folder, fresh, self._begin)
         self._source = read_source(project.dataset)
@@ -112,6 +115,8 @@ class Line:
             for stale in (*self.folder.glob(f"*{SUFFIX}"), self.folder / REPORT, self.folder / DOCUMENT):
                 stale.unlink(missing_ok=True)
         self.watcher.stage(stage, skipped)
+        if self.run is not None:
+            self.run.note("stage", stage=stage, board=self.board.id, skipped=skipped)
 
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
@@ -533,7 +538,7 @@ class Line:
                 *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
             ),
         )
-        return write_report(evidence, attachments, self.folder, key)
+        return write_report(evidence, attachments, self.folder, key, self.run.invocation if self.run else "")
 
     # ------------------------------------------------------------------------------------------------ plumbing
 
