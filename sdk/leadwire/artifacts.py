@@ -250,11 +250,32 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserImage:
+    """What a board's user built from a package of leadwire, as it lies on disk: the ELF and, where flashing takes other
+    files, those: .hex, .bin or .uf2 of the same program, or the flasher_args.json of ESP-IDF's build folder."""
+
+    elf: Path
+    flash_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashFile:
+    """A file that is written as it is; `offset_bytes` from the start of the flash, None where the file says its own
+    addresses or lies where the ELF does."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    offset_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareImage:
     """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
-    `digest` is the SHA-256 of the ELF file.
+    `digest` is the SHA-256 of the ELF file. `package` is the ecosystem of the package that the board's user built the
+    image from, empty for leadwire's own; `flash_files` are what that build made for the flash.
     """
 
     elf: Path
@@ -274,6 +295,8 @@ class FirmwareImage:
     model_ram_bytes: int
     stack: StackBound
     personality: Personality = "bench"
+    package: str = ""
+    flash_files: tuple[FlashFile, ...] = ()
 
     @property
     def flash_bytes(self) -> int:

@@ -40,6 +40,14 @@ class StoredPredictions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostPredictions:
+    """What the runtimes of this computer answer; `library` is the generated C compiled for it."""
+
+    stored: tuple[StoredPredictions, ...]
+    library: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSet:
     """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat something,
     `starts` why the device started before each stretch of the run after the first; `library` is the generated C
@@ -63,21 +71,17 @@ class PredictionSet:
         )
 
 
-def predict_all(
+def predict_on_host(
     dataset: Dataset,
     model: Model,
     *,
     source: Path,
     quantized: Path,
     library: Path,
-    device: RunningBoard,
-    device_beats: int,
     folder: Path,
     progress: Progress,
-    fresh: bool = False,
-) -> PredictionSet:
-    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all. Unless `fresh`, a run on
-    the device that was cut before goes on."""
+) -> tuple[StoredPredictions, ...]:
+    """Ask every runtime of this computer."""
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
     found.append(
@@ -88,6 +92,24 @@ def predict_all(
             _int8("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
         )
     found.append(_int8("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
+    return tuple(_store(one, folder) for one in found)
+
+
+def predict_on_device(
+    dataset: Dataset,
+    model: Model,
+    on_host: tuple[StoredPredictions, ...],
+    *,
+    library: Path,
+    device: RunningBoard,
+    device_beats: int,
+    folder: Path,
+    progress: Progress,
+    fresh: bool = False,
+) -> PredictionSet:
+    """Ask the device, which is sent `device_beats` beats drawn evenly, 0 meaning all; with what the host said the set
+    is whole. Unless `fresh`, a run that was cut before goes on."""
+    rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     beats = evenly(len(rows), device_beats or len(rows))
     journal = folder / "device.journal"
     if fresh:
@@ -105,9 +127,8 @@ def predict_all(
             replug_s=_REPLUG_S,
         )
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
-    found.append(_int8("device", model, dataset, answers, beats))
     return PredictionSet(
-        stored=tuple(_store(one, folder) for one in found),
+        stored=(*on_host, _store(_int8("device", model, dataset, answers, beats), folder)),
         io_digest=run.io_digest,
         retries=run.retries,
         library=library,
