@@ -6,12 +6,13 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
 	@echo "make test    all tests (those that need QEMU, an Arm GCC, Chromium or recordings skip where absent)"
 	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make lint-c  the C: MISRA C:2012, clang-tidy, gcc -fanalyzer, coverage of runtime/, stack of every kernel"
 	@echo "make golden  write the golden files again; read the diff"
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
@@ -49,14 +50,17 @@ labgrid: setup
 	LEADWIRE_LABGRID=1 $(BIN)/python -m pytest -q tests/separate
 
 check: setup
-	$(BIN)/ruff check sdk tests examples benchmarks
-	$(BIN)/ruff format --check sdk tests examples benchmarks
+	$(BIN)/ruff check sdk tests examples benchmarks validation
+	$(BIN)/ruff format --check sdk tests examples benchmarks validation
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+lint-c: setup
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/c_quality
+
 format: setup
-	$(BIN)/ruff check --fix sdk tests examples benchmarks
-	$(BIN)/ruff format sdk tests examples benchmarks
+	$(BIN)/ruff check --fix sdk tests examples benchmarks validation
+	$(BIN)/ruff format sdk tests examples benchmarks validation
 
 golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
@@ -65,7 +69,7 @@ golden: setup
 	@git --no-pager diff --stat
 
 fuzz: setup
-	LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+	LEADWIRE_BUNDLE_MUTATIONS=1000 LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
 
 SOAK_MODEL ?= $(LEADWIRE_DATA)/models/ecg_cnn_int8.tflite
 SOAK_INFERENCES ?= 100000

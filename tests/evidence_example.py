@@ -6,6 +6,7 @@ are those that `run_validation` finds.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +25,9 @@ from leadwire.artifacts import (
     FirmwareImage,
     FirmwareProject,
     Interval,
+    LatencyBin,
     LayerError,
+    LinkedObject,
     MemoryPlan,
     OperatorShare,
     Percentiles,
@@ -57,6 +60,11 @@ PATIENTS = 44
 BEATS = 4400
 MODEL = b"TFL3" + bytes(range(256)) * 76
 FIRMWARE = b"\x7fELF" + bytes(range(255, -1, -1)) * 120
+SOURCES = (
+    ("app/main.c", b"int main(void) { return 0; }\n"),
+    ("model/model.c", b"/* the model */\n"),
+    ("model/weights.c", b"/* its weights */\n"),
+)
 EXCUSED = {"V": ("F", "Q"), "S": ("Q",)}
 LAYERS = (
     ("CONV_2D", "stem/conv", 45000, 2200, 41.9),
@@ -206,7 +214,7 @@ def endpoint(name: str, one: Statistic, other: Statistic, half: float, margin: f
 def example_validation(
     reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64], predictions: list[Predictions], protocol: Path
 ) -> ValidationResult:
-    """What `run_validation` finds; the runtimes' figures are counted here, and strips drawn for the listed beats."""
+    """What `run_validation` finds, counted here a second time; and strips drawn for the listed beats."""
     dataset = example_dataset(reference, patient)
     validation = run_validation(
         dataset,
@@ -219,15 +227,14 @@ def example_validation(
         calibration_patients=(),
         changed_limit=8,
     )
-    figures = []
+    found = {one.runtime: one for one in validation.metrics}
     for item in predictions:
         decided = (item.outputs if item.raw is None else item.raw).argmax(axis=1)
-        if item.runtime != "tflm":
-            of = reference if item.indices is None else reference[item.indices]
-            figures.append(metrics(item.runtime, of, decided))
+        counts = metrics(item.runtime, reference if item.indices is None else reference[item.indices], decided)
+        assert counts.confusion == found[item.runtime].confusion
     return dataclasses.replace(
         validation,
-        metrics=tuple(figures),
+        metrics=tuple(one for one in validation.metrics if one.runtime != "tflm"),
         tflite_device=explained(validation.tflite_device),
         identities=tuple(explained(one) for one in validation.identities if one.runtimes != ("tflm", "tflite")),
         changed=tuple(
@@ -236,6 +243,10 @@ def example_validation(
         ),
         notes=(NOTE, "classes F and Q are reported and not judged: too few beats"),
     )
+
+
+def beat_times_s(beats: int) -> npt.NDArray[np.float64]:
+    return 303.1 + 0.83 * np.arange(beats)
 
 
 def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64]) -> Dataset:
@@ -248,7 +259,7 @@ def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.in
         label_names=LABELS,
         patients=tuple(f"p{int(number):02d}" for number in patient),
         records=tuple(str(200 + int(number)) for number in patient),
-        times_s=303.1 + 0.83 * np.arange(len(reference)),
+        times_s=beat_times_s(len(reference)),
         basis="real",
         licence="none",
     )
@@ -339,6 +350,10 @@ def example_bench() -> BenchmarkResult:
         constant_instructions=True,
         cycles_estimate=812_330.0,
         latency_us=Percentiles(p50=4835.3, p95=4835.9, p99=4836.1, max=4836.2),
+        latency_bins=tuple(
+            LatencyBin(low_us=4835.0 + 0.2 * place, high_us=4835.2 + 0.2 * place, inferences=inferences)
+            for place, inferences in enumerate((3, 18, 17, 6, 4, 2))
+        ),
         throughput_hz=206.8,
         operators=tuple(
             OperatorShare(
@@ -384,7 +399,17 @@ def example_evidence(
     `noise` is what quantization does to the outputs; `device_beats` are those that went over the link, None for all.
     """
     protocol = example_protocol(accuracy_margin)
-    for name, data in (("model.tflite", MODEL), ("firmware.elf", FIRMWARE), ("protocol.toml", protocol)):
+    listing = json.dumps({"files": {name: sha256_hex(data) for name, data in SOURCES}}, indent=2, sort_keys=True) + "\n"
+    for name, data in (
+        ("model.tflite", MODEL),
+        ("firmware.elf", FIRMWARE),
+        ("protocol.toml", protocol),
+        ("build.log", b"toolchain  zig 0.17.0\n"),
+        ("firmware.map", b"     VMA      LMA     Size Align Out     In      Symbol\n"),
+        ("leadwire-project.json", listing.encode()),
+        *SOURCES,
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     reference, patient, predictions = simulate(noise=noise)
     if device_beats is not None:
@@ -393,7 +418,7 @@ def example_evidence(
         assert device.raw is not None
         sent = dataclasses.replace(device, outputs=device.outputs[part], raw=device.raw[part], indices=part)
         predictions = [*others, sent]
-    model, image, project = sha256_hex(MODEL), sha256_hex(FIRMWARE), sha256_hex(b"project")
+    model, image, project = sha256_hex(MODEL), sha256_hex(FIRMWARE), sha256_hex(listing.encode())
     evidence = Evidence(
         name="ecg-beats",
         leadwire_version="0.1.0",
@@ -478,6 +503,22 @@ def example_evidence(
             bss_bytes=9_880,
             model_flash_bytes=33_920,
             model_ram_bytes=6_720,
+            linked=(
+                *(
+                    LinkedObject(
+                        name=f"00{place}.o",
+                        source=name,
+                        archive="",
+                        digest=sha256_hex(data),
+                        flash_bytes=1000 + place,
+                        ram_bytes=place,
+                    )
+                    for place, (name, data) in enumerate(SOURCES)
+                ),
+                LinkedObject(
+                    name="compiler_rt.o", source="", archive="libcompiler_rt.a", digest="", flash_bytes=700, ram_bytes=0
+                ),
+            ),
             stack=StackBound(bytes=880, path=("main", "link_poll", "lw_infer", "lw_conv_2d_s8")),
         ),
         budgets=(
@@ -498,9 +539,10 @@ def example_evidence(
         environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
         demo_key=True,
     )
+    times = beat_times_s(len(reference))
     beats = tuple(
-        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r))
-        for p, r in zip(patient, reference, strict=True)
+        Beat(record=str(200 + int(p)), patient=f"p{int(p):02d}", reference=int(r), time_s=float(t))
+        for p, r, t in zip(patient, reference, times, strict=True)
     )
     return evidence, Attachments(protocol=folder / "protocol.toml", beats=beats, predictions=tuple(predictions))
 

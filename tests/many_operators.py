@@ -7,6 +7,7 @@ the kernels for Armv7E-M apply; sizes are drawn around the blocks of two and fou
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,10 +36,10 @@ class _Builder:
         self.inputs.append(self.add(T(shape=shape, scale=scale, zero_point=zero)))
         return self.inputs[-1]
 
-    def operator(self, kind: str, given: tuple[int, ...], result: T, options: str, **fields: float) -> None:
-        output = self.add(result)
-        self.outputs.append(output)
-        self.operators.append(Op(kind=kind, inputs=given, outputs=(output,), options=options, fields=fields))
+    def operator(self, kind: str, given: tuple[int, ...], result: T | list[T], options: str, **fields: float) -> None:
+        made = tuple(self.add(one) for one in (result if isinstance(result, list) else [result]))
+        self.outputs += made
+        self.operators.append(Op(kind=kind, inputs=given, outputs=made, options=options, fields=fields))
 
     def weights(self, shape: tuple[int, ...], axis: int, given_scale: float = 0.05) -> tuple[int, int, float]:
         """Weights, bias, and the scale of an output that they fill."""
@@ -73,16 +74,17 @@ class _Builder:
         _, h, w, cin = self.tensors[after].shape
         kh, kw = self.pick(1, min(h, 3)), self.pick(1, 2, 3, 5)
         stride, dilation = self.pick(1, 1, 2), self.pick(1, 1, 1, 2)
-        cout = cin if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
+        multiplier = self.pick(1, 1, 1, 3) if depthwise else 1
+        cout = cin * multiplier if depthwise else self.pick(1, 2, 3, 4, 6, 8, 9)
         same = self.pick(0, 1) if (kw - 1) * dilation < w and (kh - 1) * dilation < h else 1
 
         def size(length: int, taps: int) -> int:
             return -(-length // stride) if same else -(-(length - (taps - 1) * dilation) // stride)
 
-        shape = (1, kh, kw, cin) if depthwise else (cout, kh, kw, cin)
+        shape = (1, kh, kw, cout) if depthwise else (cout, kh, kw, cin)
         weights, bias, scale = self.weights(shape, 3 if depthwise else 0, float(self.tensors[after].scale))  # type: ignore[arg-type]
         result = T(shape=(1, size(h, kh), size(w, kw), cout), scale=scale, zero_point=self.pick(*ZEROS))
-        fields = {"depthMultiplier": 1} if depthwise else {}
+        fields = {"depthMultiplier": multiplier} if depthwise else {}
         self.operator(
             kind, (after, weights, bias), result, "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
             padding=0 if same else 1, strideH=stride, strideW=stride, dilationHFactor=dilation,
@@ -104,7 +106,8 @@ class _Builder:
         shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
         scales = [float(np.float32(2.0 ** self.random.uniform(-6, -3))) for _ in range(2)]
         pair = tuple(self.given(*shape, scale=scale) for scale in scales)
-        result = T(shape=shape, scale=sum(scales) * 0.6, zero_point=self.pick(*ZEROS))
+        filled = sum(scales) * (0.6, 0.6, 0.16)[self.pick(0, 1, 2)]  # the last: many sums lie far outside
+        result = T(shape=shape, scale=filled, zero_point=self.pick(*ZEROS))
         self.operator("ADD", pair, result, "AddOptions", fusedActivationFunction=self.pick(0, 1, 3))
 
     def multiply(self) -> None:
@@ -143,12 +146,46 @@ class _Builder:
         given = self.given(*shape, scale=float(2.0 ** self.random.uniform(-6, 1)))
         self.operator("SOFTMAX", (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1)
 
-    def mean(self) -> None:
+    def pad(self) -> None:
+        shape = (1, self.pick(1, 3), self.pick(1, 4), self.pick(1, 5))
+        pairs = self.random.integers(0, 3, (4, 2)).astype(np.int32)
+        given = self.given(*shape, zero_point=5)
+        amounts = self.add(T(shape=(4, 2), array=pairs, quantized=False))
+        result = T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=0.05, zero_point=5)
+        self.operator("PAD", (given, amounts), result, "PadOptions")
+
+    def reduction(self, kind: str) -> None:
         h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
         given = self.given(1, h, channels)
-        axes = self.add(T(shape=(1,), array=np.array([1], np.int32), quantized=False))
+        axes = self.integers(1)
         result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
-        self.operator("MEAN", (given, axes), result, "ReducerOptions", keepDims=0)
+        if kind != "MEAN":
+            result = replace(self.tensors[given], shape=(1, channels))
+        self.operator(kind, (given, axes), result, "ReducerOptions", keepDims=0)
+
+    def transpose_convolution(self) -> None:
+        h, w, cin, cout = self.pick(1, 1, 3), self.pick(1, 4, 5), self.pick(1, 3, 8), self.pick(1, 3, 4)
+        kh, kw, stride, same = self.pick(1, 2), self.pick(1, 2, 3, 4), self.pick(1, 2, 3), self.pick(0, 1)
+        height, width = ((size * stride if same else (size - 1) * stride + taps) for size, taps in ((h, kh), (w, kw)))
+        shape, given = self.integers(1, height, width, cout), self.given(1, h, w, cin)
+        weights, bias, scale = self.weights((cout, kh, kw, cin), 0)
+        result = T(shape=(1, height, width, cout), scale=scale, zero_point=self.pick(*ZEROS))
+        self.operator(
+            "TRANSPOSE_CONV", (shape, weights, given, bias), result, "TransposeConvOptions", padding=0 if same else 1,
+            strideH=stride, strideW=stride, fusedActivationFunction=self.pick(0, 1, 3),
+        )  # fmt: skip
+
+    def matrices(self) -> None:
+        batch, rows, depth, columns = self.pick(1, 2), self.pick(1, 3), self.pick(1, 4, 17), self.pick(1, 4)
+        pair = (self.given(batch, rows, depth), self.given(1, columns, depth))
+        result = T(shape=(batch, rows, columns), scale=0.1 * math.sqrt(depth), zero_point=self.pick(*ZEROS))
+        self.operator("BATCH_MATMUL", pair, result, "BatchMatMulOptions", adjX=0, adjY=1)
+
+    def slopes(self) -> None:
+        shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
+        slopes = self.random.integers(-128, 128, shape[2]).astype(np.int8)
+        pair = (self.given(*shape), self.add(T(shape=(shape[2],), array=slopes, scale=0.01, zero_point=-3)))
+        self.operator("PRELU", pair, T(shape=shape, scale=0.06, zero_point=self.pick(*ZEROS)), "")
 
     def tabulated(self, kind: str) -> None:
         size, zero = self.pick(1, 4, 9), self.pick(*ZEROS)
@@ -177,10 +214,44 @@ class _Builder:
             "SLICE": ([[0, h // 2, 0, 0], [1, h // 2, -1, -1]], (1, h // 2, w, channels)),
             "STRIDED_SLICE": ([[0, 1, 0, 0], [1, h, w, channels], [1, 2, 1, 1]], (1, h // 2, w, channels)),
             "RESIZE_NEAREST_NEIGHBOR": ([[2 * h, w]], (1, 2 * h, w, channels)),
+            "RESIZE_BILINEAR": ([[h + 1, 2 * w]], (1, h + 1, 2 * w, channels)),
         }[kind]
         integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
         words = "".join(word.capitalize() for word in kind.split("_"))
-        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options")
+        fields = {"halfPixelCenters": self.pick(0, 1)} if kind == "RESIZE_BILINEAR" else {}
+        self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options", **fields)
+
+    def integers(self, *values: int) -> int:
+        return self.add(T(shape=(len(values),), array=np.array(values, np.int32), quantized=False))
+
+    def cut(self, kind: str) -> None:
+        """SPLIT, SPLIT_V or UNPACK in two, along rows or channels."""
+        axis, half, other = self.pick(1, 2), self.pick(1, 3, 4), self.pick(1, 4, 5)
+        first, second = (1, 1) if kind == "UNPACK" else (half, half + (kind == "SPLIT_V"))
+        shape = (1, first + second, other) if axis == 1 else (1, other, first + second)
+        parts = [[size if place == axis else length for place, length in enumerate(shape)] for size in (first, second)]
+        results = [T(shape=tuple(part), scale=0.05, zero_point=5) for part in parts]
+        if kind == "UNPACK":
+            given = self.given(*shape, zero_point=5)
+            results = [replace(one, shape=(1, other)) for one in results]
+            self.operator(kind, (given,), results, "UnpackOptions", num=2, axis=axis)
+        elif kind == "SPLIT":
+            read = (self.integers(axis), self.given(*shape, zero_point=5))
+            self.operator(kind, read, results, "SplitOptions", numSplits=2)
+        else:
+            read = (self.given(*shape, zero_point=5), self.integers(first, second), self.integers(axis))
+            self.operator(kind, read, results, "SplitVOptions", numSplits=2)
+
+    def join(self, kind: str) -> None:
+        """CONCATENATION or PACK of two, along rows or channels."""
+        axis, shape = self.pick(0, 1), (self.pick(1, 3), self.pick(1, 4))
+        pair = tuple(self.given(*shape, zero_point=5) for _ in range(2))
+        if kind == "PACK":
+            made = (*shape[:axis], 2, *shape[axis:])
+            self.operator(kind, pair, T(shape=made, scale=0.05, zero_point=5), "PackOptions", valuesCount=2, axis=axis)
+        else:
+            made = tuple(2 * size if place == axis else size for place, size in enumerate(shape))
+            self.operator(kind, pair, T(shape=made, scale=0.05, zero_point=5), "ConcatenationOptions", axis=axis)
 
 
 def many_operators(seed: int, each: int = 5) -> bytes:
@@ -194,7 +265,12 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.pool("MAX_POOL_2D")
         builder.pool("AVERAGE_POOL_2D")
         builder.softmax()
-        builder.mean()
+        builder.pad()
+        for kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
+            builder.reduction(kind)
+        builder.transpose_convolution()
+        builder.matrices()
+        builder.slopes()
         builder.multiply()
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)
@@ -202,8 +278,12 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.tabulated(kind)
         for kind in ("SUB", "MAXIMUM", "MINIMUM"):
             builder.compare_two(kind)
-        for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+        for kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
             builder.moved(kind)
+        for kind in ("SPLIT", "SPLIT_V", "UNPACK"):
+            builder.cut(kind)
+        for kind in ("CONCATENATION", "PACK"):
+            builder.join(kind)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

@@ -213,13 +213,14 @@ _SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
 """Programs and objects of this process; removed when it ends."""
 
 
-def compile_program(model: Model, plan: MemoryPlan, *, guard: int = 24) -> Path:
-    """The generated C of `model` as a sanitized program; so many bytes behind inputs and outputs are poisoned."""
+def compile_program(model: Model, plan: MemoryPlan, *, guard: int = 24, instrument: tuple[str, ...] = SANITIZE) -> Path:
+    """The generated C of `model` as a program, sanitized or otherwise instrumented by gcc; so many bytes behind inputs
+    and outputs are poisoned."""
     folder = Path(mkdtemp(dir=_SCRATCH.name))
     project = generate_project(model, plan, load_board("host"), folder)
     includes = [f"-I{folder / path}" for path in project.include_dirs]
     objects = [
-        str(_kernel_object(Path(path), (folder / path).read_bytes(), folder))
+        str(_kernel_object(Path(path), folder, instrument))
         for path in project.model_sources
         if path.startswith("runtime/")
     ]
@@ -227,27 +228,28 @@ def compile_program(model: Model, plan: MemoryPlan, *, guard: int = 24) -> Path:
     (folder / "main.c").write_text(unity + MAIN)
     program = folder / "program"
     subprocess.run(
-        ["gcc", "-std=c99", *WARNINGS, *SANITIZE, "-DLW_WITH_OPERATOR_TABLE", f"-DLW_GUARD={guard}", *includes,
+        ["gcc", "-std=c99", *WARNINGS, *instrument, "-DLW_WITH_OPERATOR_TABLE", f"-DLW_GUARD={guard}", *includes,
          str(folder / "main.c"), *objects, "-o", str(program)],
         check=True,
     )  # fmt: skip
     return program
 
 
-_objects: dict[Path, Path] = {}
+_objects: dict[tuple[Path, tuple[str, ...]], Path] = {}
 
 
-def _kernel_object(path: Path, source: bytes, folder: Path) -> Path:
+def _kernel_object(path: Path, folder: Path, instrument: tuple[str, ...]) -> Path:
     """A file of the runtime, compiled once a session."""
-    if path not in _objects:
-        target = Path(_SCRATCH.name) / f"{path.stem}.o"
+    key = (path, instrument)
+    if key not in _objects:
+        target = Path(_SCRATCH.name) / f"{len(_objects)}_{path.stem}.o"
         subprocess.run(
-            ["gcc", "-std=c99", *WARNINGS, *SANITIZE, f"-I{folder / 'runtime'}", "-c", str(folder / path), "-o",
+            ["gcc", "-std=c99", *WARNINGS, *instrument, f"-I{folder / 'runtime'}", "-c", str(folder / path), "-o",
              str(target)],
             check=True,
         )  # fmt: skip
-        _objects[path] = target
-    return _objects[path]
+        _objects[key] = target
+    return _objects[key]
 
 
 def run_program(program: Path, model: Model, rows: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers", "pyvisa", "joulescope",
+    "flatbuffers", "pyvisa", "joulescope", "typst",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process"},
@@ -29,6 +29,7 @@ DOORS = {
     "cryptography": {"evidence"},
     "pyvisa": {"energy.meters.scpi"},
     "joulescope": {"energy.meters.joulescope"},
+    "typst": {"report.pdf"},
     "ziglang": set(),
     "elftools": {"build", "emulator"},
 }

@@ -42,7 +42,7 @@ def test_every_verb_is_in_the_readme_and_every_named_verb_exists(root: Path) -> 
     verbs = set(get_command(app).commands)  # type: ignore[attr-defined]
     text = (root / "README.md").read_text()
     table = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
-    named = set(re.findall(r"(?:leadwire |`)(\w+)(?: [A-Z][\w.]*)?(?: --board ID)?`", table))
+    named = set(re.findall(r"(?:leadwire |`)(\w+)(?: [A-Z][\w.]*)*(?: --board ID)?`", table))
     assert named == verbs
 
 

@@ -382,6 +382,27 @@ lw_rc lw_bench_profile(lw_bench *bench, const uint8_t *request, size_t length, l
     return LW_RC_OK;
 }
 
+static uint32_t operator_bytes(const lw_operator *op)
+{
+    uint32_t total = 0;
+    for (uint16_t i = 0; i < op->output_count; i++) {
+        total += op->outputs[i].bytes;
+    }
+    return total;
+}
+
+/* The outputs of an operator one after the other, from `offset` on; no answer goes beyond the end of an output. */
+static void put_operator(lw_cbor_writer *answer, const lw_operator *op, uint32_t offset)
+{
+    uint16_t i = 0;
+    while (i + 1u < op->output_count && offset >= op->outputs[i].bytes) {
+        offset -= op->outputs[i].bytes;
+        i++;
+    }
+    lw_cbor_text(answer, "out");
+    lw_cbor_bytes(answer, (const uint8_t *)op->outputs[i].data + offset, slice_of(op->outputs[i].bytes, offset));
+}
+
 lw_rc lw_bench_tensor(lw_bench *bench, const uint8_t *request, size_t length, lw_cbor_writer *answer)
 {
     enum { OP, OFF, FIELDS };
@@ -398,7 +419,7 @@ lw_rc lw_bench_tensor(lw_bench *bench, const uint8_t *request, size_t length, lw
     uint32_t index = fields[OP].number;
     uint32_t offset = fields[OFF].number;
     if (!bench->held || index >= LW_MODEL.operator_count || index + 1u < bench->steps ||
-        offset > LW_MODEL.operators[index].bytes) {
+        offset > operator_bytes(&LW_MODEL.operators[index])) {
         return LW_RC_INVALID;
     }
     while (bench->steps <= index) {
@@ -412,9 +433,8 @@ lw_rc lw_bench_tensor(lw_bench *bench, const uint8_t *request, size_t length, lw
     lw_cbor_map(answer, 4);
     put_number(answer, "op", index);
     put_number(answer, "off", offset);
-    put_number(answer, "len", op->bytes);
-    lw_cbor_text(answer, "out");
-    lw_cbor_bytes(answer, (const uint8_t *)op->data + offset, slice_of(op->bytes, offset));
+    put_number(answer, "len", operator_bytes(op));
+    put_operator(answer, op, offset);
     return LW_RC_OK;
 }
 

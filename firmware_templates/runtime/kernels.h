@@ -8,6 +8,8 @@
 
 #include "requantize.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -32,6 +34,27 @@ typedef struct {
     int32_t pad_top, pad_left;
     int32_t inner_begin, inner_end;
 } lw_window;
+
+/* The taps of a window inside the input, and the input byte of the first of them. */
+typedef struct {
+    int32_t row_begin, row_end, tap_begin, tap_end;
+    const int8_t *input;
+} lw_inside;
+
+/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). The last one does not lie before
+ * 0: padding is at most half of a window. */
+static inline void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
+{
+    int32_t tap = 0;
+    while (origin + tap * step < 0) {
+        tap++;
+    }
+    *begin = tap;
+    while (tap < count && origin + tap * step < size) {
+        tap++;
+    }
+    *end = tap;
+}
 
 typedef struct {
     lw_window window;
@@ -154,6 +177,49 @@ typedef struct {
 /* table [256]: the outputs for inputs 0 to 127, then for -128 to -1 */
 void lw_lookup_s8(const lw_lookup_params *params, const int8_t *input, const int8_t *table, int8_t *output);
 
+/* input [outer, reduced, inner] -> output [outer, inner] */
+typedef struct {
+    int32_t outer, reduced, inner;
+    int32_t minimum; /* 1: the smallest, 0: the largest */
+} lw_reduce_params;
+
+void lw_reduce_extremum_s8(const lw_reduce_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    lw_broadcast shape; /* a: the input, b: the slopes */
+    int32_t input_zero_point, alpha_zero_point, output_zero_point;
+    lw_rescale rescale_positive, rescale_negative;
+} lw_prelu_params;
+
+void lw_prelu_s8(const lw_prelu_params *params, const int8_t *input, const int8_t *alpha, int8_t *output);
+
+/* Positions in the input in units of 2^-10: position in the output * scale + offset. */
+typedef struct {
+    int32_t input_height, input_width, channels;
+    int32_t output_height, output_width;
+    int32_t scale_y, offset_y, scale_x, offset_x;
+} lw_resize_params;
+
+void lw_resize_bilinear_s8(const lw_resize_params *params, const int8_t *input, int8_t *output);
+
+/* left [rows, depth] times right [depth, columns] for each batch, whose strides are in matrices; the other strides are
+ * in bytes. */
+typedef struct {
+    lw_broadcast batch;
+    int32_t rows, depth, columns;
+    int32_t left_row, left_step;
+    int32_t right_column, right_step;
+    int32_t left_zero_point, right_zero_point, output_zero_point;
+    lw_rescale rescale;
+} lw_batch_matmul_params;
+
+void lw_batch_matmul_s8(const lw_batch_matmul_params *params, const int8_t *left, const int8_t *right, int8_t *output);
+
+/* weights [output channels, filter height, filter width, input channels]; bias as in the model file. The window slides
+ * over the output: its strides and paddings are those of the convolution that this one turns around. */
+void lw_transpose_conv_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
+                          const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
 /* Five nested loops over the output; `offset` and the strides are in bytes of the input. */
 typedef struct {
     int32_t size[5];
@@ -163,9 +229,10 @@ typedef struct {
 
 void lw_walk_s8(const lw_walk_params *params, const int8_t *input, int8_t *output);
 
-/* `runs` times `run` bytes, written every `output_step` bytes from `output_offset` on */
+/* `runs` times `run` bytes, read every `input_step` bytes from `input_offset` on and written likewise */
 typedef struct {
     int32_t runs, run;
+    int32_t input_step, input_offset;
     int32_t output_step, output_offset;
 } lw_copy_params;
 

@@ -33,7 +33,7 @@ typedef enum {
     LW_ERROR_NOT_SUPPORTED = 9    /* this build cannot: step() needs LW_WITH_OPERATOR_TABLE with TFLite Micro */
 } lw_status;
 
-/* One input or output buffer, or the output of an operator. */
+/* One input or output buffer. */
 typedef struct {
     const char *name;
     int8_t *data;
@@ -44,11 +44,17 @@ typedef struct {
     int32_t zero_point;
 } lw_tensor;
 
+/* One output of an operator, valid right after its step(). */
+typedef struct {
+    const int8_t *data;
+    uint32_t bytes;
+} lw_operator_output;
+
 /* One operator, for profiling and for finding the first that differs. */
 typedef struct {
-    const char *kind;        /* TFLite's name, "CONV_2D" */
-    const int8_t *data;      /* its output, valid right after step(i) */
-    uint32_t bytes;
+    const char *kind; /* TFLite's name, "CONV_2D" */
+    const lw_operator_output *outputs;
+    uint16_t output_count;
 } lw_operator;
 
 /* What init() found the arena to hold. */

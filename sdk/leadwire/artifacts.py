@@ -11,7 +11,8 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -113,7 +114,7 @@ class MemoryPlan:
     kernels: tuple[str, ...] = ()
     """The variant of each operator that the plan is for; empty: all portable."""
     overlaps: tuple[int, ...] = ()
-    """Operators whose output may overlap input 0, as far as their kernel allows."""
+    """Operators whose output 0 may overlap an input, as far as their kernel allows."""
     backward: tuple[int, ...] = ()
     """Those of them that must walk from the last position to the first."""
 
@@ -270,12 +271,31 @@ class FlashFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedObject:
+    """An object file with bytes in the image, from the linker's map.
+
+    One of the project was compiled from `source`, with SHA-256 `digest`. One of a library is a member of `archive`,
+    whose SHA-256 `digest` is; empty for a library that the toolchain compiles when first needed. `flash_bytes` are
+    those of text, rodata and data, `ram_bytes` those of data and bss.
+    """
+
+    name: str
+    source: str
+    archive: str
+    digest: str
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirmwareImage:
     """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
-    `digest` is the SHA-256 of the ELF file. `package` is the ecosystem of the package that the board's user built the
-    image from, empty for leadwire's own; `flash_files` are what that build made for the flash.
+    `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
+    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither. `package` is the
+    ecosystem of the package that the board's user built the image from, empty for leadwire's own; `flash_files` are
+    what that build made for the flash.
     """
 
     elf: Path
@@ -297,6 +317,12 @@ class FirmwareImage:
     personality: Personality = "bench"
     package: str = ""
     flash_files: tuple[FlashFile, ...] = ()
+    linked: tuple[LinkedObject, ...] = ()
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        """The linker's map and the build's log; none where nothing was linked for a board."""
+        return tuple(self.elf.with_name(name) for name in ("firmware.map", "build.log")) if self.linked else ()
 
     @property
     def flash_bytes(self) -> int:
@@ -344,6 +370,15 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyBin:
+    """`inferences` took from `low_us` to `high_us`; the last bin includes its upper end."""
+
+    low_us: float
+    high_us: float
+    inferences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorShare:
     index: int
     kind: str
@@ -386,6 +421,7 @@ class BenchmarkResult:
     output_crc32: str
     io_digest: str
     device: DeviceInfo
+    latency_bins: tuple[LatencyBin, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- mlperf
@@ -592,12 +628,40 @@ class RuntimeMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Beats whose largest probability lies from `low` to `high` (the last bin includes its upper end): how many, how
+    many of them were decided rightly, and the mean of that probability."""
+
+    low: float
+    high: float
+    beats: int
+    right: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """Calibration curve of one runtime: is a decision right as often as its probability says? Bins in rising order,
+    empty ones left out. Guo et al., On Calibration of Modern Neural Networks, ICML 2017."""
+
+    runtime: str
+    bins: tuple[ReliabilityBin, ...]
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of confidence and share of right decisions over the beats, 0 to 1."""
+        beats = sum(one.beats for one in self.bins)
+        return sum(abs(one.confidence * one.beats - one.right) for one in self.bins) / beats if beats else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointResult:
     """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin.
 
     `judged` is the interval the verdict was made by: from the lowest to the highest limit of the patient bootstrap and
     the first beat-level interval. `mcnemar_mid_p` tests equality and is for information. `patients_needed` is how many
     patients like these would end an inconclusive result, None where no number would or none is needed.
+    `worst_records` are those without which the loss would be smaller by a tenth of it or more, with by how much.
     """
 
     endpoint: str
@@ -611,6 +675,104 @@ class EndpointResult:
     judged: Interval | None = None
     mcnemar_mid_p: float | None = None
     patients_needed: int | None = None
+    worst_records: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec57Runs:
+    """Run-by-run comparison of ventricular ('VE') or supraventricular ('SVE') ectopic runs of one record or of all.
+
+    `sensitivity[r][t]` counts the reference's runs of r beats in which the test's longest is of t, 6 for six and more;
+    `positive_predictivity[r][t]` the test's runs of t beats in which the reference's longest is of r.
+    """
+
+    kind: Literal["VE", "SVE"]
+    sensitivity: tuple[tuple[int, ...], ...]
+    positive_predictivity: tuple[tuple[int, ...], ...]
+
+    def counts(self, shortest: int, longest: int) -> tuple[int, int, int, int]:
+        """TP and FN of sensitivity, TP and FP of positive predictivity, for runs of `shortest` to `longest` beats."""
+        of_length = range(shortest, longest + 1)
+        seen = [(row, test) for row in of_length for test in range(7)]
+        said = [(row, test) for test in of_length for row in range(7)]
+        return (
+            sum(self.sensitivity[row][test] for row, test in seen if test >= shortest),
+            sum(self.sensitivity[row][test] for row, test in seen if test < shortest),
+            sum(self.positive_predictivity[row][test] for row, test in said if row >= shortest),
+            sum(self.positive_predictivity[row][test] for row, test in said if row < shortest),
+        )
+
+    @property
+    def couplets(self) -> tuple[int, int, int, int]:
+        return self.counts(2, 2)
+
+    @property
+    def short(self) -> tuple[int, int, int, int]:
+        """Runs of 3 to 5 beats."""
+        return self.counts(3, 5)
+
+    @property
+    def long(self) -> tuple[int, int, int, int]:
+        """Runs of 6 beats and more."""
+        return self.counts(6, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec57Episodes:
+    """Episode-by-episode comparison of atrial ('AF') or ventricular ('VF') fibrillation: reference episodes detected
+    and missed, test episodes confirmed and false, and seconds of both that overlap.
+    """
+
+    kind: Literal["AF", "VF"]
+    detected: int
+    missed: int
+    confirmed: int
+    false: int
+    reference_overlap_s: float
+    reference_s: float
+    test_overlap_s: float
+    test_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec57Record:
+    """One record by ANSI/AAMI EC57. `matrix` has the rows N S V F Q O X of the reference and the columns n s v f q o x
+    of the test; O is no beat, X no beat because of shutdown. `figures` are the shares that follow.
+    """
+
+    record: str
+    matrix: tuple[tuple[int, ...], ...]
+    figures: tuple[Statistic, ...]
+    rr_error_ms: float | None
+    shutdown_s: int
+    runs: tuple[Ec57Runs, ...]
+    episodes: tuple[Ec57Episodes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec57Result:
+    """A set of records by ANSI/AAMI EC57: each record, all beats pooled (`gross`), and the mean over the records in
+    which a figure is defined (`average`). NON-STANDARD where `deviations` says what was done otherwise than the
+    standard asks.
+    """
+
+    reference: str
+    test: str
+    database: str
+    records: tuple[Ec57Record, ...]
+    matrix: tuple[tuple[int, ...], ...]
+    gross: tuple[Statistic, ...]
+    average: tuple[Statistic, ...]
+    rr_error_ms: float | None
+    runs: tuple[Ec57Runs, ...]
+    episodes: tuple[Ec57Episodes, ...]
+    excluded: tuple[tuple[str, str], ...] = ()
+    deviations: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def standard(self) -> bool:
+        return not self.deviations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -635,8 +797,98 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A protocol that was frozen once and replaced, and why."""
+
+    digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolState:
+    """Whether the protocol of a run is the one that was frozen before it.
+
+    'changed': another digest (`frozen_digest`) was frozen, and then the run cannot pass. 'unfrozen': nobody froze it,
+    so nothing but its digest says when it was written.
+    """
+
+    state: Literal["frozen", "changed", "unfrozen"]
+    frozen_digest: str = ""
+    amendments: tuple[Amendment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAttributes:
+    """What is known of a recording for subgroups: age in years, sex ('F', 'M'), lead, and the signal-to-noise ratio
+    that `datasets.noise` estimates. None or '' where it is not known.
+    """
+
+    record: str
+    patient: str
+    age: float | None = None
+    sex: str = ""
+    lead: str = ""
+    snr_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubgroupResult:
+    """Every endpoint over the beats of one group of a subgroup. Its verdicts say whether harm is shown, not safety."""
+
+    subgroup: str
+    group: str
+    beats: int
+    patients: int
+    endpoints: tuple[EndpointResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionResult:
+    """How many beats an exclusion of the protocol took away; a beat counts for the first that holds."""
+
+    reason: str
+    beats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingPointResult:
+    """What an operating point fixed on the float model becomes on INT8, over the judged beats.
+
+    `threshold` is the float output from which on a beat is called `label`; INT8 is asked with the same one, which on
+    its grid (`scale`, `zero_point`) means raw values from `int8_step` up. `sensitivity_loss` and `specificity_loss` are
+    float - INT8 over the same beats, intervals from resampled patients with the threshold held. `drift` is the INT8
+    threshold that would meet the same target less `threshold`, both fixed anew in each resample.
+    """
+
+    name: str
+    label: str
+    target: float
+    threshold: float
+    scale: float
+    zero_point: int
+    int8_step: int
+    float_sensitivity: Statistic
+    float_specificity: Statistic
+    int8_sensitivity: Statistic
+    int8_specificity: Statistic
+    sensitivity_loss: Statistic
+    specificity_loss: Statistic
+    drift: Statistic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordClass:
+    """Beats of one reference class in a recording, and how many of them float and the judged INT8 got right."""
+
+    label: str
+    beats: int
+    float_right: int
+    int8_right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordResult:
-    """One recording: beats and accuracy of float, host INT8 and device INT8."""
+    """One recording: beats and accuracy of float, host INT8 and device INT8, and the classes it has."""
 
     record: str
     patient: str
@@ -644,6 +896,7 @@ class RecordResult:
     float_accuracy: float
     host_accuracy: float
     device_accuracy: float
+    classes: tuple[RecordClass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -695,6 +948,12 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+    protocol_state: ProtocolState = field(default_factory=lambda: ProtocolState(state="unfrozen"))
+    excluded: tuple[ExclusionResult, ...] = ()
+    attributes: tuple[RecordAttributes, ...] = ()
+    subgroups: tuple[SubgroupResult, ...] = ()
+    operating_points: tuple[OperatingPointResult, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- compare

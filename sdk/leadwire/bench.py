@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leadwire.artifacts import BenchmarkResult, DeviceInfo, MemoryPlan, OperatorShare, Percentiles
+from leadwire.artifacts import BenchmarkResult, DeviceInfo, LatencyBin, MemoryPlan, OperatorShare, Percentiles
 from leadwire.errors import DatasetError, DeviceError, WrongDeviceError
 from leadwire.ops.registry import macs as operator_macs
 
@@ -101,6 +101,7 @@ def run_benchmark(
         output_crc32=_output_crc32(inputs, measured.outputs),
         io_digest=measured.io_digest,
         device=measured.info,
+        latency_bins=_bins(measured.latency_us),
     )
     check_times(result, elapsed_s)
     return result
@@ -347,6 +348,22 @@ def _percentiles(values: Sequence[float]) -> Percentiles:
         return ordered[math.ceil(share * len(ordered)) - 1]
 
     return Percentiles(p50=rank(0.50), p95=rank(0.95), p99=rank(0.99), max=ordered[-1])
+
+
+def _bins(values: Sequence[float]) -> tuple[LatencyBin, ...]:
+    """Histogram from the shortest to the longest: so many bins as Sturges' rule gives, one where all are equal."""
+    low, high = min(values), max(values)
+    if low == high:
+        return (LatencyBin(low_us=low, high_us=high, inferences=len(values)),)
+    number = math.ceil(math.log2(len(values))) + 1
+    edges = [low + (high - low) * place / number for place in range(number)] + [high]
+    counts = [0] * number
+    for value in values:
+        counts[min(int((value - low) / (high - low) * number), number - 1)] += 1
+    return tuple(
+        LatencyBin(low_us=edges[place], high_us=edges[place + 1], inferences=count)
+        for place, count in enumerate(counts)
+    )
 
 
 def _output_crc32(inputs: Sequence[bytes], outputs: Sequence[bytes]) -> str:

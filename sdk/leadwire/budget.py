@@ -150,10 +150,11 @@ def _peak(plan: MemoryPlan, model: Model) -> str:
     given = sum(model.tensors[index].size_bytes for index in inputs)
     made = 0 if reused else sum(model.tensors[index].size_bytes for index in operator.outputs)
     if operator.index in plan.overlaps and not reused:
-        source = model.required(operator, 0).index
-        spans = [(p.offset_bytes, p.offset_bytes + p.size_bytes) for p in plan.placements if p.tensor == source]
-        start = plan.offset(operator.outputs[0])
-        made -= sum(max(0, min(end, start + made) - max(begin, start)) for begin, end in spans)
+        given_at, made_at = (
+            [(p.offset_bytes, p.offset_bytes + p.size_bytes) for p in plan.placements if p.tensor in tensors]
+            for tensors in (inputs, operator.outputs[:1])
+        )
+        made -= sum(max(0, min(end, top) - max(begin, low)) for begin, end in given_at for low, top in made_at)
     parts = {
         "input": given,
         "output": made,

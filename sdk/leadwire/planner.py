@@ -167,16 +167,20 @@ def _merge(owner: dict[int, int], last_use: dict[int, int], *, into: int, block:
 def _overlaps(
     model: Model, specs: Sequence[OperatorSpec], block_of: dict[int, int], blocks: Sequence[_Block]
 ) -> _Overlaps:
-    """Operators whose output may overlap input 0: it is dead afterwards and read in no other way, and the output's
+    """Operators whose output 0 may overlap an input: it is dead afterwards and read in no other way, and the output's
     block is not alive before."""
     found: _Overlaps = {}
     for operator, spec in zip(model.operators, specs, strict=True):
-        source = model.input(operator, 0)
-        distance = None if source is None or source.is_constant or spec.emit is None else spec.distance(model, operator)
-        if source is None or distance is None:
+        distance = None if spec.emit is None else spec.distance(model, operator)
+        source = None if distance is None else model.required(operator, distance.position)
+        if distance is None or source is None or source.is_constant:
             continue
         given, made = block_of[source.index], block_of[operator.outputs[0]]
-        others = [block_of[tensor] for tensor in operator.inputs[1:] if tensor in block_of]
+        others = [
+            block_of[tensor]
+            for position, tensor in enumerate(operator.inputs)
+            if tensor in block_of and position != distance.position
+        ]
         dead = all(s.last <= operator.index and s.tensor not in model.outputs for s in blocks[given])
         new = min(s.first for s in blocks[made]) == operator.index
         if given != made and given not in others and dead and new:

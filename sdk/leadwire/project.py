@@ -39,6 +39,17 @@ class DatasetSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """On whom the float model was trained, so that none of them is a test patient: splits of `source` (default: the
+    test dataset's source) and `patients` by name. Nothing given: it is not known, and the evidence says so.
+    """
+
+    source: str = ""
+    splits: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationSettings:
     split: str = "train"
     count: Annotated[int, Field(ge=1, le=10**6)] = 200
@@ -112,7 +123,8 @@ class ValidationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings:
-    """`key`: a PEM file with an Ed25519 private key, or 'generate' for a demonstration key in the output folder."""
+    """`key`: a PEM file with an Ed25519 private key, 'environment' for the PEM text in LEADWIRE_SIGNING_KEY, or
+    'generate' for a demonstration key in the output folder."""
 
     key: str = "generate"
 
@@ -136,6 +148,7 @@ class Project:
     target: TargetSettings
     validation: ValidationSettings
     output: str = "out"
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
@@ -257,6 +270,10 @@ source = "{dataset}"            # a dataset file (*.toml), or an id of `leadwire
 # folder = "/data/physionet/mitdb"   # where the recordings lie; default: $LEADWIRE_DATA/mitdb
 test_split = "test"
 
+[training]                      # whom the float model was trained on; none of them may be tested on
+splits = []                     # splits of the dataset (or of `source`, another one): ["train"]
+patients = []                   # or patients by name; nothing given: the evidence says that it is not known
+
 [calibration]                   # which inputs set the INT8 ranges; their patients are never test patients
 split = "train"
 count = 200
@@ -294,7 +311,8 @@ protocol = "{protocol}"         # endpoints and margins, fixed before the run
 device_beats = 0                # how many beats go over the link; 0: all
 
 [signing]
-key = "generate"                # or a PEM file with an Ed25519 private key; "generate" is for trying out only
+key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":
+                                # the PEM text is in LEADWIRE_SIGNING_KEY
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic-ecg"

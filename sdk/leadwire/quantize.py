@@ -282,7 +282,7 @@ def _counterparts(model: Model, float_model: Model) -> dict[int, int]:
         counterpart = by_name.get((output.name, output.elements))
         if operator.kind == "QUANTIZE" and counterpart is None:
             counterpart = found.get(writers.get(operator.inputs[0], -1))
-        if counterpart is not None:
+        if counterpart is not None and all(made.dtype is TensorType.INT8 for made in model.made(operator)):
             found[operator.index] = counterpart
         writers[operator.outputs[0]] = operator.index
     return found

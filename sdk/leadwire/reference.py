@@ -164,27 +164,33 @@ def run_float(
 
 
 def tensors_of(path: Path, row: Rows, *, runtime: Runtime = "tflm") -> tuple[bytes, ...]:
-    """The bytes of every operator's first output, in execution order, for one row: where two runtimes part."""
+    """The bytes of every operator's outputs, in execution order, for one row: where two runtimes part."""
     return next(iter(operator_outputs(path, row.reshape(1, -1), runtime=runtime)))[1]
 
 
 def operator_outputs(path: Path, rows: Rows, *, runtime: Runtime = "tflm") -> Iterator[tuple[Rows, tuple[bytes, ...]]]:
-    """(output row, bytes of every operator's first output) for each row."""
+    """(output row, bytes of every operator's outputs, one after the other) for each row."""
     engine: _Tflm | _LiteRt = _Tflm(path, keep_all=True) if runtime == "tflm" else _LiteRt(path, keep_all=True)
     _check_rows(engine.model, rows)
     for row in rows:
         outputs = engine.invoke(_split(engine.model, row))
-        yield _join(outputs), tuple(engine.tensor(op.outputs[0]).tobytes() for op in engine.model.operators)
+        yield (
+            _join(outputs),
+            tuple(b"".join(engine.tensor(one).tobytes() for one in op.outputs) for op in engine.model.operators),
+        )
 
 
 def float_operator_outputs(
     path: Path, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str]
 ) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
-    """Every operator's first output of a float .tflite, flat, for each sample of a dataset."""
+    """Every operator's outputs of a float .tflite, flat, one after the other, for each sample of a dataset."""
     engine = _LiteRt(path, keep_all=True)
     for sample in zip(*match_inputs(engine.model, inputs, names), strict=True):
         engine.invoke(sample)
-        yield tuple(engine.tensor(op.outputs[0]).astype(np.float32).ravel() for op in engine.model.operators)
+        yield tuple(
+            np.concatenate([engine.tensor(one).astype(np.float32).ravel() for one in op.outputs])
+            for op in engine.model.operators
+        )
 
 
 def tflm_arena_bytes(path: Path) -> int | None:

@@ -12,12 +12,14 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from leadwire import __version__, resources
+from leadwire.errors import BadInputError
 
 T = TypeVar("T")
 
@@ -44,6 +46,17 @@ def tool_digest() -> str:
             if file.is_file() and file.suffix not in (".pyc", ".pyo") and "_data" not in file.relative_to(folder).parts:
                 digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def source_date() -> datetime | None:
+    """The time that SOURCE_DATE_EPOCH fixes for files that carry one, None where it is not set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(epoch), tz=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

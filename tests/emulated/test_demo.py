@@ -111,7 +111,7 @@ def test_verify_accepts_the_bundle_and_no_other_byte(demo: tuple[Path, dict[str,
 
 def test_a_second_run_skips_everything_and_gives_the_same_bytes(demo: tuple[Path, dict[str, Any]], root: Path) -> None:
     out, board = demo
-    before = {name: (out / name).read_bytes() for name in ("report.html", "evidence.json")}
+    before = {name: (out / name).read_bytes() for name in ("report.html", "report.pdf", "evidence.json")}
     bundle = Path(board["bundle"]["path"]).read_bytes()
     done = leadwire("run", root / "examples" / "arrhythmia" / "leadwire.toml", "--output", out)
     stages = [line for line in done.stderr.splitlines() if line.startswith("•")]

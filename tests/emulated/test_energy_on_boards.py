@@ -7,17 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leadwire.bench import pattern_input
+from leadwire.device.client import DeviceClient
 from leadwire.energy.battery import Quantity
 from leadwire.energy.csv_file import read_csv
-from leadwire.energy.meters import MeterSettings
-from leadwire.energy.simulated import Load
+from leadwire.energy.meters import MeterSettings, open_meter
+from leadwire.energy.simulated import Load, Paced
 from leadwire.energy.simulated.lpm01a import SimulatedLpm01a
 from leadwire.energy.simulated.ppk2 import SimulatedPpk2
 from leadwire.energy.trace import Accuracy
 from leadwire.errors import BadInputError, DeviceError
-from leadwire.pipeline.alone import choose
+from leadwire.flash import flash_image
+from leadwire.pipeline.alone import build_model, choose, require_image
 from leadwire.pipeline.energy import Battery, Marking, measure_energy
 from single_operator import Op, T, write_tflite
+from small_network import INPUT_BYTES, small_network
 
 
 class Silent:
@@ -46,7 +50,7 @@ BATTERY = Battery(
 def test_inferences_marked_one_by_one(dense: Path, tmp_path: Path) -> None:
     load = Load(idle_a=1e-3, active_a=9e-3, active_s=0.0005, period_s=0.001, runs=30, lead_s=0.001)
     kept = tmp_path / "trace.csv"
-    with SimulatedPpk2(load, marker=2) as meter:
+    with SimulatedPpk2(Paced(load), marker=2) as meter:
         settings = MeterSettings(address=meter.port, voltage_v=3.0, marker=2)
         found = measure_energy(
             dense, OPTIONS, "ppk2", settings, Silent(),
@@ -63,7 +67,7 @@ def test_inferences_marked_one_by_one(dense: Path, tmp_path: Path) -> None:
 
 def test_a_marker_that_does_not_fit_the_run_is_noticed(dense: Path) -> None:
     load = Load(active_s=0.0005, period_s=0.001, runs=12, lead_s=0.001)
-    with SimulatedPpk2(load) as meter, pytest.raises(DeviceError, match="shows 12 windows, the board ran 9"):
+    with SimulatedPpk2(Paced(load)) as meter, pytest.raises(DeviceError, match="shows 12 windows, the board ran 9"):
         measure_energy(
             dense, OPTIONS, "ppk2", MeterSettings(address=meter.port, voltage_v=3.0), Silent(),
             inferences=9, marking=Marking(by="level"), battery=None,
@@ -72,7 +76,7 @@ def test_a_marker_that_does_not_fit_the_run_is_noticed(dense: Path) -> None:
 
 def test_runs_marked_as_mlperf_tiny_marks_them(dense: Path) -> None:
     load = Load(idle_a=1e-3, active_a=5e-3, active_s=0.02, period_s=0.03, runs=5, lead_s=0.01)
-    with SimulatedLpm01a(load) as meter:
+    with SimulatedLpm01a(Paced(load)) as meter:
         found = measure_energy(
             dense, OPTIONS, "lpm01a", MeterSettings(address=meter.port, voltage_v=3.0), Silent(),
             inferences=10, marking=Marking(by="edges"), battery=None,
@@ -88,3 +92,57 @@ def test_what_no_meter_can_see_is_refused(dense: Path) -> None:
                 dense, options, "ppk2", MeterSettings(), Silent(),
                 inferences=9, marking=Marking(by=marking), battery=None,
             )  # fmt: skip
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    path = tmp_path / "network.tflite"
+    path.write_bytes(small_network())
+    return path
+
+
+@pytest.mark.requirement("LW-PWR-001")
+def test_energy_of_the_real_firmware_follows_its_core_and_its_marker(network: Path, tmp_path: Path) -> None:
+    """Marker pin, core and time are the emulated board's: the energy of an inference is its cycles at the current of a
+    running core, what lies between is less, for there the core waits."""
+    settings = MeterSettings(voltage_v=3.0, marker=5, options=(("run_ma", "40"), ("wait_ma", "10")))
+    kept = tmp_path / "trace.csv"
+    found = measure_energy(
+        network, OPTIONS, "simulated", settings, Silent(),
+        inferences=12, marking=Marking(by="level"), battery=BATTERY, keep=kept,
+    )  # fmt: skip
+    with flash_image(require_image(build_model(network, OPTIONS, tmp_path, Silent())), OPTIONS.target) as running:
+        with DeviceClient(running.port) as client:
+            cycles = client.infer(1, pattern_input(INPUT_BYTES)).cycles
+        assert running.activity is not None
+    seconds = cycles / OPTIONS.board.clock_hz
+    estimate = found.estimate
+    assert (found.basis, found.simulated) == ("simulated", ("meter", "board"))
+    assert (estimate.windows, found.sync) == (12, "marker level")
+    assert estimate.duration_s == pytest.approx(seconds, abs=2 / found.sample_hz)
+    assert estimate.energy_j == pytest.approx(0.040 * 3.0 * seconds, rel=0.02)
+    assert abs(estimate.energy_j - 0.040 * 3.0 * seconds) < estimate.expanded_j
+    assert 0.010 * 3.0 * 0.95 < estimate.idle_power_w < 0.040 * 3.0 * 0.8
+    assert found.battery is not None and found.battery.interval.low < found.battery.hours < found.battery.interval.high
+    assert read_csv(kept, Accuracy(gain=0.2)).meter.simulated
+
+
+def test_runs_of_the_real_firmware_under_mlperf_tiny(network: Path) -> None:
+    """The pulses that mark a run are shorter than a sample; the LPM01A tells them as events."""
+    settings = MeterSettings(voltage_v=3.0, options=(("kind", "lpm01a"), ("run_ma", "30"), ("wait_ma", "8")))
+    found = measure_energy(
+        network, OPTIONS, "simulated", settings, Silent(),
+        inferences=20, marking=Marking(by="edges"), battery=None,
+    )  # fmt: skip
+    estimate = found.estimate
+    assert (found.sync, estimate.windows, estimate.inferences_per_window) == ("marker edges", 5, 20)
+    assert estimate.energy_j == pytest.approx(0.030 * 3.0 * estimate.duration_s, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"kind": "amp"}, "no simulated meter 'amp'"), ({"run_ma": "x"}, "no current"), ({"wait_ma": "-1"}, "no current")],
+)
+def test_options_of_the_simulated_meter_that_make_no_sense(options: dict[str, str], reason: str) -> None:
+    with pytest.raises(BadInputError, match=reason):
+        open_meter("simulated", MeterSettings(voltage_v=3.0, options=tuple(options.items())))

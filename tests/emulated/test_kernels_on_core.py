@@ -66,8 +66,9 @@ def test_distances_as_the_kernels_access_memory(choice: int) -> None:
             if distance is None or (walks_backward and distance.above is None):
                 continue
             number = model.outputs.index(operator.outputs[0])
-            places = core.call("input_at", model.inputs.index(operator.inputs[0])), core.call("output_at", number)
-            sizes = model.required(operator, 0).size_bytes, model.output(operator).size_bytes
+            source = model.required(operator, distance.position)
+            places = core.call("input_at", model.inputs.index(source.index)), core.call("output_at", number)
+            sizes = source.size_bytes, model.output(operator).size_bytes
             trace = core.trace(operator.index, row)
             made = bytes(core.emulator.mem_read(places[1], sizes[1]))
             if trace is None or made != expected[ends[number] - sizes[1] : ends[number]].tobytes():
@@ -101,7 +102,7 @@ def _needed(trace: list[tuple[bool, int, int]], starts: list[int], sizes: list[i
 def _first_difference(model, ours: np.ndarray, theirs: np.ndarray, kernels: tuple[str, ...]) -> str:  # type: ignore[no-untyped-def]
     at, place = 0, int(np.argwhere(ours != theirs)[0][1])
     for operator, kernel in zip(model.operators, kernels, strict=True):
-        size = model.output(operator).size_bytes
+        size = sum(tensor.size_bytes for tensor in model.made(operator))
         if place < at + size:
             return f"{model.describe(operator)} by '{kernel}' differs at byte {place - at} of {size}"
         at += size

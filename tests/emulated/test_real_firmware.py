@@ -169,7 +169,7 @@ def test_the_marker_pin_is_high_while_an_inference_runs(build):
 
 
 def test_frames_pass_fast_enough(build):
-    """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than a minute of work."""
+    """100 echoes in frames of about 600 bytes each way; 2,000 of them shall take less than half a minute of work."""
     board = load_board("virtual-stm32f405")
     text = "".join(chr(65 + i % 26) for i in range(400))
     with EmulatedBoard(build(board.id).elf, board) as emulated, DeviceClient(emulated.port) as client:
@@ -178,11 +178,12 @@ def test_frames_pass_fast_enough(build):
         before = cpu_seconds(emulated)
         for _ in range(100):
             assert client.echo(text) == text
-        assert (cpu_seconds(emulated) - before) * 20 < 60, f"{time.perf_counter() - began:.1f} s for 100 frames"
+        assert (cpu_seconds(emulated) - before) * 20 < 30, f"{time.perf_counter() - began:.1f} s for 100 frames"
 
 
 def test_a_burst_of_bytes_costs_one_interrupt(build):
-    """Each step of the machine is a round trip through Unicorn: five for a burst, not one or more for each byte."""
+    """Each step of the machine is a round trip through Unicorn: WFI, the interrupt that it masks, unmasking, return.
+    Four for a burst, not one or more for each byte, and none for the system timer that is started before WFI."""
     sent = bytearray()
     machine = Machine(
         load_program(build("virtual-stm32f405").elf),
@@ -203,7 +204,7 @@ def test_a_burst_of_bytes_costs_one_interrupt(build):
     steps_until(lambda: len(sent) >= len(frame))
     sent.clear()
     machine._line.incoming.extend(frame)
-    assert steps_until(lambda: len(sent) >= len(frame)) < 6 * math.ceil(len(frame) / BURST_BYTES)
+    assert steps_until(lambda: len(sent) >= len(frame)) <= 4 * math.ceil(len(frame) / BURST_BYTES)
 
 
 def cpu_seconds(emulated: EmulatedBoard) -> float:

@@ -16,6 +16,9 @@ import pytest
 
 from leadwire.board import load_board
 from leadwire.emulator import EmulatedBoard, QemuBoard
+from leadwire.emulator.elf import load_program
+from leadwire.emulator.machine import Machine
+from leadwire.emulator.usart import SerialLine
 from leadwire.errors import BadInputError, DeviceError, FileMissingError
 
 FRAME = bytes(65 + i % 26 for i in range(599)) + b"\n"
@@ -182,16 +185,23 @@ def test_counts_repeat_to_the_instruction(firmware, start, listen, open_port):
     assert len(seen) == 1
 
 
-def test_counter_read_right_behind_a_sleep(firmware, start, listen, open_port):
-    board = start(firmware("counting", "ROUNDS=2", "READ_BEHIND_WFI"))
-    listen(board.port, 2)
-    board.counter_reads()
-    port = open_port(board.port)
-    for _ in range(3):
-        port.write(b"x")
-        port.readline()
-        time.sleep(0.2)  # a byte that comes sooner may be handled before the read
-    assert len(board.counter_reads()) == 9, "two in the handler, one behind WFI, three times"
+def test_counter_read_right_behind_a_sleep(firmware):
+    """A byte comes each time the core sleeps, three times."""
+    line = SerialLine(lambda _sent: None)
+    asleep: list[int] = []
+
+    def wait(_seconds: float | None) -> None:
+        asleep.append(len(machine.counter_log))
+        line.incoming.append(ord("x"))
+
+    program = load_program(firmware("counting", "ROUNDS=2", "READ_BEHIND_WFI"))
+    machine = Machine(program, clock_hz=168_000_000, line=line, wait=wait)
+    for _ in range(1000):
+        machine.step()
+        if len(asleep) == 4:
+            break
+    reads = [after - before for before, after in itertools.pairwise(asleep)]
+    assert reads == [3, 3, 3], "two in the handler, one behind WFI, three times"
 
 
 def test_fast_mode_counts_nothing_but_its_clock_runs(firmware, start, listen, open_port):

@@ -16,13 +16,16 @@ from typing import Any
 import pytest
 
 from evidence_example import example_evidence
-from leadwire.artifacts import Interval, ValidationResult, sha256_hex
+from leadwire.artifacts import Interval, ValidationResult
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.archive import MAX_BUNDLE_BYTES, pack, unpack
-from leadwire.evidence.bundle import CONTENT, Bundle, verify_bundle, write_bundle
+from leadwire.evidence.bundle import Bundle, verify_bundle, write_bundle
+from leadwire.evidence.contents import digests_of, manifest_of
 from leadwire.evidence.document import read_document, write_document
+from leadwire.evidence.envelope import sign_statement
 from leadwire.evidence.keys import generate_key, load_private_key
-from leadwire.evidence.statement import make_statement, sign_statement
+from leadwire.evidence.provenance import make_provenance
+from leadwire.evidence.statement import make_statement
 
 pytestmark = pytest.mark.requirement("LW-EVD-001")
 
@@ -32,7 +35,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("tampered")
     evidence, attachments = example_evidence(folder)
     generate_key(folder / "key.pem")
-    return write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+    return write_bundle(
+        evidence, attachments, b"<p>page</p>", printed=b"%PDF", out=folder / "out", key=folder / "key.pem"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,11 @@ def test_a_file_packed_again_after_a_change(files: dict[str, bytes], tmp_path: P
 def test_missing_and_added_files(files: dict[str, bytes], tmp_path: Path) -> None:
     for name in files:
         less = {key: data for key, data in files.items() if key != name}
-        refused(tmp_path / "less.zip", pack(less), f"{name} missing")
+        refused(
+            tmp_path / "less.zip",
+            pack(less),
+            rf"{name}'? (is signed for and )?missing|source '{name[8:]}' is not the one",
+        )
     refused(tmp_path / "more.zip", pack({**files, "more.txt": b""}), "'more.txt' is not signed for")
 
 
@@ -138,12 +147,14 @@ def test_another_signers_key_beside_the_old_envelope(files: dict[str, bytes], tm
 
 def test_signed_nonsense_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
     """The attacker signs with a key of their own; without a trusted key the content must still make sense."""
+    from leadwire.evidence.envelope import sign_statement
     from leadwire.evidence.keys import load_private_key, public_pem
-    from leadwire.evidence.statement import sign_statement
 
     generate_key(tmp_path / "key.pem")
     key = load_private_key(tmp_path / "key.pem")
     mine = {**files, "signer.pem": public_pem(key)}
+    made = json.loads(base64.b64decode(json.loads(files["provenance.dsse.json"])["payload"]))
+    mine["provenance.dsse.json"] = sign_statement(made, key)
     statement = json.loads(base64.b64decode(json.loads(files["statement.dsse.json"])["payload"]))
     for change, reason in (
         ({"_type": "other"}, "not an in-toto v1 statement"),
@@ -173,7 +184,9 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes]
     evidence, attachments = example_evidence(folder, accuracy_margin=0.002)
     assert evidence.verdict == "inconclusive"
     generate_key(folder / "key.pem")
-    bundle = write_bundle(evidence, attachments, b"<p>page</p>", out=folder / "out", key=folder / "key.pem")
+    bundle = write_bundle(
+        evidence, attachments, b"<p>page</p>", printed=b"%PDF", out=folder / "out", key=folder / "key.pem"
+    )
     return unpack(bundle.path.read_bytes(), source=bundle.path), folder / "key.pem"
 
 
@@ -183,11 +196,15 @@ def signed_again(files: dict[str, bytes], key: Path, forgery: Forgery) -> bytes:
     changed = forgery(evidence.validation)
     assert changed != evidence.validation
     document = write_document(dataclasses.replace(evidence, validation=changed))
-    forged = {name: data for name, data in files.items() if name != "statement.dsse.json"} | {"evidence.json": document}
-    forged["manifest.sha256"] = "".join(f"{sha256_hex(forged[name])}  {name}\n" for name in sorted(CONTENT)).encode()
-    digests = {name: sha256_hex(data) for name, data in forged.items()}
-    statement = make_statement(read_document(document), digests)
-    return pack({**forged, "statement.dsse.json": sign_statement(statement, load_private_key(key))})
+    seals = ("statement.dsse.json", "provenance.dsse.json")
+    forged = {name: data for name, data in files.items() if name not in seals} | {"evidence.json": document}
+    forged["manifest.sha256"] = manifest_of(forged)
+    digests, evidence, private = digests_of(forged), read_document(document), load_private_key(key)
+    for name, statement in zip(
+        seals, (make_statement(evidence, digests), make_provenance(evidence, digests, "")), strict=True
+    ):
+        forged[name] = sign_statement(statement, private)
+    return pack(forged)
 
 
 def endpoint(validation: ValidationResult, **change: Any) -> ValidationResult:
@@ -375,15 +392,18 @@ def member(name: bytes, data: bytes, *, size: int | None = None, flags: int = 0)
         (b"", "not a leadwire evidence bundle"),
         (b"PK\5\6" + bytes(18), "not a leadwire evidence bundle"),
         (b"PK\3\4", "truncated"),
-        (member(b"../../etc/passwd", b"x"), "not a name"),
-        (member(b"/etc/passwd", b"x"), "not a name"),
-        (member(b"a\0b", b"x"), "not a name"),
-        (member(b"caf\xc3\xa9", b"x"), "not a name"),
-        (member(b"", b""), "not a name"),
+        (member(b"../../etc/passwd", b"x"), "cannot be the name"),
+        (member(b"/etc/passwd", b"x"), "cannot be the name"),
+        (member(b"a\0b", b"x"), "cannot be the name"),
+        (member(b"caf\xc3\xa9", b"x"), "cannot be the name"),
+        (member(b"", b""), "cannot be the name"),
+        (member(b"A", b"x") + member(b"a", b"y"), "one file on some systems"),
+        (member(b"a", b"x") + member(b"a/b", b"y"), "a file and a folder"),
+        (member(b"logs/nul.txt", b"x"), "cannot be the name"),
         (member(b"a", b"x") + member(b"a", b"y"), "two files are named 'a'"),
         (member(b"a", b"x", size=0xFFFFFFFF), "truncated inside 'a'"),
         (member(b"a", b"x", flags=8), "not stored as leadwire"),
-        (b"".join(member(b"f%d" % i, b"") for i in range(65)), "more than 64 files"),
+        (b"".join(member(b"f%d" % i, b"") for i in range(4097)), "more than 4096 files"),
         (member(b"a", b"x"), "structure"),
     ],
 )

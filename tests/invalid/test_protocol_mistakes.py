@@ -64,6 +64,45 @@ MISTAKES = [
     ("[[endpoints]]", "[host_device]\nmax_abs_lsb = 256\n[[endpoints]]", "host_device.max_abs_lsb: "),
     ("[[endpoints]]", '[host_device]\nwitness = "xnnpack"\n[[endpoints]]', "host_device.witness: "),
     ("[[endpoints]]", "[record_limit]\n[[endpoints]]", "record_limit.max_accuracy_loss: missing"),
+    (
+        'rationale = "r"',
+        'rationale = "r"\npopulation = "men"',
+        "endpoints[0].population: 'men' is none of the populations",
+    ),
+    ("[[endpoints]]", '[[exclusions]]\nreason = "all"\n[[endpoints]]', "exclusions[0]: excludes everything"),
+    (
+        "[[endpoints]]",
+        '[[exclusions]]\nreason = "x"\nlabels = ["P"]\n[[endpoints]]',
+        "exclusions[0].labels: 'P' is none",
+    ),
+    ("[[endpoints]]", '[[exclusions]]\nreason = "x"\nbefore_s = -1.0\n[[endpoints]]', "exclusions[0].before_s: "),
+    (
+        "[[endpoints]]",
+        '[[populations]]\nname = "a"\ndescription = "d"\n[[endpoints]]',
+        "populations[0]: 'a' is the whole test set",
+    ),
+    ("[[endpoints]]", '[[subgroups]]\nname = "a"\nby = "age"\n[[endpoints]]', "subgroups[0].edges: must be given"),
+    (
+        "[[endpoints]]",
+        '[[subgroups]]\nname = "s"\nby = "sex"\nedges = [1.0]\n[[endpoints]]',
+        "subgroups[0].edges: are for age and noise alone",
+    ),
+    (
+        "[[endpoints]]",
+        '[[subgroups]]\nname = "a"\nby = "age"\nedges = [70, 50]\n[[endpoints]]',
+        "subgroups[0].edges: must rise",
+    ),
+    ("[[endpoints]]", '[[subgroups]]\nname = "a"\nby = "weight"\n[[endpoints]]', "subgroups[0].by: "),
+    (
+        "[[endpoints]]",
+        '[[operating_points]]\nname = "o"\nlabel = "S"\nsensitivity = 0.9\n[[endpoints]]',
+        "operating_points[0].label: 'S' is none of the labels",
+    ),
+    (
+        "[[endpoints]]",
+        '[[operating_points]]\nname = "o"\nlabel = "V"\nsensitivity = 1.0\n[[endpoints]]',
+        "operating_points[0].sensitivity: ",
+    ),
 ]
 
 

@@ -49,9 +49,14 @@ class Graph:
         self.operators.append(Op(kind=kind, inputs=inputs, outputs=(written,), options=options, fields=fields))
         self.head = written
 
+    def cut(self, kind: str, inputs: tuple[int, ...], outputs: list[T], options: str, **fields: Any) -> None:
+        made = tuple(self.tensor(one) for one in outputs)
+        self.operators.append(Op(kind=kind, inputs=inputs, outputs=made, options=options, fields=fields))
+        self.head = made[0]
+
     def data(self) -> bytes:
         read = {tensor for op in self.operators for tensor in op.inputs}
-        written = [op.outputs[0] for op in self.operators]
+        written = [output for op in self.operators for output in op.outputs]
         outputs = [tensor for tensor in written if tensor not in read or tensor == self.head]
         return write_tflite(self.tensors, self.operators, self.inputs, outputs)
 
@@ -67,6 +72,10 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         "PAD",
         "PADV2",
         "MEAN",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "RESIZE_BILINEAR",
+        "TRANSPOSE_CONV",
     )
     if four != (len(graph.shape) == 4) and kind not in ("RESHAPE", "ADD", "MUL", "CONCATENATION"):
         total = math.prod(graph.shape)
@@ -89,19 +98,28 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         value = (graph.constant(np.zeros((), np.int8)),) if kind == "PADV2" else ()
         padded = (*shape[:2], shape[2] + before + 1, shape[3])
         graph.add(kind, (given, paddings, *value), T(shape=padded), f"{'PadV2' if value else 'Pad'}Options")
-    elif kind == "MEAN":
+    elif kind in ("MEAN", "REDUCE_MAX", "REDUCE_MIN"):
         axes = graph.constant(np.array(draw(st.sampled_from([[2], [1, 2]])), np.int32), quantized=False)
         count = graph.tensors[axes].array.size  # type: ignore[union-attr]
         reduced = (1, shape[1], shape[3]) if count == 1 else (1, shape[3])
         graph.add(kind, (given, axes), T(shape=reduced), "ReducerOptions", keepDims=False)
         graph.add("RESHAPE", (graph.head,), T(shape=(1, math.prod(reduced))), "ReshapeOptions")
     elif kind in ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"):
-        same = [i for i, t in enumerate(graph.tensors) if t.shape == shape and t.array is None]
+        same = [i for i, t in enumerate(graph.tensors) if t.shape == shape and t.array is None and t.dtype == "int8"]
         other = draw(st.sampled_from(same))
         options = "MaximumMinimumOptions" if kind.endswith("IMUM") else f"{kind.capitalize()}Options"
         graph.add(kind, (given, other), T(shape=shape), options)
-    elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR"):
+    elif kind in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
         move(graph, kind)
+    elif kind == "TRANSPOSE_CONV":
+        widen(graph, draw)
+    elif kind == "BATCH_MATMUL":
+        multiply(graph, *(draw(st.booleans()) for _ in range(3)))
+    elif kind == "PRELU":
+        slopes = graph.constant(np.ones(shape[-1:], np.int8))
+        graph.add(kind, (given, slopes), T(shape=shape))
+    elif kind in ("SPLIT", "SPLIT_V", "PACK", "UNPACK"):
+        cut_or_pack(graph, kind)
     elif kind == "CONCATENATION":
         graph.add(kind, (given,) * 2, T(shape=(*shape[:-1], 2 * shape[-1])), "ConcatenationOptions", axis=-1)
     elif kind == "SOFTMAX":
@@ -129,6 +147,23 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         graph.add(kind, (given,), T(shape=shape), "QuantizeOptions" if kind == "QUANTIZE" else "")
 
 
+def cut_or_pack(graph: Graph, kind: str) -> None:
+    """Twice the values and halves of them."""
+    shape, given = graph.shape, graph.head
+    axis = graph.constant(np.array([1], np.int32), quantized=False)
+    graph.add("PACK", (given, given), T(shape=(shape[0], 2, *shape[1:])), "PackOptions", valuesCount=2, axis=1)
+    if kind == "UNPACK":
+        graph.cut(kind, (graph.head,), [T(shape=shape)] * 2, "UnpackOptions", num=2, axis=1)
+    else:
+        halves = [T(shape=(shape[0], 1, *shape[1:]))] * 2
+        if kind == "SPLIT":
+            graph.cut(kind, (axis, graph.head), halves, "SplitOptions", numSplits=2)
+        elif kind == "SPLIT_V":
+            sizes = graph.constant(np.array([1, 1], np.int32), quantized=False)
+            graph.cut(kind, (graph.head, sizes, axis), halves, "SplitVOptions", numSplits=2)
+        graph.add("RESHAPE", (graph.head,), T(shape=(1, math.prod(graph.shape))), "ReshapeOptions")
+
+
 def move(graph: Graph, kind: str) -> None:
     """The identity, or twice the width."""
     shape = graph.shape
@@ -138,12 +173,36 @@ def move(graph: Graph, kind: str) -> None:
         "SLICE": [zeros, whole],
         "STRIDED_SLICE": [zeros, whole, ones],
         "RESIZE_NEAREST_NEIGHBOR": [[shape[1], 2 * shape[-2]]] if len(shape) > 1 else [],
+        "RESIZE_BILINEAR": [[shape[1], 2 * shape[-2]]] if len(shape) > 1 else [],
     }[kind]
     words = "".join(word.capitalize() for word in kind.split("_"))
     output = (*shape[:-2], 2 * shape[-2], shape[-1]) if kind.startswith("RESIZE") else shape
     given = graph.head
     constants = tuple(graph.constant(np.array(one, np.int32), quantized=False) for one in values)
     graph.add(kind, (given, *constants), T(shape=output), f"{words}Options")
+
+
+def multiply(graph: Graph, adj_x: bool, adj_y: bool, constant: bool) -> None:
+    """A row of values by a matrix of ones, either turned."""
+    count = math.prod(graph.shape)
+    graph.add("RESHAPE", (graph.head,), T(shape=(count, 1) if adj_x else (1, count)), "ReshapeOptions")
+    shape = (2, count) if adj_y else (count, 2)
+    right = graph.constant(np.ones(shape, np.int8)) if constant else graph.tensor(T(shape=shape))
+    graph.inputs += [] if constant else [right]
+    fields = {"adjX": adj_x, "adjY": adj_y}
+    graph.add("BATCH_MATMUL", (graph.head, right), T(shape=(1, 2)), "BatchMatMulOptions", **fields)
+
+
+def widen(graph: Graph, draw: st.DrawFn) -> None:
+    batch, height, width, channels = graph.shape
+    outputs, given = draw(st.integers(1, 3)), graph.head
+    output = T(shape=(batch, height, 2 * width, outputs))
+    scales = (0.1,) * outputs if draw(st.booleans()) else (0.1,)
+    shape = graph.constant(np.array(output.shape, np.int32), quantized=False)
+    weights = graph.constant(np.ones((outputs, 1, 3, channels), np.int8), scale=scales)
+    bias = (graph.constant(np.zeros(outputs, np.int32), scale=scales),) if draw(st.booleans()) else ()
+    fields = {"padding": 0, "strideH": 1, "strideW": 2}
+    graph.add("TRANSPOSE_CONV", (shape, weights, given, *bias), output, "TransposeConvOptions", **fields)
 
 
 def convolve(graph: Graph, kind: str, draw: st.DrawFn) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from leadwire.errors import EvidenceError
 from leadwire.evidence.archive import pack, unpack
 from leadwire.evidence.document import read_document
+from leadwire.evidence.envelope import open_envelope
 from leadwire.evidence.predictions import read_predictions
-from leadwire.evidence.statement import open_envelope
+from leadwire.evidence.statement import PREDICATE_TYPE
 
 PEM = b"""-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
@@ -30,18 +31,25 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-NAMES = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,8}(/[a-z0-9]{1,4})?", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}(/[A-Z0-9]{1,4}){0,2}", fullmatch=True).filter(
+    lambda name: "/" in name or "." not in name
+)
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=40), min_size=1, max_size=6))
 def test_what_is_packed_comes_back(files: dict[str, bytes]) -> None:
-    assert unpack(pack(files), source="x") == files
+    """Or is not packed: names that some system cannot hold beside each other."""
+    with contextlib.suppress(ValueError):
+        assert unpack(pack(files), source="x") == files
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=12), min_size=1, max_size=3), st.data())
 def test_a_changed_archive_is_never_read_as_another(files: dict[str, bytes], data: st.DataObject) -> None:
     """Any one byte replaced: refused, whichever it is (a checksum stands in for each file's content here)."""
-    packed = bytearray(pack(files))
+    try:
+        packed = bytearray(pack(files))
+    except ValueError:
+        reject()
     position = data.draw(st.integers(0, len(packed) - 1))
     packed[position] ^= data.draw(st.integers(1, 255))
     with contextlib.suppress(EvidenceError):
@@ -63,7 +71,7 @@ def test_any_bytes_as_document(data: bytes) -> None:
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_as_envelope(data: bytes) -> None:
     with contextlib.suppress(EvidenceError):
-        raise AssertionError(open_envelope(data, PEM, source="x"))
+        raise AssertionError(open_envelope(data, PEM, PREDICATE_TYPE, source="x"))
 
 
 @given(

@@ -150,6 +150,98 @@ def test_depthwise_conv_2d(data: st.DataObject) -> None:
 
 @checked
 @given(st.data())
+def test_transpose_conv(data: st.DataObject) -> None:
+    draw = data.draw
+    kh, kw = draw(st.integers(1, 3)), draw(st.integers(1, 6))
+    sy, sx = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    same = draw(st.booleans())
+    h, w = draw(st.integers(1, 7)), draw(st.integers(1, 17))
+    assume(same or (h >= kh and w >= kw))
+    cin, cout = draw(CHANNELS), draw(st.integers(1, 6))
+    scale = draw(SCALES)
+    weights, bias, magnitude = weights_and_bias(draw, (cout, kh, kw, cin), 0, scale, draw(st.booleans()))
+    tensors = [
+        T(shape=(4,), array=np.array([1, h, w, cout], np.int32), quantized=False),
+        weights,
+        T(shape=(1, out_size(h, kh, sy, same), out_size(w, kw, sx, same), cin), scale=scale, zero_point=draw(ZEROS)),
+        T(shape=(1, h, w, cout), scale=magnitude * draw(RATIOS), zero_point=draw(ZEROS)),
+        *([bias] if bias else []),
+    ]
+    fields = {"padding": 0 if same else 1, "strideH": sy, "strideW": sx, "fusedActivationFunction": draw(ACTIVATIONS)}
+    op = Op(
+        kind="TRANSPOSE_CONV", inputs=(0, 1, 2, 4) if bias else (0, 1, 2), outputs=(3,),
+        options="TransposeConvOptions", fields=fields,
+    )  # fmt: skip
+    compare(write_tflite(tensors, [op], [2], [3]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_batch_matmul(data: st.DataObject) -> None:
+    """Batches alike, broadcast or absent; either matrix turned, or a constant."""
+    draw = data.draw
+    rows, depth, columns = draw(st.integers(1, 6)), draw(st.integers(1, 17)), draw(st.integers(1, 6))
+    batch = tuple(draw(st.integers(1, 3)) for _ in range(draw(st.integers(0, 2))))
+    ones = tuple(1 for _ in batch)
+    left_batch, right_batch = draw(st.sampled_from([(batch, batch), (batch, ones), (ones, batch)]))
+    if len(batch) == 2 and draw(st.booleans()):
+        right_batch = right_batch[1:]
+    turned = draw(st.booleans()), draw(st.booleans())
+    left = (*left_batch, *((depth, rows) if turned[0] else (rows, depth)))
+    right = (*right_batch, *((columns, depth) if turned[1] else (depth, columns)))
+    scales = draw(SCALES), draw(SCALES)
+    constant = draw(st.booleans())
+    random = np.random.default_rng(draw(SEEDS))
+    typical = float(np.float32(scales[0] * scales[1] * 40 * math.sqrt(depth)))
+    tensors = [
+        T(shape=left, scale=scales[0], zero_point=draw(ZEROS)),
+        T(
+            shape=right, scale=scales[1], zero_point=draw(ZEROS),
+            array=random.integers(-128, 128, right).astype(np.int8) if constant else None,
+        ),
+        T(shape=(*batch, rows, columns), scale=typical * draw(RATIOS), zero_point=draw(ZEROS)),
+    ]  # fmt: skip
+    op = Op(
+        kind="BATCH_MATMUL", inputs=(0, 1), outputs=(2,), options="BatchMatMulOptions",
+        fields={"adjX": turned[0], "adjY": turned[1]},
+    )  # fmt: skip
+    compare(write_tflite(tensors, [op], [0] if constant else [0, 1], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_prelu(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = tuple(draw(st.integers(1, 5)) for _ in range(draw(st.integers(1, 4))))
+    slopes = tuple(1 if draw(st.booleans()) else size for size in shape)
+    slopes = slopes[draw(st.integers(0, len(slopes))) :]
+    scale, alpha = draw(SCALES), draw(SCALES)
+    random = np.random.default_rng(draw(SEEDS))
+    tensors = [
+        T(shape=shape, scale=scale, zero_point=draw(ZEROS)),
+        T(
+            shape=slopes, scale=alpha, zero_point=draw(ZEROS),
+            array=random.integers(-128, 128, slopes).astype(np.int8),
+        ),
+        T(shape=shape, scale=scale * draw(RATIOS), zero_point=draw(ZEROS)),
+    ]  # fmt: skip
+    compare(write_tflite(tensors, [Op(kind="PRELU", inputs=(0, 1), outputs=(2,))], [0], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_resize_bilinear(data: st.DataObject) -> None:
+    draw = data.draw
+    height, width, channels = draw(st.integers(1, 7)), draw(st.integers(1, 9)), draw(st.integers(1, 5))
+    size = [draw(st.integers(1, 17)), draw(st.integers(1, 19))]
+    corners = draw(st.booleans())
+    fields = {"alignCorners": corners, "halfPixelCenters": not corners and draw(st.booleans())}
+    op = Op(kind="RESIZE_BILINEAR", inputs=(), outputs=(), options="ResizeBilinearOptions", fields=fields)
+    moved((1, height, width, channels), (1, *size, channels), op, size, draw=draw)
+
+
+@checked
+@given(st.data())
 def test_fully_connected(data: st.DataObject) -> None:
     draw = data.draw
     rows, depth, outputs = draw(st.sampled_from([1, 1, 2, 3])), draw(st.integers(1, 70)), draw(st.integers(1, 11))
@@ -213,9 +305,10 @@ def test_elementwise(kind: str, data: st.DataObject) -> None:
     compare(write_tflite(tensors, [op], [0] if constant else [0, 1], [2]), draw(SEEDS))
 
 
+@pytest.mark.parametrize("kind", ["MEAN", "REDUCE_MAX", "REDUCE_MIN"])
 @checked
-@given(st.data())
-def test_mean(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_reduction(kind: str, data: st.DataObject) -> None:
     draw = data.draw
     rank = draw(st.integers(2, 4))
     shape = (1, *(draw(st.integers(1, 9)) for _ in range(rank - 1)))
@@ -226,13 +319,14 @@ def test_mean(data: st.DataObject) -> None:
     keep = draw(st.booleans())
     reduced = {axis % rank for axis in axes}
     output = tuple(1 if axis in reduced else size for axis, size in enumerate(shape) if keep or axis not in reduced)
-    scale = draw(SCALES)
+    scale, zero = draw(SCALES), draw(ZEROS)
+    made = (scale * draw(RATIOS), draw(ZEROS)) if kind == "MEAN" else (scale, zero)
     tensors = [
-        T(shape=shape, scale=scale, zero_point=draw(ZEROS)),
+        T(shape=shape, scale=scale, zero_point=zero),
         T(shape=(len(axes),), array=np.array(axes, np.int32), quantized=False),
-        T(shape=output, scale=scale * draw(RATIOS), zero_point=draw(ZEROS)),
+        T(shape=output, scale=made[0], zero_point=made[1]),
     ]
-    op = Op(kind="MEAN", inputs=(0, 1), outputs=(2,), options="ReducerOptions", fields={"keepDims": keep})
+    op = Op(kind=kind, inputs=(0, 1), outputs=(2,), options="ReducerOptions", fields={"keepDims": keep})
     compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
 
 
@@ -475,6 +569,45 @@ def test_concatenation(data: st.DataObject) -> None:
         fields={"axis": axis - rank if draw(st.booleans()) else axis},
     )
     compare(write_tflite(tensors, [op], list(given_), [len(sizes)]), draw(SEEDS))
+
+
+@pytest.mark.parametrize("kind", ["SPLIT", "SPLIT_V", "UNPACK", "PACK"])
+@checked
+@given(data=st.data())
+def test_cut_and_pack(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    rank = draw(st.integers(1, 4))
+    axis = draw(st.integers(0, rank - 1))
+    parts = draw(st.integers(1, 5))
+    sizes = [draw(st.integers(1, 4))] * parts if kind == "SPLIT" else [draw(st.integers(1, 4)) for _ in range(parts)]
+    base = [draw(st.integers(1, 4)) for _ in range(rank)]
+    scale, zero = draw(SCALES), draw(ZEROS)
+
+    def along(size: int) -> T:
+        shape = (size if place == axis else length for place, length in enumerate(base))
+        return T(shape=tuple(shape), scale=scale, zero_point=zero)
+
+    written = axis - rank if draw(st.booleans()) else axis
+    where = T(shape=(1,), array=np.array([written], np.int32), quantized=False)
+    if kind in ("PACK", "UNPACK"):
+        slices = [T(shape=(*base[:axis], *base[axis + 1 :]), scale=scale, zero_point=zero)] * parts
+        tensors = [along(parts), *slices]
+        whole, cut = (0,), tuple(range(1, parts + 1))
+        op = Op(kind=kind, inputs=whole, outputs=cut, options="UnpackOptions", fields={"num": parts, "axis": written})
+        if kind == "PACK":
+            fields = {"valuesCount": parts, "axis": written}
+            op = Op(kind=kind, inputs=cut, outputs=whole, options="PackOptions", fields=fields)
+    else:
+        left_open = draw(st.integers(-1, parts - 1))
+        given_sizes = [-1 if place == left_open else size for place, size in enumerate(sizes)]
+        lengths = T(shape=(parts,), array=np.array(given_sizes, np.int32), quantized=False)
+        tensors = [along(sum(sizes)), lengths, where, *map(along, sizes)]
+        read = (2, 0) if kind == "SPLIT" else (0, 1, 2)
+        options = "SplitOptions" if kind == "SPLIT" else "SplitVOptions"
+        made = tuple(range(3, 3 + parts))
+        op = Op(kind=kind, inputs=read, outputs=made, options=options, fields={"numSplits": parts})
+    given_ = [index for index in op.inputs if tensors[index].array is None]
+    compare(write_tflite(tensors, [op], given_, list(op.outputs)), draw(SEEDS))
 
 
 @checked

@@ -51,13 +51,15 @@ def graphs(draw: st.DrawFn, *, max_operators: int, max_size: int, specs: dict[st
         kind = draw(st.sampled_from(sorted(specs)))
         arity = 1 if kind == "VIEW" else draw(st.integers(1, 2))
         read = tuple(draw(st.integers(max(0, len(sizes) - 4), len(sizes) - 1)) for _ in range(arity))
-        operators.append(Operator(index=index, kind=kind, inputs=read, outputs=(len(sizes),)))
-        sizes.append(sizes[read[0]] if kind == "VIEW" else draw(st.integers(1, max_size)))
-    outputs = {len(sizes) - 1} | draw(st.sets(st.sampled_from(range(len(sizes))), max_size=1))
+        made = 1 if kind == "VIEW" else draw(st.sampled_from([1, 1, 2]))
+        outputs = tuple(range(len(sizes), len(sizes) + made))
+        operators.append(Operator(index=index, kind=kind, inputs=read, outputs=outputs))
+        sizes += [sizes[read[0]] if kind == "VIEW" else draw(st.integers(1, max_size)) for _ in range(made)]
+    results = {len(sizes) - 1} | draw(st.sets(st.sampled_from(range(len(sizes))), max_size=1))
     return Model(
         name="random", digest="0" * 64, size_bytes=0, description="",
         tensors=tuple(Tensor(index=i, name=f"t{i}", shape=(n,), dtype=TensorType.INT8) for i, n in enumerate(sizes)),
-        operators=tuple(operators), inputs=inputs, outputs=tuple(sorted(outputs)),
+        operators=tuple(operators), inputs=inputs, outputs=tuple(sorted(results)),
     )  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def may_coincide(model: Model, a: int, b: int) -> bool:
     and the operator reads a's bytes under a's name only."""
     families, alive = family(model), lives(model)
     root_a, root_b = families[a], families[b]
-    makers = [o for o in model.operators if root_b in o.outputs and o.kind == "ANY"]
+    makers = [o for o in model.operators if o.outputs == (root_b,) and o.kind == "ANY"]
     return any(
         families[read] == root_a
         and model.tensors[read].size_bytes >= model.tensors[root_b].size_bytes
@@ -148,7 +150,7 @@ def fits(model: Model, arena: int) -> bool:
 
 def check_direction(model: Model, plan: MemoryPlan, given: Placement, made: Placement) -> None:
     """The way the kernel walks is one that its distances allow."""
-    (o,) = (o for o in model.operators if o.outputs == (made.tensor,))
+    (o,) = (o for o in model.operators if made.tensor in o.outputs)
     distance, above = WALKERS[o.kind], made.offset_bytes - given.offset_bytes
     if o.index in plan.backward:
         assert distance.above is not None and above >= distance.above

@@ -184,7 +184,7 @@ def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     rows = patients_with_losses(30)
     bootstrap = Bootstrap(resamples=1000, seed=3, method="percentile")
     whole = bootstrap_sums(rows, bootstrap)
-    monkeypatch.setattr("leadwire.stats._DRAWS_AT_ONCE", 100)
+    monkeypatch.setattr("leadwire.stats.bootstrap._DRAWS_AT_ONCE", 100)
     assert np.array_equal(bootstrap_sums(rows, bootstrap), whole)
 
 

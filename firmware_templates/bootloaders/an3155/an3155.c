@@ -151,7 +151,7 @@ static bool write_memory(void)
 static bool extended_erase(void)
 {
     uint8_t head[2];
-    uint8_t numbers[2u * MOST_SECTORS];
+    uint8_t numbers[2u * MOST_SECTORS] = {0};
     uint8_t check;
     answer(ACK);
     if (!lw_boot_read(&head[0], BYTE_TIMEOUT_MS) || !lw_boot_read(&head[1], BYTE_TIMEOUT_MS)) {

@@ -7,7 +7,6 @@ extern uint32_t lw_stack_top[], lw_data_load[], lw_data_start[], lw_data_end[], 
 
 int main(void);
 void lw_reset_handler(void);
-void lw_fault_handler(void);
 
 typedef union {
     void (*handler)(void);

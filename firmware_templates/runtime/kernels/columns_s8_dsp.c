@@ -65,7 +65,7 @@ static void lw_overhanging(const lw_window *window, int32_t zero_point, const in
     const int32_t run = window->filter_width * channels;
     for (int32_t row = 0; row < window->filter_height; row++) {
         const int32_t y = top + row * window->dilation_y;
-        const int inside = y >= 0 && y < window->input_height;
+        const bool inside = y >= 0 && y < window->input_height;
         const int8_t *const line = input + (inside ? y : 0) * window->input_width * channels;
         if (!inside && window->dilation_x == 1) {
             columns = lw_outside(zeros, run, columns);
@@ -88,7 +88,7 @@ static void lw_overhanging(const lw_window *window, int32_t zero_point, const in
 }
 
 /* Two positions whose windows lie inside the input. */
-static void lw_inside(const lw_window *window, const int8_t *first, const int8_t *second, uint32_t *columns)
+static void lw_both_inside(const lw_window *window, const int8_t *first, const int8_t *second, uint32_t *columns)
 {
     const int32_t channels = window->input_channels;
     const int32_t row_step = window->dilation_y * window->input_width * channels;
@@ -139,7 +139,7 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
     const int8_t *corner[2] = {input, input};
     int32_t top[2];
     int32_t left[2];
-    int overhangs = 0;
+    bool overhangs = false;
     for (int32_t i = 0; i < 2; i++) {
         const int32_t last = window->output_height * window->output_width - 1;
         const int32_t at = position + i < last ? position + i : last;
@@ -148,7 +148,7 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
         left[i] = (at - y * window->output_width) * window->stride_x - window->pad_left;
         if (top[i] < 0 || left[i] < 0 || top[i] + height > window->input_height ||
             left[i] + width > window->input_width) {
-            overhangs = 1;
+            overhangs = true;
         } else {
             corner[i] = input + top[i] * row_bytes + left[i] * window->input_channels;
         }
@@ -157,6 +157,6 @@ void lw_columns_s8_dsp(const lw_window *window, int32_t zero_point, const int8_t
         lw_overhanging(window, zero_point, input, top[0], left[0], columns);
         lw_overhanging(window, zero_point, input, top[1], left[1], columns + 1);
     } else {
-        lw_inside(window, corner[0], corner[1], columns);
+        lw_both_inside(window, corner[0], corner[1], columns);
     }
 }

@@ -84,12 +84,6 @@ static LW_NOINLINE int32_t lw_sum(const int8_t *values, int32_t rows, int32_t le
     return sum;
 }
 
-/* The taps of a window inside the input, and the input byte of the first of them. */
-typedef struct {
-    int32_t row_begin, row_end, tap_begin, tap_end;
-    const int8_t *input;
-} lw_inside;
-
 /* The sum of a channel's weights outside the input. */
 static int32_t lw_outside(const lw_window *window, const lw_inside *inside, const int8_t *weights)
 {
@@ -124,7 +118,7 @@ static void lw_columns(const lw_convolution_params *params, const lw_inside *ins
     const int32_t rows = inside->row_end - inside->row_begin;
     const int32_t taps = inside->tap_end - inside->tap_begin;
     const int32_t skipped = inside->row_begin * row_size + inside->tap_begin * channels;
-    const int clipped = rows != window->filter_height || taps != window->filter_width;
+    const bool clipped = rows != window->filter_height || taps != window->filter_width;
     /* neighbouring taps are one run of bytes, taps that lie apart are runs of one */
     const int32_t run = window->dilation_x == 1 ? taps * channels : channels;
     const int32_t runs = window->dilation_x == 1 ? 1 : taps;
@@ -171,20 +165,6 @@ static void lw_columns(const lw_convolution_params *params, const lw_inside *ins
         rescale += 2;
         output += 2;
     }
-}
-
-/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). */
-static void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
-{
-    int32_t tap = 0;
-    while (tap < count && origin + tap * step < 0) {
-        tap++;
-    }
-    *begin = tap;
-    while (tap < count && origin + tap * step < size) {
-        tap++;
-    }
-    *end = tap;
 }
 
 void lw_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,

@@ -7,39 +7,33 @@
  */
 #include "dsp.h"
 
-static LW_INLINE void lw_channels(const lw_columns_params *params, int wide, const uint32_t *columns,
-                                  const uint32_t *weights, const lw_channel *channels, int32_t count,
-                                  int8_t *output0, int8_t *output1)
-{
-    const uint32_t *const end = columns + params->column_words;
-    const lw_channel *const last = channels + count;
-    if (wide) {
-        lw_multiply_wide_s8_dsp(columns, end, weights, channels, last, output0, output1, params->center);
-    } else {
-        lw_multiply_s8_dsp(columns, end, weights, channels, last, output0, output1, params->center);
-    }
-}
+/* A product of the columns with pairs of channels, and how many of the weights a word holds. */
+typedef void lw_column_product(const uint32_t *columns, const uint32_t *end, const uint32_t *weights, const lw_channel *channel,
+                        const lw_channel *channel_end, int8_t *output0, int8_t *output1, int32_t center);
 
-static LW_INLINE void lw_walk(const lw_columns_params *params, int wide, const int8_t *input, const uint32_t *weights,
-                              const lw_channel *channels, uint32_t *scratch, int8_t *output)
+static LW_INLINE void lw_positions(const lw_columns_params *params, lw_column_product *multiply, int32_t in_word,
+                                   const int8_t *input, const uint32_t *weights, const lw_channel *channels,
+                                   uint32_t *scratch, int8_t *output)
 {
     const lw_window *const window = &params->window;
     const int32_t positions = window->output_height * window->output_width;
     const int32_t outputs = window->output_channels;
     const int32_t even = outputs & ~1;
-    const int32_t weight_words = even * params->column_words / (wide ? 2 : 4); /* of the even channels */
+    const int32_t weight_words = even * params->column_words / in_word; /* of the even channels */
     const int32_t last_pair = (positions - 1) & ~1;
+    const uint32_t *const end = scratch + params->column_words;
     for (int32_t step = 0; step <= last_pair; step += 2) {
         const int32_t position = params->backward ? last_pair - step : step;
         int8_t *const first = output + position * outputs;
         int8_t *const second = position + 1 < positions ? first + outputs : first;
         lw_columns_s8_dsp(window, params->input_zero_point, input, position, scratch);
         if (even > 0) {
-            lw_channels(params, wide, scratch, weights, channels, even, first, second);
+            multiply(scratch, end, weights, channels, channels + even, first, second, params->center);
         }
         if (even < outputs) {
             int8_t last[4];
-            lw_channels(params, wide, scratch, weights + weight_words, channels + even, 2, last, last + 2);
+            multiply(scratch, end, weights + weight_words, channels + even, channels + even + 2, last, last + 2,
+                     params->center);
             first[even] = last[0];
             second[even] = last[2];
         }
@@ -50,11 +44,11 @@ static LW_INLINE void lw_walk(const lw_columns_params *params, int wide, const i
 void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                        const lw_channel *channels, uint32_t *scratch, int8_t *output)
 {
-    lw_walk(params, 0, input, weights, channels, scratch, output);
+    lw_positions(params, lw_multiply_s8_dsp, 4, input, weights, channels, scratch, output);
 }
 
 void lw_conv_2d_wide_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                             const lw_channel *channels, uint32_t *scratch, int8_t *output)
 {
-    lw_walk(params, 1, input, weights, channels, scratch, output);
+    lw_positions(params, lw_multiply_wide_s8_dsp, 2, input, weights, channels, scratch, output);
 }

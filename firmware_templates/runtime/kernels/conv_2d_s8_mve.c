@@ -106,7 +106,7 @@ static const int8_t *lw_column(const lw_vector_params *params, const int8_t *inp
     const int32_t left = (position - y * window->output_width) * window->stride_x - window->pad_left;
     const int32_t width = (window->filter_width - 1) * window->dilation_x + 1;
     const int8_t zero = (int8_t)params->input_zero_point;
-    const int within = left >= 0 && left + width <= window->input_width;
+    const bool within = left >= 0 && left + width <= window->input_width;
     const int32_t run = window->filter_width * channels;
     int8_t *to = scratch;
     for (int32_t row = 0; row < window->filter_height; row++) {

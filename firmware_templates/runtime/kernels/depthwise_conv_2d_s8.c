@@ -16,12 +16,6 @@ typedef struct {
     int32_t weight_row, weight_tap;
 } lw_taps;
 
-/* The taps of a window inside the input, and the input byte of the first of them. */
-typedef struct {
-    int32_t row_begin, row_end, tap_begin, tap_end;
-    const int8_t *input;
-} lw_inside;
-
 static LW_NOINLINE int8_t lw_store(const lw_convolution_params *params, int32_t sum, const lw_rescale *rescale)
 {
     return lw_clamp_s8(lw_rescale_s32(sum, *rescale) + params->output_zero_point, params->activation_min,
@@ -127,7 +121,7 @@ static void lw_position(const lw_convolution_params *params, const lw_inside *in
                           window->dilation_x * window->input_channels,
                           window->filter_width * outputs,
                           outputs};
-    const int clipped = taps.rows != window->filter_height || taps.taps != window->filter_width;
+    const bool clipped = taps.rows != window->filter_height || taps.taps != window->filter_width;
     const int32_t skipped = inside->row_begin * taps.weight_row + inside->tap_begin * taps.weight_tap;
     int32_t channel = 0;
     if (multiplier == 1) {
@@ -150,20 +144,6 @@ static void lw_position(const lw_convolution_params *params, const lw_inside *in
         }
         output[channel] = lw_store(params, sum, rescale + channel);
     }
-}
-
-/* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). */
-static void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
-{
-    int32_t tap = 0;
-    while (tap < count && origin + tap * step < 0) {
-        tap++;
-    }
-    *begin = tap;
-    while (tap < count && origin + tap * step < size) {
-        tap++;
-    }
-    *end = tap;
 }
 
 void lw_depthwise_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,

@@ -26,7 +26,7 @@ void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *inp
             uint32_t *tap = scratch;
             int32_t row = top;
             for (int32_t i = 0; i < window->filter_height; i++) {
-                const int inside = row >= 0 && row < window->input_height;
+                const bool inside = row >= 0 && row < window->input_height;
                 int32_t column = left;
                 for (int32_t j = 0; j < window->filter_width; j++) {
                     *tap++ = inside && column >= 0 && column < window->input_width

@@ -7,24 +7,18 @@
  */
 #include "dsp.h"
 
-static LW_INLINE void lw_outputs(const lw_row_params *params, int wide, const uint32_t *row, const uint32_t *end,
-                                 const uint32_t *weights, const int32_t *bias, int32_t count, const lw_scale *scales,
-                                 int8_t *output)
-{
-    const int32_t scale_bytes = params->scale_step * (int32_t)sizeof *scales;
-    const int32_t *const last = bias + count;
-    if (wide) {
-        lw_multiply_row_wide_s8_dsp(row, end, weights, bias, last, output, scales, scale_bytes, params->center);
-    } else {
-        lw_multiply_row_s8_dsp(row, end, weights, bias, last, output, scales, scale_bytes, params->center);
-    }
-}
+/* A product of a row with four outputs at a time, and how many of the weights a word holds. */
+typedef void lw_row_product(const uint32_t *row, const uint32_t *end, const uint32_t *weights, const int32_t *bias,
+                        const int32_t *bias_end, int8_t *output, const lw_scale *scale, int32_t scale_bytes,
+                        int32_t center);
 
-static LW_INLINE void lw_vector(const lw_row_params *params, int wide, const int8_t *input, const uint32_t *weights,
-                                const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
+static LW_INLINE void lw_vector(const lw_row_params *params, lw_row_product *multiply, int32_t in_word,
+                                const int8_t *input, const uint32_t *weights, const int32_t *bias,
+                                const lw_scale *scales, uint32_t *scratch, int8_t *output)
 {
     const int32_t outputs = params->outputs;
     const int32_t fours = outputs & ~3;
+    const int32_t scale_bytes = params->scale_step * (int32_t)sizeof *scales;
     uint32_t *row = scratch;
     for (int32_t rest = params->depth; rest > 0; rest -= 4) {
         const uint32_t word = rest >= 4 ? lw_load_4(input) : lw_load_some(input, rest);
@@ -34,13 +28,13 @@ static LW_INLINE void lw_vector(const lw_row_params *params, int wide, const int
         input += 4;
     }
     if (fours > 0) {
-        lw_outputs(params, wide, scratch, row, weights, bias, fours, scales, output);
+        multiply(scratch, row, weights, bias, bias + fours, output, scales, scale_bytes, params->center);
     }
     if (fours < outputs) {
         int8_t last[4];
-        const int32_t words = fours * (int32_t)(row - scratch) / (wide ? 1 : 2);
-        lw_outputs(params, wide, scratch, row, weights + words, bias + fours, 4,
-                   scales + fours * params->scale_step, last);
+        const int32_t words = fours * (int32_t)(row - scratch) * 2 / in_word;
+        multiply(scratch, row, weights + words, bias + fours, bias + fours + 4, last,
+                 scales + fours * params->scale_step, scale_bytes, params->center);
         for (int32_t i = fours; i < outputs; i++) {
             output[i] = last[i - fours];
         }
@@ -51,11 +45,11 @@ static LW_INLINE void lw_vector(const lw_row_params *params, int wide, const int
 void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
                                const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
 {
-    lw_vector(params, 0, input, weights, bias, scales, scratch, output);
+    lw_vector(params, lw_multiply_row_s8_dsp, 4, input, weights, bias, scales, scratch, output);
 }
 
 void lw_fully_connected_wide_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
                                     const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output)
 {
-    lw_vector(params, 1, input, weights, bias, scales, scratch, output);
+    lw_vector(params, lw_multiply_row_wide_s8_dsp, 2, input, weights, bias, scales, scratch, output);
 }

@@ -36,5 +36,5 @@ void lw_pad_s8(const lw_pad_params *params, const int8_t *input, int8_t *output)
         }
         output = lw_fill(output, after[1] * plane, params->value);
     }
-    lw_fill(output, after[0] * volume, params->value);
+    (void)lw_fill(output, after[0] * volume, params->value);
 }

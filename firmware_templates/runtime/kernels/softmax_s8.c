@@ -98,7 +98,7 @@ static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input,
         sum += (uint32_t)lw_divide_by_power(lw_exp_of_difference(params, input[i] - max), 12);
     }
     uint32_t zeros = 0; /* leading ones of `sum`, which is not 0 */
-    for (uint32_t step = 16; step > 0; step >>= 1) {
+    for (uint32_t step = 16u; step > 0u; step >>= 1) {
         const uint32_t shift = step * (1u ^ lw_some(sum >> (32u - step)));
         sum <<= shift;
         zeros += shift;

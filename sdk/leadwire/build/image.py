@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,18 @@ from leadwire.artifacts import FirmwareImage, FirmwareProject, Section, StackBou
 from leadwire.board import Board
 from leadwire.build.cores import CORES, Core
 from leadwire.build.elf import STACK_SECTION, model_share, read_elf, rest_share
+from leadwire.build.link_map import linked_objects, without_folders
 from leadwire.build.stack import stack_bound, usage_frames
 from leadwire.build.tflm import Tflm, find_tflm, require_operators
 from leadwire.build.toolchain import (
     CODE,
     CXX_CODE,
     CXX_WARNINGS,
+    LINK,
     WARNINGS,
     Toolchain,
     ToolchainName,
+    cache_folder,
     find_toolchain,
     fitting,
     run,
@@ -43,7 +46,8 @@ def build_image(
     out: Path,
     tflm: Path | None = None,
 ) -> FirmwareImage:
-    """Compiles and links the project for the board into `out`/firmware.elf (board host: a shared library).
+    """Compiles and links the project for the board into `out`/firmware.elf, with firmware.map and build.log beside it
+    (board host: a shared library alone).
 
     The same project, board and toolchain version give the same bytes, whatever the folders. Raises BuildError when the
     toolchain is missing, a source does not compile without warnings, the image does not link, or the stack bound is
@@ -76,10 +80,13 @@ def build_image(
         linked = folder / "firmware.elf"
         script = (project.root / project.linker_script).resolve()
         names = [Path(objects[source].name) for source in project.sources]
+        compiled = {objects[name].name: (name, (project.root / name).read_bytes()) for name in project.sources}
         for source in support:
             names.append(Path(f"libc-{source.stem}.o"))
+            compiled[names[-1].name] = (f"libc/{source.name}", source.read_bytes())
             tools.compile((*tools.compile_flags(core), "-fno-builtin"), source.name, source.parent, folder / names[-1])
-        tools.link(core, str(script), names, folder, linked, None if interpreter is None else interpreter.library)
+        library = None if interpreter is None else interpreter.library
+        link_map = tools.link(core, str(script), names, folder, linked, library)
         image = read_elf(linked)
         if interpreter is None:
             share = model_share(image, [objects[source] for source in project.model_sources])
@@ -97,6 +104,8 @@ def build_image(
             )
         data = linked.read_bytes()
     _write(elf, data)
+    _write(out / "firmware.map", without_folders(link_map, [cache_folder()]).encode())
+    _write(out / "build.log", _log(tools, build_id, languages, project.linker_script, compiled))
     return FirmwareImage(
         elf=elf,
         digest=sha256_hex(data),
@@ -115,6 +124,7 @@ def build_image(
         model_ram_bytes=share.ram_bytes,
         stack=stack,
         personality=project.personality,
+        linked=linked_objects(link_map, image, compiled, cache_folder()),
     )
 
 
@@ -247,6 +257,23 @@ def _build_id(
     library += tuple(sha256_hex(source.read_bytes()) for source in support)
     parts = json.dumps([project.digest, board.id, version, [*flags, *library]])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _log(
+    tools: Toolchain, build_id: str, flags: _Languages, script: str, compiled: Mapping[str, tuple[str, bytes]]
+) -> bytes:
+    """How the image was made, the same on every machine: toolchain, command lines, objects in the order of linking."""
+    made = [f"{sha256_hex(data)}  {name} <- {source}" for name, (source, data) in compiled.items()]
+    lines = [
+        f"toolchain  {tools.version}",
+        f"build id   {build_id}",
+        f"C          {' '.join(flags.c)}",
+        f"C++        {' '.join(flags.cxx)}",
+        f"link       {' '.join(LINK)} -T {script}",
+        "SHA-256 of the source, object <- source:",
+        *made,
+    ]
+    return ("\n".join(map(without_folders, lines)) + "\n").encode()
 
 
 def _compile(

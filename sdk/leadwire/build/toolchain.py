@@ -34,7 +34,9 @@ CODE = ("-std=c99", "-fomit-frame-pointer", "-O2", "-g0", "-ffunction-sections",
 CXX_WARNINGS = tuple(flag for flag in WARNINGS if flag != "-Wstrict-prototypes")
 CXX_CODE = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *CODE[1:])
 FIRMWARE = ("-ffreestanding", "-fno-exceptions", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
-LINK = ("-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-e,{ENTRY}", "-Wl,-z,max-page-size=4096")
+LINK = (
+    "-Wl,--gc-sections", "-Wl,--build-id=none", f"-Wl,-e,{ENTRY}", "-Wl,-z,max-page-size=4096", "-Wl,--print-map",
+)  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -90,13 +92,13 @@ class Toolchain(ABC):
 
     def link(
         self, core: Core, script: str, objects: Sequence[Path], folder: Path, output: Path, library: Path | None = None
-    ) -> None:
+    ) -> str:
         """Links the objects in the order given, by names relative to their folder, and what a C++ `library` needs of
-        the C and C++ libraries; BuildError when it fails."""
+        the C and C++ libraries. The linker's map; BuildError when it fails."""
         group = ("-Wl,--start-group", str(library), *self.cxx_libraries, "-Wl,--end-group")
         libraries = self.libraries if library is None else group
         arguments = [*self.target(core), *LINK, "-T", script, *map(str, objects), *libraries, "-o", str(output)]
-        run([*self.command, *arguments], folder, "the firmware does not link")
+        return run([*self.command, *arguments], folder, "the firmware does not link")
 
 
 class Zig(Toolchain):

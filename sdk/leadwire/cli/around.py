@@ -1,4 +1,4 @@
-"""The verbs around the line: verify, boards, emulate, init, doctor."""
+"""The verbs around the line: boards, emulate, init, doctor."""
 
 from __future__ import annotations
 
@@ -11,21 +11,6 @@ from leadwire import __version__
 from leadwire.errors import BadInputError, DeviceError, FileMissingError
 
 from .app import BoardId, Json, app, end, print_line, show
-
-
-@app.command()
-def verify(
-    bundle: Annotated[Path, typer.Argument(help="The evidence bundle (.leadwire-evidence.zip).")],
-    key: Annotated[
-        Path | None, typer.Option("--key", help="The signer's public key (PEM), got from the signer.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check every byte of an evidence bundle against its signed statement."""
-    from leadwire.evidence.bundle import verify_bundle
-    from leadwire.views import around as views
-
-    show(verify_bundle(bundle, key), as_json, views.verified)
 
 
 @app.command()

@@ -23,9 +23,11 @@ def energy(
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
     port: Port = "",
-    meter: Annotated[str, typer.Option("--meter", help="ppk2, lpm01a, joulescope or scpi.")] = "",
+    meter: Annotated[str, typer.Option("--meter", help="ppk2, lpm01a, joulescope, scpi or simulated.")] = "",
     address: Annotated[str, typer.Option("--meter-address", help="The meter's serial port or VISA name.")] = "",
-    option: Annotated[list[str] | None, typer.Option("--meter-option", help="KEY=VALUE, for a SCPI meter.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--meter-option", help="KEY=VALUE, for scpi and simulated.")
+    ] = None,
     accuracy: Annotated[
         Path | None, typer.Option("--accuracy", help="TOML file with the meter's limits of error.")
     ] = None,

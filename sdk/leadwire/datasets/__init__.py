@@ -13,10 +13,11 @@ import numpy as np
 from leadwire.datasets.arrays import load_arrays
 from leadwire.datasets.dataset import Dataset, check_disjoint, take
 from leadwire.datasets.front_end import extract_beats
+from leadwire.datasets.noise import attributes_of
 from leadwire.datasets.recording import LABEL_NAMES, Recording
 from leadwire.datasets.source import DatasetSource, SyntheticSource, WfdbSource, list_datasets, read_source, split_names
 from leadwire.datasets.synthetic import simulate_patients
-from leadwire.datasets.wfdb_files import find_folder, read_recording
+from leadwire.datasets.wfdb_files import find_folder, read_annotations, read_recording
 from leadwire.errors import DatasetError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "dataset_of",
     "list_datasets",
     "load_dataset",
+    "read_annotations",
     "read_source",
     "split_names",
     "take",
@@ -69,4 +71,5 @@ def dataset_of(recordings: list[Recording], *, name: str, split: str, basis: str
         basis="real" if basis == "real" else "synthetic",
         licence=licence,
         recordings=tuple(recordings),
+        attributes=tuple(attributes_of(one) for one in recordings),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from leadwire.artifacts import RecordAttributes
 from leadwire.datasets.dataset import Dataset
 from leadwire.datasets.source import NpzSource
 from leadwire.errors import DatasetError, FileMissingError
@@ -18,7 +19,8 @@ MAX_ARRAY_BYTES = 4 * 1024**3
 
 def load_arrays(source: NpzSource, split: str) -> Dataset:
     """Arrays by input name (any float or integer type, [n, ...]), `labels` integers [n], `patients` [n]; `records`
-    (the patients by default) and `times_s` (0 by default) where given.
+    (the patients by default), `times_s` (0 by default), `ages` (years, NaN unknown), `sexes` and `leads` (texts) where
+    given; these three are of a record, the same for all its beats.
     """
     place = source.splits[split]
     path = source.base / place.path
@@ -31,7 +33,7 @@ def load_arrays(source: NpzSource, split: str) -> Dataset:
             hint="the arrays were changed after the dataset file was written",
         )
     arrays = _read(source.name, path.name, path.open("rb"))
-    known = {*source.input_names, "labels", "patients", "records", "times_s"}
+    known = {*source.input_names, "labels", "patients", "records", "times_s", "ages", "sexes", "leads"}
     missing = [name for name in (*source.input_names, "labels", "patients") if name not in arrays]
     unknown = sorted(set(arrays) - known)
     if missing or unknown:
@@ -42,7 +44,7 @@ def load_arrays(source: NpzSource, split: str) -> Dataset:
                 ([f"lacks {', '.join(missing)}"] if missing else [])
                 + ([f"has unknown {', '.join(unknown)}"] if unknown else [])
             ),
-            hint="arrays are named after input_names, and labels, patients, records, times_s",
+            hint="arrays are named after input_names, and labels, patients, records, times_s, ages, sexes, leads",
         )
     labels = arrays["labels"]
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
@@ -52,6 +54,7 @@ def load_arrays(source: NpzSource, split: str) -> Dataset:
     patients = _names(source.name, "patients", arrays["patients"])
     records = _names(source.name, "records", arrays["records"]) if "records" in arrays else patients
     times = arrays.get("times_s", np.zeros(len(labels)))
+    attributes = _attributes(source.name, arrays, patients, records)
     for name in (*source.input_names, "times_s"):
         values = times if name == "times_s" else arrays[name]
         if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
@@ -71,7 +74,35 @@ def load_arrays(source: NpzSource, split: str) -> Dataset:
         times_s=times,
         basis=source.basis,
         licence=source.licence,
+        attributes=attributes,
     )
+
+
+def _attributes(
+    dataset: str, arrays: dict[str, npt.NDArray[Any]], patients: tuple[str, ...], records: tuple[str, ...]
+) -> tuple[RecordAttributes, ...]:
+    """One for each record, in sorted order; DatasetError where beats of one record differ."""
+    beats = len(patients)
+    ages = arrays.get("ages", np.full(beats, np.nan))
+    if ages.shape != (beats,) or ages.dtype.kind not in "fiu":
+        raise DatasetError(dataset, f"ages must be numbers [{beats}], found {ages.dtype} {list(ages.shape)}")
+    texts = {key: _names(dataset, key, arrays[key]) if key in arrays else ("",) * beats for key in ("sexes", "leads")}
+    for key, values in texts.items():
+        if len(values) != beats:
+            raise DatasetError(dataset, f"{key} has {len(values)} entries for {beats} beats")
+    known: dict[str, RecordAttributes] = {}
+    for beat, record in enumerate(records[:beats]):
+        age = float(ages[beat])
+        found = RecordAttributes(
+            record=record,
+            patient=patients[beat],
+            age=age if np.isfinite(age) and age >= 0 else None,
+            sex=texts["sexes"][beat][:32],
+            lead=texts["leads"][beat][:64],
+        )
+        if known.setdefault(record, found) != found:
+            raise DatasetError(dataset, f"record '{record}' has two patients, ages, sexes or leads, at beat {beat}")
+    return tuple(known[record] for record in sorted(known))
 
 
 def _read(dataset: str, name: str, file: Any) -> dict[str, npt.NDArray[Any]]:

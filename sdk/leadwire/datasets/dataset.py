@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from leadwire.artifacts import RecordAttributes
 from leadwire.datasets.recording import Recording
 from leadwire.errors import DatasetError, LeakError
 
@@ -24,7 +25,8 @@ class Dataset:
 
     `inputs` float32 [n, ...], one per model input in the order of `input_names`; `labels` int64 [n], indices into
     `label_names`; `patients`, `records` and `times_s` (float64, seconds from the start of the record) one per beat.
-    `recordings` are the signals the beats were cut from, none where the inputs were given as arrays.
+    `recordings` are the signals the beats were cut from, none where the inputs were given as arrays; `attributes` is
+    what is known of each record, in any order.
 
     `digest` is the SHA-256 of these in order: for each input its name, shape and little-endian float32 values; the
     label names; the labels as little-endian int64; the patients. Texts are length-prefixed UTF-8 (see `_text`).
@@ -42,6 +44,7 @@ class Dataset:
     basis: Literal["real", "synthetic"]
     licence: str
     recordings: tuple[Recording, ...] = ()
+    attributes: tuple[RecordAttributes, ...] = ()
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +95,7 @@ def take(dataset: Dataset, beats: Sequence[int] | npt.NDArray[np.int64]) -> Data
         basis=dataset.basis,
         licence=dataset.licence,
         recordings=tuple(one for one in dataset.recordings if one.record in set(records)),
+        attributes=tuple(one for one in dataset.attributes if one.record in set(records)),
     )
 
 

@@ -14,7 +14,7 @@ LABEL_NAMES = ("N", "S", "V", "F", "Q")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """`signal_mv` float32 [samples]; `beats` int64 [n], sample numbers of the R positions, strictly rising;
-    `labels` int64 [n], indices into LABEL_NAMES.
+    `labels` int64 [n], indices into LABEL_NAMES. `age` in years, `sex` 'F' or 'M', '' and None where not known.
     """
 
     record: str
@@ -23,3 +23,6 @@ class Recording:
     signal_mv: npt.NDArray[np.float32]
     beats: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    age: float | None = None
+    sex: str = ""
+    lead: str = ""

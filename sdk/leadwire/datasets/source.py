@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
 from leadwire import resources
-from leadwire.errors import BadInputError, ConfigError, FileMissingError, LeakError
+from leadwire.errors import BadInputError, ConfigError, DatasetError, FileMissingError, LeakError
 from leadwire.strict import parse_table, read_toml
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -167,11 +168,15 @@ def _contradictions(source: DatasetSource) -> list[str]:
     """What the types cannot say."""
     if isinstance(source, WfdbSource):
         twice = _repeated(one.record for one in source.records)
-        return [f"records: '{record}' is listed more than once" for record in twice] + [
-            f"records: '{one.record}' is in no split, so 'why' must say for what reason"
-            for one in source.records
-            if one.split == LEFT_OUT and not one.why
-        ]
+        return (
+            [f"records: '{record}' is listed more than once" for record in twice]
+            + [
+                f"records: '{one.record}' is in no split, so 'why' must say for what reason"
+                for one in source.records
+                if one.split == LEFT_OUT and not one.why
+            ]
+            + list(_two_names(source))
+        )
     if isinstance(source, NpzSource):
         return [
             f"{key}: '{name}' is listed more than once"
@@ -180,9 +185,41 @@ def _contradictions(source: DatasetSource) -> list[str]:
         ] + [
             f"input_names: '{name}' is the name of another array of the file"
             for name in source.input_names
-            if name in ("labels", "patients", "records", "times_s")
+            if name in ("labels", "patients", "records", "times_s", "ages", "sexes", "leads")
         ]
     return []
+
+
+def _two_names(source: WfdbSource) -> Iterator[str]:
+    """Recordings that a built-in dataset file knows to be of one patient, and this one gives to two. They are known by
+    the digest of their signal: MIT-BIH's 201 and 202 are the same man, whatever a file calls them."""
+    given: dict[str, WfdbRecord] = {}
+    known = _known_patients()
+    for one in source.records:
+        patient = known.get(one.dat)
+        if patient is not None and one.split != LEFT_OUT:
+            other = given.setdefault(patient, one)
+            if other.patient != one.patient:
+                yield (
+                    f"records: '{other.record}' and '{one.record}' are recordings of one patient, "
+                    f"named '{other.patient}' and '{one.patient}'"
+                )
+
+
+@cache
+def _known_patients() -> dict[str, str]:
+    """Patient by SHA-256 of the signal file, of the built-in dataset files."""
+    tables = [read_toml(dataset_path(name), "dataset file") for name in list_datasets()]
+    return {one["dat"]: one["patient"] for table in tables if table.get("kind") == "wfdb" for one in table["records"]}
+
+
+def patients_of(source: DatasetSource, split: str) -> tuple[str, ...] | None:
+    """The patients of a split as its dataset file names them; None where only the data do (arrays).
+
+    BadInputError for an unknown split."""
+    if split not in split_names(source):
+        raise DatasetError(source.name, f"has no split '{split}'", hint=f"splits: {', '.join(split_names(source))}")
+    return None if isinstance(source, NpzSource) else tuple(sorted(_patients(source, split)))
 
 
 def _repeated(names: Iterable[str]) -> Iterator[str]:

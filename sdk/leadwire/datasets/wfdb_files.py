@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from leadwire.datasets.annotations import Annotation, AnnotationFile
 from leadwire.datasets.recording import Recording
 from leadwire.datasets.source import WfdbRecord, WfdbSource
-from leadwire.errors import DatasetError
+from leadwire.errors import DatasetError, FileMissingError
 
 AAMI_CLASS = (
     dict.fromkeys("NLRej", 0) | dict.fromkeys("AaJS", 1) | dict.fromkeys("VE", 2) | {"F": 3} | dict.fromkeys("/fQ", 4)
 )
 """MIT-BIH beat annotation to AAMI class (ANSI/AAMI EC57, table of beat labels); every other symbol is not a beat."""
+MAX_ANNOTATION_BYTES = 16 * 1024 * 1024
 
 
 def find_folder(source: WfdbSource, folder: Path | None) -> Path:
@@ -65,6 +69,7 @@ def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recor
     beats = np.asarray(notes.sample, dtype=np.int64)[is_beat]
     if len(beats) and (beats[0] < 0 or beats[-1] >= len(signal) or (np.diff(beats) <= 0).any()):
         raise DatasetError(source.name, f"{where} has beat annotations out of order or outside of the signal")
+    age, sex = age_and_sex(read.comments)
     return Recording(
         record=entry.record,
         patient=entry.patient,
@@ -72,7 +77,80 @@ def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recor
         signal_mv=signal,
         beats=beats,
         labels=np.array([AAMI_CLASS[symbol] for symbol in symbols[is_beat]], dtype=np.int64),
+        age=age,
+        sex=sex,
+        lead=source.lead,
     )
+
+
+def age_and_sex(comments: Sequence[str]) -> tuple[float | None, str]:
+    """Years and 'F' or 'M' from a header's comments, None and '' where they do not say: '69 M 1085 1629 x1' (MIT-BIH;
+    -1 is unknown), or 'Age: 69' and 'Sex: M', on one line or two, as many other PhysioNet databases have them."""
+    age, sex = "", ""
+    if comments and (found := re.match(r"\s*(-?\d{1,3}|\?)\s+([MF])\b", comments[0])):
+        age, sex = found[1], found[2]
+    for line in comments:
+        if not age and (found := re.search(r"\bage\W{1,3}(\d{1,3})\b", line, re.IGNORECASE)):
+            age = found[1]
+        if not sex and (found := re.search(r"\b(?:sex|gender)\W{1,3}([MF])", line, re.IGNORECASE)):
+            sex = found[1].upper()
+    return (float(age) if age.isdigit() else None), sex
+
+
+def read_annotations(path: Path, *, headers: Sequence[Path] = (), sample_rate_hz: float = 0.0) -> AnnotationFile:
+    """A WFDB annotation file ('mitdb/100.atr'). Rate and length of the record are those of the first of `headers`
+    (.hea) that exists; without one the rate is the file's own, or `sample_rate_hz`. Times are rounded to samples of the
+    record.
+
+    FileMissingError, or DatasetError for what is no annotation file or has no known rate.
+    """
+    import wfdb
+
+    record, annotator = path.stem, path.suffix.removeprefix(".")
+    if not path.is_file():
+        raise FileMissingError(path, role="annotation file")
+    if path.stat().st_size > MAX_ANNOTATION_BYTES:
+        raise DatasetError(record, f"'{path.name}' is larger than {MAX_ANNOTATION_BYTES} B")
+    data = path.read_bytes()
+    header = next((one for one in headers if one.is_file()), None)
+    try:
+        notes = wfdb.rdann(str(path.with_suffix("")), annotator, return_label_elements=["label_store"])
+        head = None if header is None else wfdb.rdheader(str(header.with_suffix("")))
+    except Exception as error:  # wfdb raises whatever its parsers meet: any of it is a bad file
+        raise DatasetError(record, f"'{path.name}' or its header cannot be read: {error}") from error
+    stated = head is not None and header is not None and _states_rate(header)
+    rate = float(head.fs) if head is not None and stated else float((notes.fs if head is None else 0) or sample_rate_hz)
+    if not 0.0 < rate < 1e6:
+        raise DatasetError(
+            record,
+            f"'{path.name}': the sampling rate is not known",
+            hint="put the record's .hea beside it, or give --rate",
+        )
+    scale = rate / notes.fs if notes.fs and stated else 1.0
+    samples = np.floor(np.asarray(notes.sample, dtype=np.float64) * scale + 0.5).astype(np.int64)
+    if len(samples) and (samples[0] < 0 or (np.diff(samples) < 0).any()):
+        raise DatasetError(record, f"'{path.name}': annotations are out of order at {int(np.argmin(np.diff(samples)))}")
+    return AnnotationFile(
+        record=record,
+        annotator=annotator,
+        sample_rate_hz=rate,
+        length_samples=int(head.sig_len or 0) if head is not None else 0,
+        annotations=tuple(
+            Annotation(sample=int(sample), code=int(code), subtype=int(subtype), aux=(aux or "").rstrip("\0"))
+            for sample, code, subtype, aux in zip(
+                samples, notes.label_store, notes.subtype, notes.aux_note, strict=True
+            )
+        ),
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _states_rate(header: Path) -> bool:
+    """Whether the record line has a third field, the sampling rate: wfdb takes 250 Hz for one that is not there, or
+    that it cannot read."""
+    lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    fields = next((line.split() for line in lines if line.strip() and not line.startswith("#")), [])
+    return len(fields) > 2 and re.match(r"[0-9]*\.?[0-9]+", fields[2]) is not None
 
 
 def _check_file(dataset: str, path: Path, digest: str) -> None:

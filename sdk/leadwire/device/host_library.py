@@ -43,8 +43,16 @@ class _Tensor(ctypes.Structure):
     )
 
 
+class _OperatorOutput(ctypes.Structure):
+    _fields_ = (("data", ctypes.c_void_p), ("bytes", ctypes.c_uint32))
+
+
 class _Operator(ctypes.Structure):
-    _fields_ = (("kind", ctypes.c_char_p), ("data", ctypes.c_void_p), ("bytes", ctypes.c_uint32))
+    _fields_ = (
+        ("kind", ctypes.c_char_p),
+        ("outputs", ctypes.POINTER(_OperatorOutput)),
+        ("output_count", ctypes.c_uint16),
+    )
 
 
 class _ArenaUse(ctypes.Structure):
@@ -181,13 +189,14 @@ class HostLibrary:
         self._require(f"step {index}", lambda: self._model.step(index))
 
     def tensor(self, index: int) -> bytes:
-        """Output bytes of operator `index`, valid right after its step."""
+        """The outputs of operator `index` one after the other, valid right after its step."""
         if not self._model.operators:
             raise DeviceRefusedError(self._name, "tensor", "built without LW_WITH_OPERATOR_TABLE")
         if not 0 <= index < self.operator_count:
             raise DeviceRefusedError(self._name, f"tensor {index}", _STATUS[5])
         operator = self._model.operators[index]
-        return ctypes.string_at(operator.data, operator.bytes)
+        found = (operator.outputs[position] for position in range(operator.output_count))
+        return b"".join(ctypes.string_at(one.data, one.bytes) for one in found)
 
     def kind(self, index: int) -> str:
         """TFLite's name of operator `index`."""

@@ -19,6 +19,15 @@ class CounterRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What an emulated board did up to `now_s` of its own time: (seconds, core runs, marker high) at each change since
+    the last look, the core running or waiting for an interrupt."""
+
+    now_s: float
+    changes: tuple[tuple[float, bool, bool], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flashed:
     """How the image came onto the board, and what says that it is this image on this board.
 
@@ -46,7 +55,8 @@ class RunningBoard:
     `port` is what pyserial opens ('/dev/pts/3', '/dev/ttyACM0', 'COM4', 'socket://127.0.0.1:4000'), empty for
     board 'host'. `counter_reads` returns and clears the log of cycle counter reads (the firmware reads once right
     before and once right after `infer()`, and once before and after each operator of `profile`); None where nothing
-    can count instructions. `count_instructions(False)` makes an emulator run at full speed without the log.
+    can count instructions. `count_instructions(False)` makes an emulator run at full speed without the log. `activity`
+    is what a simulated meter follows; None where the board is real or the emulator does not tell.
     """
 
     board: Board
@@ -54,6 +64,7 @@ class RunningBoard:
     port: str
     counter_reads: Callable[[], Sequence[CounterRead]] | None = None
     count_instructions: Callable[[bool], None] | None = None
+    activity: Callable[[], Activity] | None = None
     stop: Callable[[], None] = field(default=_nothing)
     flashed: Flashed | None = None
     """None where nothing was flashed, as in a board that was found running."""

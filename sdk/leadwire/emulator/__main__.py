@@ -4,6 +4,7 @@ Prints one JSON line `{"port": "/dev/pts/3"}` on stdout, then answers JSON lines
 
     {"do": "counter_reads"}        {"counter_reads": [[count, instructions], ...]}   and clears the log
     {"do": "marker_edges"}         {"marker_edges": [[cycles, high], ...]}           and clears all but the last
+    {"do": "activity"}             {"activity": [[cycles, runs, high], ...], "now": cycles}   since the last call
     {"do": "count", "on": false}   {"counting": false}
     {"do": "state"}                {"instructions": n, "cycles": n, "resets": n}
     {"do": "stop"}                 {"stopped": true}, then the process ends
@@ -95,6 +96,8 @@ class Server:
             return {"counter_reads": reads}
         if verb == "marker_edges":
             return {"marker_edges": self._machine.take_marker_edges()}
+        if verb == "activity":
+            return self._activity()
         if verb == "count" and isinstance(command.get("on"), bool):
             self._machine.count_instructions(command["on"])
             return {"counting": command["on"]}
@@ -105,6 +108,13 @@ class Server:
             self._stopped = True
             return {"stopped": True}
         return {"error": "unknown command"}
+
+    def _activity(self) -> dict[str, object]:
+        try:
+            now, changes = self._machine.take_activity()
+        except OverflowError as error:
+            return {"error": str(error)}
+        return {"activity": changes, "now": now}
 
     def _wait(self, seconds: float | None) -> None:
         self._news.wait(seconds)

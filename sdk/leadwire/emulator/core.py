@@ -67,7 +67,7 @@ _WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
 _UNTIL = 0xFFFFFFFE
 NEVER = 1 << 62
 _PAGE_BITS = 12
-_BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+_BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32)
 _READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 _WRITE_CALLBACK = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
@@ -99,6 +99,8 @@ class Stop(Enum):
     EXCEPTION_RETURN = auto()
 
 
+Passage = tuple[int, int, int, dict[int, Any], Block]
+"""A block after another: instructions, cycles, bytes, what may follow, and the block itself."""
 Access = tuple[int, bool, int]
 """One access to a register: address, whether it was a write, and what was read or written."""
 
@@ -452,73 +454,77 @@ class Core:
     def _make_counter(self) -> None:
         """Build the block hook around local variables: it runs some million times a second.
 
-        `costs` maps (previous block, address, size) to instructions, cycles and the number of the block; the
-        previous block matters because a conditional branch costs more when taken.
+        `followers` maps the address of the next block to what that block costs after this one; the one before matters
+        because a conditional branch costs more when taken.
         """
-        costs: dict[tuple[int, int, int], tuple[int, int, int]] = {}
-        blocks: list[Block] = []
-        numbers: dict[tuple[int, int], int] = {}
+        blocks: dict[tuple[int, int], Block] = {}
+        known: dict[tuple[int, int], dict[int, Passage]] = {}
         instructions = cycles = 0
-        last = -1
+        last: Block | None = None
+        begin: dict[int, Passage] = {}
+        followers = begin
         deadline = NEVER
 
-        def cost(previous: int, address: int, size: int) -> tuple[int, int, int]:
-            number = numbers.get((address, size), -1)
-            if number < 0:
-                number = numbers[address, size] = len(blocks)
-                blocks.append(self._timing.block(address, self.read(address, size)))
+        def look(address: int, size: int) -> Passage:
+            block = blocks.get((address, size))
+            if block is None:
+                block = blocks[address, size] = self._timing.block(address, self.read(address, size))
+                known[address, size] = {}
                 self._pages |= {address >> _PAGE_BITS, address + size >> _PAGE_BITS}
-            block = blocks[number]
             if block.fpu_address is not None and not self.fpu_enabled:
                 self.pc = block.fpu_address
                 raise FirmwareFaultError(f"FPU instruction at 0x{block.fpu_address:08x} before CPACR enables the FPU")
-            taken = previous >= 0 and blocks[previous].conditional and blocks[previous].end != address
-            return block.instructions, block.cycles + (blocks[previous].penalty if taken else 0), number
+            taken = last is not None and last.conditional and last.end != address
+            penalty = last.penalty if taken and last is not None else 0
+            return block.instructions, block.cycles + penalty, size, known[address, size], block
 
-        def on_block(_uc: int, address: int, size: int, _user: int) -> None:
-            nonlocal instructions, cycles, last
+        def on_block(_uc: int, address: int, size: int) -> None:
+            nonlocal instructions, cycles, last, followers
             if cycles >= deadline:
                 self._asked = self._between = True
                 self._uc.emu_stop()
                 return
             try:
-                count, estimate, last = costs[last, address, size]
+                count, estimate, known_size, following, block = followers[address]
             except KeyError:
+                known_size = -1
+            if known_size != size:
                 try:
-                    count, estimate, number = costs[last, address, size] = cost(last, address, size)
+                    count, estimate, _, following, block = followers[address] = look(address, size)
                 except FirmwareFaultError as fault:
                     self._fail(fault)
                     return
-                last = number
             instructions += count
             cycles += estimate
+            followers = following
+            last = block
 
         def tally() -> tuple[int, int]:
             return instructions, cycles
 
         def truncate(address: int) -> None:
-            nonlocal instructions, cycles, last
-            if last >= 0:
-                count, estimate = blocks[last].remainder(address)
+            nonlocal instructions, cycles, last, followers
+            if last is not None:
+                count, estimate = last.remainder(address)
                 instructions -= count
                 cycles -= estimate
-                last = -1
+                last, followers = None, begin
 
         def charge(amount: int) -> None:
-            nonlocal cycles, last
+            nonlocal cycles, last, followers
             cycles += amount
-            last = -1
+            last, followers = None, begin
 
         def set_deadline(value: int) -> None:
             nonlocal deadline
             deadline = value
 
         def forget_blocks() -> None:
-            nonlocal last
-            costs.clear()
+            nonlocal last, followers
             blocks.clear()
-            numbers.clear()
-            last = -1
+            known.clear()
+            begin.clear()
+            last, followers = None, begin
 
         self._callback = _BLOCK_CALLBACK(on_block)
         self.tally: Callable[[], tuple[int, int]] = tally

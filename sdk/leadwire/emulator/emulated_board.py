@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class EmulatedBoard:
         identity = ["--unique-id", emulation.unique_id] if emulation is not None and emulation.unique_id else []
         self.fault = ""
         self._received = b""
+        self._asking = threading.Lock()
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "leadwire.emulator", str(elf), "--clock-hz", str(board.clock_hz)),
@@ -109,6 +111,16 @@ class EmulatedBoard:
             raise DeviceError("the emulator's answer is not a list of edges")
         return tuple((int(cycles), bool(high)) for cycles, high in edges)
 
+    def activity(self) -> tuple[int, tuple[tuple[int, bool, bool], ...]]:
+        """Virtual time in cycles, and (cycles, core runs, marker high) at each change of one of the two since the last
+        call. The first call begins to watch, with what is. DeviceError where more than 65,536 changes have come.
+        """
+        answer = self._ask("activity", do="activity")
+        changes = answer["activity"]
+        if not isinstance(changes, list):
+            raise DeviceError("the emulator's answer is not a list of changes")
+        return int(str(answer["now"])), tuple((int(cycles), bool(runs), bool(high)) for cycles, runs, high in changes)
+
     def count_instructions(self, on: bool) -> None:
         """Count every instruction (default), or run about four times faster without counting."""
         self._ask("counting", do="count", on=on)
@@ -120,9 +132,10 @@ class EmulatedBoard:
     def check(self) -> None:
         """DeviceError with the fault report if the emulated firmware has crashed."""
         assert self._process.stdout is not None
-        while select.select([self._process.stdout], [], [], 0)[0] and self._read():
-            continue
-        if b'"fault"' in self._received or self._process.poll() is not None:
+        ended = False  # by the end of its output: its port closes after that, the process may end later still
+        while not ended and select.select([self._process.stdout], [], [], 0)[0]:
+            ended = not self._read()
+        if ended or b'"fault"' in self._received or self._process.poll() is not None:
             self._drain()
             raise self._dead("run")
 
@@ -141,12 +154,13 @@ class EmulatedBoard:
     def _ask(self, key: str, **command: object) -> dict[str, object]:
         if self._process.stdin is None or self._process.stdin.closed:
             raise DeviceError("the emulated board has been stopped")
-        try:
-            self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        except OSError:
-            self._drain()
-            raise self._dead(str(command["do"])) from None
-        answer = self._answer(str(command["do"]), _ANSWER_SECONDS)
+        with self._asking:
+            try:
+                self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            except OSError:
+                self._drain()
+                raise self._dead(str(command["do"])) from None
+            answer = self._answer(str(command["do"]), _ANSWER_SECONDS)
         if key not in answer:
             raise DeviceError(f"the emulator refused '{command['do']}': {answer.get('error', answer)}")
         return answer

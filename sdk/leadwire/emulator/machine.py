@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from mmap import mmap
+from typing import NoReturn
 
 from leadwire.errors import BadInputError
 
@@ -35,7 +36,12 @@ _UNMASK = re.compile(rb"[\x61-\x63]\xb6|[\x80-\x8f]\xf3[\x10-\x13]\x88")
 _EXCEPTION_BITS, _ALIGNED_BIT, _THUMB_BIT, _IT_BITS = 0x1FF, 1 << 9, 1 << 24, 0x0600FC00
 _SPSEL, _FPCA = 2, 4
 _TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK, _NO_FPU_FRAME = 0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD, 0x10
+_IN_BLOCK = chip.BLOCK_BYTES - 1
 _EVENT_SECONDS = 0.001
+
+
+Change = tuple[int, bool, bool]
+"""Virtual time, whether the core executes (else it waits for an interrupt), and the level of the marker pin."""
 
 
 class Machine:
@@ -63,6 +69,9 @@ class Machine:
         self.resets = 0
         self.counter_log: deque[tuple[int, int]] = deque(maxlen=COUNTER_LOG_READS)
         self._marker_log: deque[tuple[int, bool]] = deque([(0, False)], maxlen=COUNTER_LOG_READS)
+        self._activity: deque[Change] | None = None
+        self._last_activity: Change = (0, True, False)
+        self._activity_lost = False
         self._clock_hz = clock_hz
         self._line = line
         self._waiting = False
@@ -73,6 +82,7 @@ class Machine:
         self._free_cycles = 0
         self._free_since: float | None = None
         self._attention = False
+        self._returned = False
         self._reset_wanted = False
         self._reset_cause = chip.Rcc.POWER_RESET
         self._shown_count: int | None = None
@@ -101,6 +111,19 @@ class Machine:
         self._marker_log.clear()
         self._marker_log.append(edges[-1])
         return edges
+
+    def take_activity(self) -> tuple[int, list[Change]]:
+        """Virtual time, and the changes of core and marker since the last call; the first call begins with what is.
+        OverflowError where there were more than are kept."""
+        taken = [] if self._activity is None else list(self._activity)
+        if self._activity is None:
+            taken.append((self.now(), not self._waiting, self._marker_log[-1][1]))
+        lost, self._activity_lost = self._activity_lost, False
+        self._activity = deque()
+        self._last_activity = taken[-1] if taken else self._last_activity
+        if lost:
+            raise OverflowError(f"more than {COUNTER_LOG_READS} changes since the last look")
+        return self.now(), taken
 
     def attend(self) -> None:
         """Make `step` return soon; callable from any thread."""
@@ -138,10 +161,10 @@ class Machine:
         if self._waiting and not self._wakes():
             self._sleep()
             return
-        self._waiting = False
-        self._core.set_deadline(self._deadline())
-        if self._attention:
-            self._core.set_deadline(0)
+        if self._waiting:
+            self._waiting = False
+            self._log_activity()
+        self._aim()
         stop = self._run()
         if stop is Stop.EXCEPTION_RETURN:
             self._leave_exception()
@@ -199,15 +222,22 @@ class Machine:
             return min(timers, default=None)
         return min(arrival, *timers) if timers else arrival
 
-    def _deadline(self) -> int:
-        """The next event in the core's count of cycles."""
+    def _aim(self) -> None:
+        """Let the core stop at the next event. Cheaper than a stop when a timer is started: firmware starts one before
+        each WFI."""
         due = self._next_event()
-        return NEVER if due is None else due - self._slept - self._free_cycles
+        self._core.set_deadline(NEVER if due is None else due - self._slept - self._free_cycles)
+        if self._attention:  # looked at last: another thread may have asked meanwhile
+            self._core.set_deadline(0)
 
     def _tick(self) -> None:
         self._wired.receive()
-        if self._system.systick.advance() and self._system.systick.interrupts:
+        systick = self._system.systick
+        # In fast mode starting a handler takes the host some microseconds, which pass for the board too. A timer with a
+        # shorter period would be due again on each return: whatever was interrupted gets a turn first.
+        if (self._core.counting or not self._returned) and systick.advance() and systick.interrupts:
             self._interrupts.pending.add(SYSTICK)
+        self._returned = False
         if self._watchdog.due is not None and self.now() >= self._watchdog.due:
             self._reset_cause = chip.Rcc.WATCHDOG_RESET
             self._power_up()
@@ -221,6 +251,7 @@ class Machine:
 
     def _sleep(self) -> None:
         """WFI until a byte on the line is due, a timer expires or the outside world has news."""
+        self._log_activity()
         self._line.flush()
         timers = self._timers()
         if self._wired.due() is not None:
@@ -274,6 +305,19 @@ class Machine:
         level = bool(driven >> chip.MARKER_PIN & 1)
         if self._marker_log[-1][1] != level:
             self._marker_log.append((self.now(), level))
+            self._log_activity()
+
+    def _log_activity(self) -> None:
+        if self._activity is None:
+            return
+        state = not self._waiting, self._marker_log[-1][1]
+        if self._last_activity[1:] == state:
+            return
+        self._last_activity = (self.now(), *state)
+        if len(self._activity) < COUNTER_LOG_READS:
+            self._activity.append(self._last_activity)
+        else:
+            self._activity_lost = True
 
     def _check_alive(self) -> None:
         """A branch to itself that no interrupt can end is where default handlers and failed start-ups wait forever."""
@@ -340,6 +384,7 @@ class Machine:
         if (mode == _TO_HANDLER) != bool(self._interrupts.active):
             raise FirmwareFaultError(f"exception return 0x{code:08x} to the wrong mode")
         self._pop_frame(process=mode == _TO_PROCESS_STACK, floating=not code & _NO_FPU_FRAME)
+        self._returned = True
         core.charge(EXCEPTION_RETURN_CYCLES)
 
     def _pop_frame(self, *, process: bool, floating: bool) -> None:
@@ -416,7 +461,12 @@ class Machine:
         self._system = SystemControl(
             self._interrupts,
             CoreSignals(
-                now=self.now, cycles=self._cycles, reset=self._ask_reset, changed=self._core.stop, fpu=self._switch_fpu
+                now=self.now,
+                cycles=self._cycles,
+                reset=self._ask_reset,
+                changed=self._core.stop,
+                timed=self._aim,
+                fpu=self._switch_fpu,
             ),
         )
         self._core.reset(self._core.word(0), self._core.word(4))
@@ -490,26 +540,26 @@ class Machine:
     def _read_peripheral(self, address: int, size: int) -> int:
         if self._flash_writes:
             self._show_flash()
-        value = self._block(address).read(address % chip.BLOCK_BYTES, size)
-        if self._urgent():
+        block = self._blocks.get(address & ~_IN_BLOCK) or self._no_block(address)
+        value = block.read(address & _IN_BLOCK, size)
+        if self._interrupts.pending and self._urgent():
             self._core.stop_soon()
         return value
 
     def _write_peripheral(self, address: int, size: int, value: int) -> None:
-        self._block(address).write(address % chip.BLOCK_BYTES, size, value)
-        if self._urgent():
+        block = self._blocks.get(address & ~_IN_BLOCK) or self._no_block(address)
+        block.write(address & _IN_BLOCK, size, value)
+        if self._interrupts.pending and self._urgent():
             self._core.stop()
 
     def _urgent(self) -> bool:
         """Whether an access in thread mode has made an interrupt pending."""
         state = self._interrupts
-        return bool(state.pending and not state.active and state.pending & state.enabled)
+        return bool(not state.active and state.pending & state.enabled)
 
-    def _block(self, address: int) -> Registers:
-        try:
-            return self._blocks[address & ~(chip.BLOCK_BYTES - 1)]
-        except KeyError:
-            raise FirmwareFaultError(f"access to 0x{address:08x}, where the STM32F405 has no peripheral") from None
+    @staticmethod
+    def _no_block(address: int) -> NoReturn:
+        raise FirmwareFaultError(f"access to 0x{address:08x}, where the STM32F405 has no peripheral")
 
     def _read_system(self, address: int, size: int) -> int:
         offset = self._system_offset(address)

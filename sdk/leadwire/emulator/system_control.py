@@ -28,12 +28,14 @@ _MODELLED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreSignals:
-    """What the bus asks of the machine: virtual time in core cycles, cycles executed, a reset, prompt attention."""
+    """What the bus asks of the machine: virtual time in core cycles, cycles executed, a reset, prompt attention, and
+    a look at when the system timer is due."""
 
     now: Callable[[], int]
     cycles: Callable[[], int]
     reset: Callable[[], None]
     changed: Callable[[], None]
+    timed: Callable[[], None]
     fpu: Callable[[bool], None]
 
 
@@ -174,7 +176,7 @@ class SystemControl(Registers):
         if offset in _SYSTICK_WRITES:
             _SYSTICK_WRITES[offset](self.systick, value)
             if self.systick.interrupts:
-                self._signals.changed()
+                self._signals.timed()
         elif offset == DWT_CYCCNT:
             self.words[DWT_CYCCNT] = value
             self.rebase_counter()

@@ -91,7 +91,8 @@ class Usart(Registers):
         if not self._clocked():
             return 0
         if offset == SR:
-            self.receive()
+            if not self._full:
+                self.receive()
             if self._full:
                 return TXE | TC | RXNE
             self._poll_empty()

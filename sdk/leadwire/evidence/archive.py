@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from leadwire.errors import EvidenceError
 
 MAX_CONTENT_BYTES = 256 << 20
 MAX_BUNDLE_BYTES = MAX_CONTENT_BYTES + (64 << 10)
-MAX_MEMBERS = 64
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}(/[a-z0-9][a-z0-9_.-]{0,63})?")
+MAX_MEMBERS = 4096
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.+-]{0,98}[A-Za-z0-9_+-])?"
+NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,7}}")
+_DEVICES = re.compile(r"(?i)(?:con|nul|aux|prn|com\d|lpt\d)(?:\.[^/]*)?")
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -33,15 +35,30 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     if len(files) > MAX_MEMBERS or sum(map(len, files.values())) > MAX_CONTENT_BYTES:
         raise ValueError(f"a bundle holds at most {MAX_MEMBERS} files and {MAX_CONTENT_BYTES} bytes")
     body, directory = bytearray(), bytearray()
+    _check_names(files)
     for name, data in sorted(files.items()):
-        if not NAME.fullmatch(name):
-            raise ValueError(f"'{name}' cannot be the name of a file in a bundle")
         raw = name.encode("ascii")
         common = (_VERSION, 0, _STORED, _MIDNIGHT, _JANUARY_1980, zlib.crc32(data), len(data), len(data), len(raw), 0)
         directory += _CENTRAL.pack(b"PK\1\2", _VERSION, *common, 0, 0, 0, 0, len(body)) + raw
         body += _LOCAL.pack(b"PK\3\4", *common) + raw + data
     end = _END.pack(b"PK\5\6", 0, 0, len(files), len(files), len(directory), len(body), 0)
     return bytes(body + directory + end)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """ValueError unless all names can lie beside each other in a folder of any system."""
+    seen: dict[str, str] = {}
+    for name in names:
+        parts = name.split("/")
+        if not NAME.fullmatch(name) or any(map(_DEVICES.fullmatch, parts)):
+            raise ValueError(f"{name[:80]!r} cannot be the name of a file in a bundle")
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"'{other}' and '{name}' are one file on some systems")
+    for name in seen:
+        folders = name.split("/")[:-1]
+        if clash := next((at for n in range(len(folders)) if (at := "/".join(folders[: n + 1])) in seen), None):
+            raise ValueError(f"'{clash}' is a file and a folder")
 
 
 def unpack(data: bytes, *, source: Path | str) -> dict[str, bytes]:
@@ -57,7 +74,7 @@ def unpack(data: bytes, *, source: Path | str) -> dict[str, bytes]:
         start = position + _LOCAL.size + name_length
         name = data[position + _LOCAL.size : start].decode("latin-1")
         if not NAME.fullmatch(name):
-            raise EvidenceError(source, f"{name[:80]!r} is not a name of a file in a bundle")
+            raise EvidenceError(source, f"{name[:80]!r} cannot be the name of a file in a bundle")
         if name in files:
             raise EvidenceError(source, f"two files are named '{name}'")
         if flags or method != _STORED or packed != size or extra:

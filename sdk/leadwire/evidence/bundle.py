@@ -1,38 +1,54 @@
-"""The signed bundle `<name>.leadwire-evidence.zip`: write it, and verify one that came from outside.
+"""The signed bundle `<name>.leadwire-evidence.zip`: write it, sign it a second time, verify one that came from outside.
 
-report.html  evidence.json  evidence.schema.json     what was found, for people and for programs
-model.tflite  firmware.elf  protocol.toml  calibration.csv  predictions.csv     what it was found with
-manifest.sha256     digests of the files above, as `sha256sum --check` reads them
-signer.pem  statement.dsse.json     who vouches for every file here (see `statement`)
+Beside the files of `contents` it holds
+
+manifest.sha256       digests of the files of `contents`, as `sha256sum --check` reads them
+signer.pem  statement.dsse.json  provenance.dsse.json     who vouches for what was found and how it was made
+reviews/N.pem  reviews/N.dsse.json                        persons who signed afterwards (see `review`)
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from leadwire.artifacts import Verdict, sha256_hex
-from leadwire.errors import BadInputError, ConfigError, EvidenceError, FileMissingError, LeadwireError
-from leadwire.protocols import Protocol, load_protocol
+from leadwire.errors import BadInputError, EvidenceError, LeadwireError
 from leadwire.workspace import write_atomically
 
-from .archive import MAX_BUNDLE_BYTES, pack, unpack
-from .document import FIRMWARE_FILE, MODEL_FILE, read_document, schema_text, write_document
-from .judgement import disagreements
+from . import provenance, statement
+from .archive import pack, unpack
+from .contents import (
+    CONTENT,
+    DOCUMENT,
+    ENVELOPE,
+    MANIFEST,
+    PREDICTIONS,
+    PRINTED,
+    PROTOCOL,
+    PROVENANCE,
+    REPORT,
+    SIGNER,
+    check_content,
+    content_of,
+    digests_of,
+    gather,
+    manifest_of,
+    protocol_of,
+    read_content,
+    read_file,
+)
+from .derived import DerivedFigure, derive
+from .envelope import open_envelope, sign_statement, subjects
 from .keys import canonical_pem, fingerprint, load_private_key, load_public_key, public_pem
-from .predictions import read_predictions, write_predictions
-from .record import Attachments, Evidence, chain_breaks
-from .statement import make_statement, open_envelope, sign_statement
+from .predictions import read_predictions
+from .record import Attachments, Evidence
+from .review import Review, add_review, read_reviews
 
 SUFFIX = ".leadwire-evidence.zip"
-REPORT, DOCUMENT, SCHEMA = "report.html", "evidence.json", "evidence.schema.json"
-PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
-MANIFEST, SIGNER, ENVELOPE = "manifest.sha256", "signer.pem", "statement.dsse.json"
-CONTENT = (REPORT, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS)
-_LISTED = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -53,7 +69,8 @@ class VerifiedBundle:
 
     `digest` is the SHA-256 of the bundle, `files` those of its files. `authenticated` is False where no trusted key was
     given: then anybody may have made it, and `trust` says so. `verdict` and `reasons` are the evidence's own: a bundle
-    of a failed validation verifies like any other.
+    of a failed validation verifies like any other. `invocation` is the hash of the run's line in the issuer's audit
+    log, empty where none was kept. `derived` are the statistics that were derived again, where that was asked for.
     """
 
     path: Path
@@ -67,54 +84,87 @@ class VerifiedBundle:
     verdict: Verdict
     reasons: tuple[str, ...]
     stamps: tuple[str, ...]
+    reviews: tuple[Review, ...]
+    invocation: str
+    derived: tuple[DerivedFigure, ...] = ()
 
 
-def write_bundle(evidence: Evidence, attachments: Attachments, report: bytes, *, out: Path, key: Path) -> Bundle:
-    """Write report.html, evidence.json and the bundle into the folder `out`; `key` is a private key in PEM.
+def write_bundle(
+    evidence: Evidence,
+    attachments: Attachments,
+    report: bytes,
+    *,
+    printed: bytes,
+    out: Path,
+    key: Path | None,
+    invocation: str = "",
+) -> Bundle:
+    """Write report.html, report.pdf (`printed`), evidence.json and the bundle into the folder `out`.
 
-    EvidenceError (8) where the records do not join or a file is not the one they name; BadInputError (2) for a name,
-    key or folder that cannot be used.
+    `key` is a private key in PEM, None: the one in the environment (see `keys`); `invocation` the hash of the run's
+    line in the audit log. EvidenceError (8) where the records do not join or a file is not the one they name;
+    BadInputError (2) for a name, key or folder that cannot be used.
     """
     if not _NAME.fullmatch(evidence.name):
         raise BadInputError(f"'{evidence.name}' cannot be part of a file name", hint="use letters, digits, '-' and '_'")
     private_key = load_private_key(key)
     pem = public_pem(private_key)
-    files = {
-        REPORT: report,
-        DOCUMENT: write_document(evidence),
-        SCHEMA: schema_text().encode(),
-        MODEL_FILE: _read(evidence.quantized.path, "model"),
-        FIRMWARE_FILE: _read(evidence.image.elf, "firmware image"),
-        PROTOCOL: _read(attachments.protocol, "protocol"),
-        CALIBRATION: _calibration(evidence),
-        PREDICTIONS: write_predictions(attachments, evidence.validation.labels),
-    }
-    _check_content(evidence, files, source=evidence.name)
-    files[MANIFEST] = _manifest(files)
+    files = gather(evidence, attachments, {REPORT: report, PRINTED: printed})
+    check_content(evidence, files, source=evidence.name)
+    files[MANIFEST] = manifest_of(files)
     files[SIGNER] = pem
-    files[ENVELOPE] = sign_statement(make_statement(evidence, _digests(files)), private_key)
-    try:
-        data = pack(files)
-    except ValueError as error:
-        raise BadInputError(f"evidence '{evidence.name}' cannot be bundled: {error}") from error
+    digests = digests_of(files)
+    files[ENVELOPE] = sign_statement(statement.make_statement(evidence, digests), private_key)
+    files[PROVENANCE] = sign_statement(provenance.make_provenance(evidence, digests, invocation), private_key)
+    data = _packed(files, evidence.name)
     path = out / f"{evidence.name}{SUFFIX}"
-    for target, content in ((out / REPORT, report), (out / DOCUMENT, files[DOCUMENT]), (path, data)):
-        _write(target, content)
+    for name in (REPORT, PRINTED, DOCUMENT):
+        _write(out / name, files[name])
+    _write(path, data)
     return Bundle(
         path=path, digest=sha256_hex(data), report=out / REPORT, document=out / DOCUMENT, signer=fingerprint(pem)
     )
 
 
-def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
-    """Check a bundle from outside; `public_key` is the PEM file of a signer whom the reader trusts.
+def sign_bundle(
+    path: Path,
+    key: Path | None,
+    *,
+    name: str,
+    meaning: str,
+    signed_on: datetime,
+    public_key: Path | None = None,
+    out: Path | None = None,
+) -> VerifiedBundle:
+    """Add a person's signature to a bundle, which is verified first; written over it, or to `out`.
+
+    `signed_on` is in UTC. Errors of `verify_bundle` and `review.add_review`.
+    """
+    verify_bundle(path, public_key)
+    files = unpack(read_file(path, "evidence bundle"), source=path)
+    target = out or path
+    _write(
+        target,
+        _packed(add_review(files, load_private_key(key), name=name, meaning=meaning, signed_on=signed_on), str(path)),
+    )
+    return verify_bundle(target, public_key)
+
+
+def verify_bundle(
+    path: Path, public_key: Path | None = None, *, reviewers: tuple[Path, ...] = (), recompute: bool = False
+) -> VerifiedBundle:
+    """Check a bundle from outside; `public_key` is the PEM file of a signer whom the reader trusts, `reviewers` those
+    of persons who must have signed. With `recompute` every statistic is derived again (see `derived`), not only counts,
+    endpoints and verdicts.
 
     EvidenceError (8) for any changed, missing or added byte, another signer, or figures and verdicts that do not follow
     from predictions and protocol. FileMissingError or BadInputError (2) where bundle or key cannot be read at all.
     """
     trusted = load_public_key(public_key) if public_key else None
-    data = _read(path, "evidence bundle")
+    trusted_reviewers = tuple(map(load_public_key, reviewers))
+    data = read_file(path, "evidence bundle")
     files = unpack(data, source=path)
-    missing = sorted({*CONTENT, MANIFEST, SIGNER, ENVELOPE} - files.keys())
+    missing = sorted({*CONTENT, MANIFEST, SIGNER, ENVELOPE, PROVENANCE} - files.keys())
     if missing:
         raise EvidenceError(path, f"{', '.join(missing)} missing" + (" (not signed)" if ENVELOPE in missing else ""))
     try:
@@ -127,12 +177,11 @@ def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
             f"signed by key {fingerprint(pem)}, not by the trusted key {fingerprint(trusted)}",
             hint="ask the issuer which key they sign with; do not take it from the bundle",
         )
-    statement = open_envelope(files[ENVELOPE], pem, source=path)
-    evidence = _check_signed(statement, files, source=path)
+    evidence, invocation = _check_signed(files, pem, source=path)
     return VerifiedBundle(
         path=path,
         digest=sha256_hex(data),
-        files=tuple(sorted(_digests(files).items())),
+        files=tuple(sorted(digests_of(files).items())),
         signer=fingerprint(pem),
         authenticated=trusted is not None,
         trust=_trust(fingerprint(pem), authenticated=trusted is not None),
@@ -141,6 +190,9 @@ def verify_bundle(path: Path, public_key: Path | None = None) -> VerifiedBundle:
         verdict=evidence.verdict,
         reasons=evidence.reasons,
         stamps=tuple(stamp.word for stamp in evidence.stamps),
+        reviews=read_reviews(files, trusted_reviewers, source=path),
+        invocation=invocation,
+        derived=_derive(evidence, files, source=path) if recompute else (),
     )
 
 
@@ -153,91 +205,44 @@ def _trust(signer: str, *, authenticated: bool) -> str:
     )
 
 
-def _check_signed(statement: Mapping[str, object], files: Mapping[str, bytes], *, source: Path) -> Evidence:
-    """The evidence of a bundle whose statement names exactly its files and says what the evidence says."""
-    signed = {name: data for name, data in files.items() if name != ENVELOPE}
-    named = _subjects(statement.get("subject"))
-    for name in sorted(named.keys() | signed.keys()):
-        if name not in signed:
+def _check_signed(files: Mapping[str, bytes], pem: bytes, *, source: Path) -> tuple[Evidence, str]:
+    """The evidence of a bundle whose statements name exactly its files and say what the evidence says; and the run."""
+    signed = {**content_of(files), MANIFEST: files[MANIFEST], SIGNER: files[SIGNER]}
+    result = open_envelope(files[ENVELOPE], pem, statement.PREDICATE_TYPE, source=source)
+    made = open_envelope(files[PROVENANCE], pem, provenance.PREDICATE_TYPE, source=source)
+    named, digests = subjects(result), digests_of(signed)
+    for name in sorted(named.keys() | digests.keys()):
+        if name not in digests:
             raise EvidenceError(source, f"'{name}' is signed for and missing")
         if name not in named:
             raise EvidenceError(source, f"'{name}' is not signed for")
-        if named[name] != sha256_hex(signed[name]):
-            found = sha256_hex(signed[name])
-            raise EvidenceError(source, f"'{name}' was changed: SHA-256 {found}, signed for {named[name]}")
-    if signed[MANIFEST] != _manifest({name: signed[name] for name in CONTENT}):
-        raise EvidenceError(source, f"'{MANIFEST}' does not list the files of the bundle")
-    evidence = read_document(files[DOCUMENT], source=source)
-    _check_content(evidence, files, source=source)
-    if make_statement(evidence, _digests(signed)) != statement:
+        if named[name] != digests[name]:
+            raise EvidenceError(source, f"'{name}' was changed: SHA-256 {digests[name]}, signed for {named[name]}")
+    evidence = read_content(files, source=source)
+    if statement.make_statement(evidence, digests) != result:
         raise EvidenceError(source, "the signed statement says something else than evidence.json")
-    return evidence
+    invocation = provenance.invocation_of(made)
+    if provenance.make_provenance(evidence, digests, invocation) != made:
+        raise EvidenceError(source, "the signed provenance says something else than evidence.json")
+    return evidence, invocation
 
 
-def _subjects(value: object) -> dict[str, str]:
-    """SHA-256 by name; anything that is not a list of subjects vouches for nothing."""
+def _derive(evidence: Evidence, files: Mapping[str, bytes], *, source: Path) -> tuple[DerivedFigure, ...]:
+    """All statistics, each as stated; EvidenceError (8) where one is another when derived again."""
+    validation = evidence.validation
+    table = read_predictions(files[PREDICTIONS], validation.labels, source=source)
+    figures = derive(validation, protocol_of(files[PROTOCOL], source), table)
+    if wrong := [figure for figure in figures if not figure.agrees]:
+        said = "; ".join(f"{one.what} is {one.derived:.6g}, not {one.stated:.6g}" for one in wrong[:4])
+        raise EvidenceError(source, f"{len(wrong)} of {len(figures)} statistics do not follow: {said}")
+    return figures
+
+
+def _packed(files: Mapping[str, bytes], name: str) -> bytes:
     try:
-        return {str(item["name"]): str(item["digest"]["sha256"]) for item in value} if isinstance(value, list) else {}
-    except (TypeError, LookupError):
-        return {}
-
-
-def _check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Path | str) -> None:
-    """The evidence chain joins, the files are the ones it names, figures and verdicts follow from them."""
-    named = (
-        (MODEL_FILE, evidence.quantized.digest),
-        (FIRMWARE_FILE, evidence.image.digest),
-        (PROTOCOL, evidence.validation.protocol_digest),
-    )
-    wrong = list(chain_breaks(evidence))
-    wrong += [
-        f"'{name}' is not the file the records name" for name, digest in named if sha256_hex(files[name]) != digest
-    ]
-    if files[CALIBRATION] != _calibration(evidence):
-        wrong.append(f"'{CALIBRATION}' is not the calibration set of the model")
-    if not wrong:
-        table = read_predictions(files[PREDICTIONS], evidence.validation.labels, source=source)
-        wrong += disagreements(evidence.validation, _protocol(files[PROTOCOL], source), table)
-    if wrong:
-        more = f"; and {len(wrong) - _LISTED} more" if len(wrong) > _LISTED else ""
-        raise EvidenceError(
-            source, "; ".join(wrong[:_LISTED]) + more, hint="run again from the first stage that differs"
-        )
-
-
-def _protocol(data: bytes, source: Path | str) -> Protocol:
-    """The protocol of a bundle, by the parser that read it before the run."""
-    with tempfile.TemporaryDirectory(prefix="leadwire-") as folder:
-        path = Path(folder) / PROTOCOL
-        path.write_bytes(data)
-        try:
-            return load_protocol(path)
-        except ConfigError as error:
-            raise EvidenceError(source, f"'{PROTOCOL}' is no protocol: {'; '.join(error.mistakes)}") from error
-
-
-def _calibration(evidence: Evidence) -> bytes:
-    lines = (f"{position},{index}\n" for position, index in enumerate(evidence.quantized.calibration.indices))
-    return "".join(["position,index\n", *lines]).encode()
-
-
-def _manifest(files: Mapping[str, bytes]) -> bytes:
-    return "".join(f"{sha256_hex(files[name])}  {name}\n" for name in sorted(files)).encode()
-
-
-def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: sha256_hex(data) for name, data in files.items()}
-
-
-def _read(path: Path, role: str) -> bytes:
-    if not path.is_file():
-        raise FileMissingError(path, role=role)
-    if path.stat().st_size > MAX_BUNDLE_BYTES:
-        raise BadInputError(f"{role} '{path}' is larger than {MAX_BUNDLE_BYTES} bytes")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInputError(f"{role} '{path}' cannot be read: {error.strerror}") from error
+        return pack(files)
+    except ValueError as error:
+        raise BadInputError(f"evidence '{name}' cannot be bundled: {error}") from error
 
 
 def _write(path: Path, data: bytes) -> None:

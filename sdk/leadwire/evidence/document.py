@@ -23,8 +23,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from leadwire.errors import EvidenceError
 
-from .record import Evidence
+from .record import FORMAT, Evidence
 
+SCHEMA_ID = f"urn:leadwire:evidence:{FORMAT.rpartition('/')[2]}"
 MODEL_FILE = "model.tflite"
 FIRMWARE_FILE = "firmware.elf"
 _REASONS = {
@@ -143,6 +144,7 @@ def json_schema() -> dict[str, Any]:
     }
     return {
         "$defs": {name: _closed(definition) for name, definition in definitions.items()},
+        "$id": SCHEMA_ID,
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "additionalProperties": False,
         "properties": {

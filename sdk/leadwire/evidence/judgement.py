@@ -27,6 +27,7 @@ from leadwire.stats import (
 
 from .predictions import Table
 from .recompute import false_figures, same, share
+from .scope import false_operating_points, false_scope, parts_of
 
 _SAME_ARITHMETIC = {"tflm", "host_c", "device"}
 _Row = tuple[int, int, int, int]
@@ -34,7 +35,7 @@ _Row = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Expected:
+class Expected:
     """What an endpoint's result must be."""
 
     float_value: float
@@ -45,6 +46,7 @@ class _Expected:
     judged: Interval | None
     mid_p: float | None
     verdict: Verdict
+    worst: tuple[tuple[str, float], ...]
 
 
 def disagreements(validation: ValidationResult, protocol: Protocol, table: Table) -> tuple[str, ...]:
@@ -61,10 +63,24 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
     found = [*false_figures(validation, protocol, table), *_false_pairs(validation, protocol, table)]
     if [item.endpoint for item in validation.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
         return (*found, "the endpoints are not those of protocol.toml")
-    expected = [_expected(endpoint, protocol, table, runtime) for endpoint in protocol.endpoints]
-    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, expected, strict=True):
+    judged = table.answers[runtime].decided
+    derived = [expected(endpoint, protocol, table, judged) for endpoint in protocol.endpoints]
+    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, derived, strict=True):
         found += _endpoint(item, endpoint, right)
-    verdict = _overall(validation, protocol, table, {right.verdict for right in expected})
+    found += false_scope(validation, protocol, table)
+    if found:
+        return tuple(dict.fromkeys(found))
+    harmed = False
+    for part, beats in zip(validation.subgroups, parts_of(validation, protocol, judged, table), strict=True):
+        if [item.endpoint for item in part.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
+            return (f"subgroup '{part.subgroup} {part.group}' has not the endpoints of protocol.toml",)
+        rights = [expected(endpoint, protocol, table, beats) for endpoint in protocol.endpoints]
+        for item, endpoint, right in zip(part.endpoints, protocol.endpoints, rights, strict=True):
+            found += [f"{part.subgroup} {part.group}: {line}" for line in _endpoint(item, endpoint, right)]
+        binding = any(one.name == part.subgroup and one.judged for one in protocol.subgroups)
+        harmed |= binding and "fail" in {right.verdict for right in rights}
+    found += false_operating_points(validation, protocol, table)
+    verdict = _overall(validation, protocol, table, {right.verdict for right in derived}, harmed=harmed)
     if validation.verdict != verdict:
         found.append(f"the verdict is '{validation.verdict}' where the figures say '{verdict}'")
     if (verdict == "pass") == bool(validation.reasons):
@@ -102,7 +118,9 @@ def _judged_runtime(validation: ValidationResult, protocol: Protocol, table: Tab
     return "host_c" if extends and proof.identical == sent >= rule.minimum_device_beats else "device"
 
 
-def _overall(validation: ValidationResult, protocol: Protocol, table: Table, endpoints: set[Verdict]) -> Verdict:
+def _overall(
+    validation: ValidationResult, protocol: Protocol, table: Table, endpoints: set[Verdict], *, harmed: bool
+) -> Verdict:
     """One failure fails; else one doubt leaves it inconclusive."""
     rule, limit = protocol.host_device, protocol.record_limit
     broken = any(
@@ -117,17 +135,34 @@ def _overall(validation: ValidationResult, protocol: Protocol, table: Table, end
         and item.float_accuracy - item.device_accuracy > limit.max_accuracy_loss + 1e-9
         for item in validation.records
     )
-    if broken or ruined or validation.lost_samples or "fail" in endpoints:
+    if broken or ruined or harmed or _class_ruined(validation, protocol):
+        return "fail"
+    if validation.lost_samples or "fail" in endpoints:
         return "fail"
     sent = len(table.answers["device"].decided)
     unseen = validation.host_device.compared < sent or sent < min(rule.minimum_device_beats, len(table.reference))
+    unseen |= validation.protocol_state.state == "changed"
     return "inconclusive" if unseen or "inconclusive" in endpoints else "pass"
+
+
+def _class_ruined(validation: ValidationResult, protocol: Protocol) -> bool:
+    """A record lost more of the sensitivity to a class that an endpoint is about than the protocol allows."""
+    limit = protocol.record_limit
+    if limit is None or limit.max_sensitivity_loss is None:
+        return False
+    return any(
+        part.label in {endpoint.label for endpoint in protocol.endpoints}
+        and part.beats >= limit.minimum_class_beats
+        and (part.float_right - part.int8_right) / part.beats > limit.max_sensitivity_loss + 1e-9
+        for record in validation.records
+        for part in record.classes
+    )
 
 
 # ---------------------------------------------------------------------------------------------- endpoints
 
 
-def _endpoint(item: EndpointResult, endpoint: Endpoint, right: _Expected) -> Iterator[str]:
+def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iterator[str]:
     """What of an endpoint does not follow."""
     name = endpoint.name
     values = (
@@ -154,6 +189,11 @@ def _endpoint(item: EndpointResult, endpoint: Endpoint, right: _Expected) -> Ite
         yield f"endpoint '{name}' has not {len(right.by_beat)} beat-level interval(s)"
     if (item.mcnemar_mid_p is None) != (right.mid_p is None) or not same(item.mcnemar_mid_p or 0, right.mid_p or 0):
         yield f"McNemar's mid-p of endpoint '{name}' does not follow from predictions.csv"
+    if len(item.worst_records) != len(right.worst) or not all(
+        one == other and same(first, second)
+        for (one, first), (other, second) in zip(item.worst_records, right.worst, strict=True)
+    ):
+        yield f"the worst records of endpoint '{name}' do not follow from predictions.csv"
     if item.verdict != right.verdict:
         yield f"the verdict of endpoint '{name}' is '{item.verdict}' where its figures say '{right.verdict}'"
 
@@ -164,11 +204,18 @@ def _same_interval(one: Interval | None, other: Interval | None) -> bool:
     return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
-def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str) -> _Expected:
-    float_decided, int8_decided = table.answers["float"].decided, table.answers[runtime].decided
+def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]) -> Expected:
+    """What an endpoint must be over `beats`, the judged decisions by beat, as far as they are of its population."""
+    float_decided, population = table.answers["float"].decided, protocol.population(endpoint.population)
+    int8_decided = {
+        beat: decision
+        for beat, decision in beats.items()
+        if population is None or population.holds(table.records[beat], table.patients[beat])
+    }
     rule, classes = protocol.statistics, range(len(protocol.labels))
     parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
     sums = {patient: [0, 0, 0, 0] for patient in sorted({table.patients[beat] for beat in int8_decided})}
+    of_records = {record: [0, 0, 0, 0] for record in {table.records[beat] for beat in int8_decided}}
     rows: list[_Row] = []
     for beat, decision in int8_decided.items():
         reference = table.reference[beat]
@@ -177,11 +224,13 @@ def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str
         of_patient[:] = [total + part for total, part in zip(of_patient, row, strict=True)]
         if any(row):
             rows.append(row)
-    totals = [sum(column) for column in zip(*sums.values(), strict=True)]
+            of_record = of_records[table.records[beat]]
+            of_record[:] = [total + part for total, part in zip(of_record, row, strict=True)]
+    totals = [sum(patient[column] for patient in sums.values()) for column in range(4)]
     float_value, int8_value = share(totals[0], totals[1]), share(totals[2], totals[3])
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
     by_patient = bootstrap_interval(
-        np.array(list(sums.values()), dtype=np.float64), ratio_loss, bootstrap, level=rule.level
+        np.array(list(sums.values()), dtype=np.float64).reshape(-1, 4), ratio_loss, bootstrap, level=rule.level
     )
     by_beat, mid_p = _by_beat(endpoint, rows, rule.level)
     judged = by_patient and Interval(
@@ -192,7 +241,7 @@ def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str
     )
     loss = float_value - int8_value
     short = _too_small(endpoint, protocol, table, int8_decided)
-    return _Expected(
+    return Expected(
         float_value=float_value,
         int8_value=int8_value,
         loss=loss,
@@ -201,7 +250,21 @@ def _expected(endpoint: Endpoint, protocol: Protocol, table: Table, runtime: str
         judged=judged,
         mid_p=mid_p,
         verdict=_verdict(loss, judged, endpoint.margin, short=short),
+        worst=_worst(of_records, totals, loss),
     )
+
+
+def _worst(of_records: dict[str, list[int]], totals: list[int], loss: float) -> tuple[tuple[str, float], ...]:
+    """The worst three records that a tenth of the loss or more would vanish with."""
+    if not loss > 0:
+        return ()
+    found = []
+    for record, row in of_records.items():
+        rest = [total - part for total, part in zip(totals, row, strict=True)]
+        less = loss - (share(rest[0], rest[1]) - share(rest[2], rest[3]))
+        found.append((record, less))
+    found = sorted((one for one in found if one[1] >= loss / 10 - 1e-12), key=lambda one: (-one[1], one[0]))
+    return tuple(found[:3])
 
 
 def _parts(endpoint: Endpoint, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 MAX_KEY_BYTES = 16 * 1024
+ENVIRONMENT = "LEADWIRE_SIGNING_KEY"
 
 
 def generate_key(path: Path) -> str:
@@ -40,21 +41,31 @@ def generate_key(path: Path) -> str:
     return fingerprint(public_pem(key))
 
 
-def load_private_key(path: Path) -> Ed25519PrivateKey:
-    """FileMissingError, or BadInputError for anything but an unencrypted Ed25519 private key in PEM."""
+def load_private_key(path: Path | None) -> Ed25519PrivateKey:
+    """The key of a file, or with None of the environment variable LEADWIRE_SIGNING_KEY, which holds the PEM itself.
+
+    FileMissingError, or BadInputError for anything but an unencrypted Ed25519 private key in PEM.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    pem = _read(path, "signing key")
+    pem, name = (_read(path, "signing key"), f"signing key '{path}'") if path else _from_environment()
     hint = "make one with 'openssl genpkey -algorithm ed25519 -out key.pem', or set signing.key = \"generate\""
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadInputError(f"signing key '{path}' is not an unencrypted private key in PEM", hint=hint) from error
+        raise BadInputError(f"{name} is not an unencrypted private key in PEM", hint=hint) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadInputError(f"signing key '{path}' is not an Ed25519 key", hint=hint)
+        raise BadInputError(f"{name} is not an Ed25519 key", hint=hint)
     return key
+
+
+def _from_environment() -> tuple[bytes, str]:
+    pem = os.environ.get(ENVIRONMENT, "")
+    if not pem:
+        raise BadInputError(f"{ENVIRONMENT} is not set", hint="put the private key's PEM text into it, or name a file")
+    return pem.encode("utf-8", "surrogateescape"), f"signing key in {ENVIRONMENT}"
 
 
 def load_public_key(path: Path) -> bytes:

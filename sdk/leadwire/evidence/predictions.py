@@ -1,9 +1,9 @@
 """predictions.csv: what every runtime answered on every test beat, read back with the standard library alone.
 
-One row for each test beat: index, record, patient, reference class, then the outputs of each runtime, one column
-`<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest decimals that read back as
-the same binary64 where it is float. Cells are empty for beats that a runtime was not given. The decision of a runtime
-is its first largest output.
+One row for each test beat: index, record, patient, time in the record in seconds, reference class, then the outputs of
+each runtime, one column `<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest
+decimals that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was not given.
+The decision of a runtime is its first largest output.
 """
 
 from __future__ import annotations
@@ -21,25 +21,30 @@ from leadwire.errors import BadInputError, EvidenceError
 
 from .record import Attachments
 
-_FIXED = ("index", "record", "patient", "reference")
+_FIXED = ("index", "record", "patient", "time_s", "reference")
 _INT8 = re.compile(r"-?[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """One runtime: by beat the class it decided for, and its output bytes where the table holds bytes."""
+    """One runtime: by beat the class it decided for, its largest output as the table has it, its output bytes where the
+    table holds bytes, else its outputs."""
 
     decided: dict[int, int]
+    largest: dict[int, float]
     raw: dict[int, tuple[int, ...]]
+    outputs: dict[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """predictions.csv as read: `reference` are places in `labels`, `answers` by runtime."""
+    """predictions.csv as read: `reference` are places in `labels`, `answers` by runtime, `times_s` seconds from the
+    start of the record."""
 
     labels: tuple[str, ...]
     records: tuple[str, ...]
     patients: tuple[str, ...]
+    times_s: tuple[float, ...]
     reference: tuple[int, ...]
     answers: dict[str, Answers]
 
@@ -55,7 +60,7 @@ def write_predictions(attachments: Attachments, labels: Sequence[str]) -> bytes:
     writer.writerow([*_FIXED, *names])
     for index, beat in enumerate(attachments.beats):
         cells = [cell for column in columns for cell in column.get(index, [""] * len(labels))]
-        writer.writerow([index, beat.record, beat.patient, labels[beat.reference], *cells])
+        writer.writerow([index, beat.record, beat.patient, repr(beat.time_s), labels[beat.reference], *cells])
     return text.getvalue().encode("utf-8")
 
 
@@ -87,7 +92,8 @@ def read_predictions(data: bytes, labels: Sequence[str], *, source: Path | str) 
             labels=tuple(labels),
             records=tuple(row[1] for row in body),
             patients=tuple(row[2] for row in body),
-            reference=tuple(place[row[3]] for row in body),
+            times_s=tuple(_finite(row[3]) for row in body),
+            reference=tuple(place[row[4]] for row in body),
             answers={name: _answers(body, number, len(labels)) for number, name in enumerate(runtimes)},
         )
     except (ValueError, LookupError, csv.Error) as error:
@@ -100,12 +106,19 @@ def _answers(body: Sequence[Sequence[str]], number: int, classes: int) -> Answer
     are_bytes = all(_INT8.fullmatch(cell) for cells in given.values() for cell in cells)
     return Answers(
         decided={beat: _decision(cells) for beat, cells in given.items()},
+        largest={beat: max(map(_finite, cells)) for beat, cells in given.items()},
         raw={beat: tuple(map(int, cells)) for beat, cells in given.items()} if are_bytes else {},
+        outputs={} if are_bytes else {beat: tuple(map(float, cells)) for beat, cells in given.items()},
     )
 
 
 def _decision(cells: Sequence[str]) -> int:
-    values = [float(cell) for cell in cells]
-    if not all(map(math.isfinite, values)):
-        raise ValueError("an output is not finite")
+    values = [_finite(cell) for cell in cells]
     return values.index(max(values))
+
+
+def _finite(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError("a number is not finite")
+    return value

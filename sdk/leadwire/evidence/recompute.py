@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isclose, isnan, nan
 
-from leadwire.artifacts import Divergence, RuntimeMetrics, Statistic, ValidationResult
+from leadwire.artifacts import Divergence, Reliability, RuntimeMetrics, Statistic, ValidationResult
 from leadwire.protocols import Protocol
 
 from .predictions import Table
@@ -37,6 +37,8 @@ def false_figures(validation: ValidationResult, protocol: Protocol, table: Table
         yield from _metrics(metrics, protocol, table)
     for divergence in dict.fromkeys((validation.host_device, validation.tflite_device, *validation.identities)):
         yield from _divergence(divergence, table)
+    for curve in validation.reliability:
+        yield from _reliability(curve, table)
     yield from _records(validation, table)
     yield from _changed(validation, table)
 
@@ -90,6 +92,32 @@ def _divergence(stated: Divergence, table: Table) -> Iterator[str]:
             yield f"{pair}: {identical} of {len(common)} beats are equal in predictions.csv, with other differences"
 
 
+def _reliability(stated: Reliability, table: Table) -> Iterator[str]:
+    """Beats by tenths of their largest probability; bytes are those of scale 1/256 and zero point -128."""
+    answers = table.answers.get(stated.runtime)
+    bins: dict[int, list[int]] = {}
+    for beat, largest in answers.largest.items() if answers else ():
+        probability = (largest + 128) / 256 if answers and answers.raw else largest
+        bins.setdefault(min(int(probability * 10), 9), []).append(beat)
+    found = [
+        (
+            place / 10,
+            (place + 1) / 10,
+            len(beats),
+            sum(answers.decided[beat] == table.reference[beat] for beat in beats),
+        )
+        for place, beats in sorted(bins.items())
+        if answers
+    ]
+    means = [sum(answers.largest[beat] for beat in beats) / len(beats) for _, beats in sorted(bins.items()) if answers]
+    if answers and answers.raw:
+        means = [(mean + 128) / 256 for mean in means]
+    if [(one.low, one.high, one.beats, one.right) for one in stated.bins] != found or not _all_same(
+        [one.confidence for one in stated.bins], means
+    ):
+        yield f"the calibration curve of '{stated.runtime}' does not follow from predictions.csv"
+
+
 def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
     """Accuracy of each record over the judged beats."""
     sides = [table.answers[name].decided for name in ("float", "tflite", validation.judged_runtime)]
@@ -103,6 +131,17 @@ def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
         beats = beats_of[item.record]
         right = [share(sum(side[beat] == table.reference[beat] for beat in beats), len(beats)) for side in sides]
         stated = (item.float_accuracy, item.host_accuracy, item.device_accuracy)
+        if tuple((part.label, part.beats, part.float_right, part.int8_right) for part in item.classes) != tuple(
+            (
+                label,
+                len(of),
+                sum(sides[0][beat] == place for beat in of),
+                sum(sides[2][beat] == place for beat in of),
+            )
+            for place, label in enumerate(table.labels)
+            if (of := [beat for beat in beats if table.reference[beat] == place])
+        ):
+            yield f"the classes of record '{item.record}' do not follow from predictions.csv"
         if item.beats != len(beats) or item.patient != table.patients[beats[0]] or not _all_same(stated, right):
             yield f"the figures of record '{item.record}' do not follow from predictions.csv"
 

@@ -70,11 +70,13 @@ class ToolVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """One test input: where it comes from and its reference class, an index into the dataset's labels."""
+    """One test input: where it comes from, its reference class (an index into the dataset's labels) and when it was,
+    in seconds from the start of its record; 0 where the dataset has no times."""
 
     record: str
     patient: str
     reference: int
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +84,14 @@ class Attachments:
     """What travels beside evidence.json so that its figures can be derived again.
 
     `protocol` is the file that fixed endpoints and margins before the run. `predictions` are the outputs of each
-    runtime on `beats`, or on those that `Predictions.indices` names. The model and the ELF are found through the
-    records that made them.
+    runtime on `beats`, or on those that `Predictions.indices` names. The model, the sources, the ELF and its logs are
+    found through the records that made them. `files` are any further ones, by their names in the bundle.
     """
 
     protocol: Path
     beats: tuple[Beat, ...]
     predictions: tuple[Predictions, ...]
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ def flash_image(image: FirmwareImage, target: Target) -> RunningBoard:
         port=started.port,
         counter_reads=started.counter_reads,
         count_instructions=started.count_instructions,
+        activity=started.activity,
         stop=started.stop,
         flashed=Flashed(
             tool=target.flash_tool,

@@ -45,7 +45,7 @@ from types import ModuleType
 import leadwire.flash
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board
-from leadwire.device.running import CounterRead
+from leadwire.device.running import Activity, CounterRead
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, DeviceError
 
@@ -67,6 +67,7 @@ class Started:
     check: Callable[[], None] = nothing
     counter_reads: Callable[[], Sequence[CounterRead]] | None = None
     count_instructions: Callable[[bool], None] | None = None
+    activity: Callable[[], Activity] | None = None
     talks: bool = True
     """False for a board without a link, which nothing can be asked."""
 

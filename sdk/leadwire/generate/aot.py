@@ -13,11 +13,12 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
+from leadwire.ops.runs import copy_runs
 from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
 
-from .descriptor import HOST_RUNTIME, Table, check_limits, descriptor, render, table
-from .names import c_comment, c_identifier, c_string
+from .descriptor import HOST_RUNTIME, Table, check_limits, described, descriptor, first_outputs, render, table
+from .names import c_identifier, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
@@ -34,11 +35,17 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Output:
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     comment: str
     kind: str
-    offset: int
-    bytes: int
+    outputs: tuple[_Output, ...]
+    first_output: int
     calls: tuple[_Call, ...]
 
 
@@ -74,7 +81,10 @@ def write_model(
             "outputs": [plan.offset(tensor) for tensor in model.outputs],
         },
         "tables": tables,
-        "steps": [_step(model, plan, name, operator, calls[operator.index]) for operator in model.operators],
+        "steps": [
+            _step(model, plan, name, operator, calls[operator.index], first)
+            for operator, first in zip(model.operators, first_outputs(model), strict=True)
+        ],
     }
     templates = ["model.h", "model.c", "weights.h", "weights.c", "self_test.c"] + (["host.c"] if host else [])
     files = {f"model/{template}": render("aot", f"{template}.j2", context) for template in templates}
@@ -101,25 +111,19 @@ def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[K
         return emit(model, operator)
     if plan.offset(operator.inputs[0]) == plan.offset(operator.outputs[0]):
         return ()
-    size = str(model.output(operator).size_bytes)
-    return (
-        KernelCall(
-            function="lw_copy_s8",
-            source="copy_s8.c",
-            params_type="lw_copy_params",
-            params=(("runs", "1"), ("run", size), ("output_step", size), ("output_offset", "0")),
-            arguments=("in0", "out0"),
-        ),
-    )
+    return (copy_runs(runs=1, run=model.output(operator).size_bytes),)
 
 
-def _step(model: Model, plan: MemoryPlan, name: str, operator: Operator, calls: Sequence[KernelCall]) -> _Step:
-    output = model.output(operator)
+def _step(
+    model: Model, plan: MemoryPlan, name: str, operator: Operator, calls: Sequence[KernelCall], first_output: int
+) -> _Step:
     return _Step(
-        comment=c_comment(f"{model.describe(operator)} -> {list(output.shape)}"),
+        comment=described(model, operator),
         kind=c_string(operator.kind),
-        offset=plan.offset(output.index),
-        bytes=output.size_bytes,
+        outputs=tuple(
+            _Output(offset=plan.offset(tensor.index), bytes=tensor.size_bytes) for tensor in model.made(operator)
+        ),
+        first_output=first_output,
         calls=tuple(
             _Call(
                 function=call.function,

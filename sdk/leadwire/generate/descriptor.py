@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 import leadwire
 from leadwire.artifacts import Backend
 from leadwire.errors import UnsupportedModelError
-from leadwire.model.graph import Model
+from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import c_int32
@@ -80,6 +81,17 @@ def check_limits(model: Model) -> None:
     for what, count in (("operators", len(model.operators)), ("labels", len(model.labels))):
         if count > _MAX_COUNT:
             raise UnsupportedModelError(f"model '{model.name}'", f"has {count} {what}, at most {_MAX_COUNT}")
+
+
+def described(model: Model, operator: Operator) -> str:
+    """The comment over an operator: "op 7 CONV_2D 'block2/conv' -> [1, 1, 60, 8]"."""
+    shapes = ", ".join(str(list(tensor.shape)) for tensor in model.made(operator))
+    return c_comment(f"{model.describe(operator)} -> {shapes}")
+
+
+def first_outputs(model: Model) -> tuple[int, ...]:
+    """Where each operator's outputs start in the table of all operators' outputs."""
+    return tuple(accumulate((len(operator.outputs) for operator in model.operators[:-1]), initial=0))
 
 
 def table(name: str, constant: Constant, comment: str) -> Table:

@@ -18,7 +18,7 @@ from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
 from leadwire.tflm_arena import arena_sizes
 
-from .descriptor import HOST_RUNTIME, check_limits, descriptor, lines, render
+from .descriptor import HOST_RUNTIME, check_limits, described, descriptor, first_outputs, lines, render
 from .names import c_comment, c_string
 from .project import BackendOptions, GoldenVector, ModelPart
 
@@ -32,6 +32,7 @@ _RUNTIME = ("leadwire.h", "self_test.h", "self_test.c")
 ADD_FUNCTIONS = {
     "ADD": "AddAdd",
     "AVERAGE_POOL_2D": "AddAveragePool2D",
+    "BATCH_MATMUL": "AddBatchMatMul",
     "CONCATENATION": "AddConcatenation",
     "CONV_2D": "AddConv2D",
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
@@ -45,20 +46,29 @@ ADD_FUNCTIONS = {
     "MEAN": "AddMean",
     "MINIMUM": "AddMinimum",
     "MUL": "AddMul",
+    "PACK": "AddPack",
     "PAD": "AddPad",
     "PADV2": "AddPadV2",
+    "PRELU": "AddPrelu",
     "QUANTIZE": "AddQuantize",
+    "REDUCE_MAX": "AddReduceMax",
+    "REDUCE_MIN": "AddReduceMin",
     "RELU": "AddRelu",
     "RELU6": "AddRelu6",
     "RESHAPE": "AddReshape",
+    "RESIZE_BILINEAR": "AddResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
     "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
+    "SPLIT": "AddSplit",
+    "SPLIT_V": "AddSplitV",
     "SQUEEZE": "AddSqueeze",
     "STRIDED_SLICE": "AddStridedSlice",
     "SUB": "AddSub",
     "TANH": "AddTanh",
     "TRANSPOSE": "AddTranspose",
+    "TRANSPOSE_CONV": "AddTransposeConv",
+    "UNPACK": "AddUnpack",
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 
@@ -125,11 +135,13 @@ def write_model(
         "steps": [
             {
                 "kind": c_string(operator.kind),
-                "bytes": model.output(operator).size_bytes,
-                "comment": c_comment(f"{model.describe(operator)} -> {list(model.output(operator).shape)}"),
+                "outputs": [{"bytes": tensor.size_bytes} for tensor in model.made(operator)],
+                "first_output": first,
+                "comment": described(model, operator),
             }
-            for operator in model.operators
+            for operator, first in zip(model.operators, first_outputs(model), strict=True)
         ],
+        "operator_outputs": sum(len(operator.outputs) for operator in model.operators),
     }
     templates = ["model.h", "model.c", "engine.h", "engine.cc", "model_data.h", "model_data.cc", "op_resolver.h"]
     templates += ["op_resolver.cc", "self_test.c"] + (["host.c"] if host else [])

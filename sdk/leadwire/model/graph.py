@@ -60,6 +60,10 @@ class Model:
     def output(self, operator: Operator, position: int = 0) -> Tensor:
         return self.tensors[operator.outputs[position]]
 
+    def made(self, operator: Operator) -> tuple[Tensor, ...]:
+        """All outputs of an operator."""
+        return tuple(self.tensors[index] for index in operator.outputs)
+
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
         return tuple(self.tensors[i] for i in self.inputs)

@@ -48,7 +48,13 @@ _OPTIONS_OF: Final = {
     "MUL": "MulOptions",
     "MEAN": "ReducerOptions",
     "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
     "LEAKY_RELU": "LeakyReluOptions",
+    "PACK": "PackOptions",
+    "UNPACK": "UnpackOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
 }

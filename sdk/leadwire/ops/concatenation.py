@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 from leadwire.model.graph import Model, Operator
 
 from .geometry import integer
 from .rules import is_int8, same_quantization
+from .runs import along, joined
 from .spec import KernelCall, OperatorSpec, Rule
 
 
 def _axis(model: Model, operator: Operator) -> int | None:
-    axis, rank = integer(operator, "axis", 0), len(model.output(operator).shape)
-    return axis % rank if rank and -rank <= axis < rank else None
+    return along(integer(operator, "axis", 0), len(model.output(operator).shape))
 
 
 def _shapes_match(model: Model, operator: Operator) -> bool:
@@ -31,29 +29,10 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    axis, output = _axis(model, operator), model.output(operator).shape
+    axis = _axis(model, operator)
     assert axis is not None
-    runs, inner = math.prod(output[:axis]), math.prod(output[axis + 1 :])
-    calls = []
-    offset = 0
-    for position in range(len(operator.inputs)):
-        run = model.required(operator, position).shape[axis] * inner
-        calls.append(
-            KernelCall(
-                function="lw_copy_s8",
-                source="copy_s8.c",
-                params_type="lw_copy_params",
-                params=(
-                    ("runs", str(runs)),
-                    ("run", str(run)),
-                    ("output_step", str(output[axis] * inner)),
-                    ("output_offset", str(offset)),
-                ),
-                arguments=(f"in{position}", "out0"),
-            )
-        )
-        offset += run
-    return tuple(calls)
+    sizes = tuple(model.required(operator, position).shape[axis] for position in range(len(operator.inputs)))
+    return joined(model.output(operator).shape, axis, sizes)
 
 
 SPEC = OperatorSpec(

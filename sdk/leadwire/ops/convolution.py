@@ -49,35 +49,38 @@ class Filters:
         )
 
 
-def filters_of(model: Model, operator: Operator, output_axis: int, *, broadcast: bool) -> Filters:
+def filters_of(
+    model: Model, operator: Operator, output_axis: int, *, broadcast: bool, data: int = 0, bias: int = 2
+) -> Filters:
     """Weights and rescales of an operator whose weights (input 1) have their outputs along `output_axis`.
 
     Input scale * weight scale is formed in double, as TensorFlow Lite Micro does; `broadcast` repeats the one factor of
-    per-tensor weights for every output.
+    per-tensor weights for every output. `data` and `bias` are the positions of these inputs.
     """
-    data, weights, bias = model.required(operator, 0), model.required(operator, 1), model.input(operator, 2)
+    given, weights, biases = model.required(operator, data), model.required(operator, 1), model.input(operator, bias)
     assert weights.quantization is not None
     table = np.moveaxis(weights.array, output_axis, 0).astype(np.int64)
     table = table.reshape(table.shape[0], -1)
     scales = weights.quantization.scales
     out = scale_of(model.output(operator))
-    factors = tuple(scale_of(data) * scale / out for scale in scales)
+    factors = tuple(scale_of(given) * scale / out for scale in scales)
     if broadcast and len(factors) == 1:
         factors = factors * table.shape[0]
     return Filters(
         weights=table,
-        bias=np.zeros(table.shape[0], np.int64) if bias is None else bias.array.astype(np.int64).reshape(-1),
+        bias=np.zeros(table.shape[0], np.int64) if biases is None else biases.array.astype(np.int64).reshape(-1),
         factors=factors,
-        input_zero_point=zero_point_of(data),
+        input_zero_point=zero_point_of(given),
     )
 
 
-def constants_of(filters: Filters, weights: npt.NDArray[np.generic]) -> tuple[Constant, ...]:
-    """The tables of a kernel: `weights` as the kernel reads them, folded biases, rescales."""
+def constants_of(filters: Filters, weights: npt.NDArray[np.generic], *, folded: bool = True) -> tuple[Constant, ...]:
+    """The tables of a kernel: `weights` as the kernel reads them, biases, `folded` or as they are, rescales."""
+    bias = filters.folded_bias if folded else filters.bias
     rows = [scale.values for scale in filters.rescales if scale is not None]
     return (
         Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1))),
-        Constant(suffix="bias", ctype="int32_t", values=tuple(int(v) for v in filters.folded_bias)),
+        Constant(suffix="bias", ctype="int32_t", values=tuple(int(v) for v in bias)),
         Constant(suffix="rescale", ctype="lw_rescale", values=tuple(v for row in rows for v in row), row=3),
     )
 
@@ -101,18 +104,18 @@ def _int8_weights(weights: Tensor | None, output_axis: int, rank: int) -> bool:
     return len(q.scales) == 1 or (q.axis == output_axis and len(q.scales) == weights.shape[output_axis])
 
 
-def weight_rules(output_axis: int, rank: int) -> tuple[Rule, ...]:
+def weight_rules(output_axis: int, rank: int, *, data: int = 0, bias: int = 2) -> tuple[Rule, ...]:
     """Rules of weights with outputs along `output_axis` of `rank` dimensions, bias and rescales."""
 
     def bias_fits(model: Model, op: Operator) -> bool:
-        if len(op.inputs) < 3 or op.inputs[2] < 0:
+        found = model.input(op, bias)
+        if found is None:
             return True
-        bias = model.required(op, 2)
         outputs = model.required(op, 1).shape[output_axis]
-        return bias.is_constant and bias.dtype is TensorType.INT32 and bias.elements == outputs
+        return found.is_constant and found.dtype is TensorType.INT32 and found.elements == outputs
 
     def no_overflow(model: Model, op: Operator) -> bool:
-        filters = filters_of(model, op, output_axis, broadcast=False)
+        filters = filters_of(model, op, output_axis, broadcast=False, data=data, bias=bias)
         largest = np.abs(filters.folded_bias).max(initial=0)
         return int(largest) <= INT32_MAX and all(scale is not None for scale in filters.rescales)
 

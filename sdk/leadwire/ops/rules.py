@@ -24,26 +24,27 @@ def is_int8(tensor: Tensor | None) -> bool:
     return math.isfinite(scales[0]) and scales[0] > 0 and -128 <= zeros[0] <= 127
 
 
-def inputs(count: int, optional: int = 0) -> Rule:
-    """`count` inputs, up to `optional` more, one output."""
+def inputs(count: int, optional: int = 0, *, several_outputs: bool = False) -> Rule:
+    """`count` inputs, up to `optional` more, one output or, with `several_outputs`, any number from one on."""
     text = f"{count} inputs" if count != 1 else "1 input"
+    made = "1 output or more" if several_outputs else "1 output"
     return Rule(
-        text=f"{text}{f' and up to {optional} more' if optional else ''}, 1 output",
+        text=f"{text}{f' and up to {optional} more' if optional else ''}, {made}",
         holds=lambda model, op: (
             count <= len(op.inputs) <= count + optional
             and all(index >= 0 for index in op.inputs[:count])
-            and len(op.outputs) == 1
+            and (len(op.outputs) == 1 or (several_outputs and len(op.outputs) > 1))
         ),
         remedy="export the model again with a current converter",
     )
 
 
 def int8_activations(*positions: int) -> Rule:
-    """The inputs at `positions` and the output are int8 with one scale and zero point."""
+    """The inputs at `positions` and all outputs are int8 with one scale and zero point."""
     return Rule(
         text="activations are int8 with one scale and zero point per tensor",
         holds=lambda model, op: (
-            all(is_int8(model.input(op, position)) for position in positions) and is_int8(model.output(op))
+            all(is_int8(model.input(op, position)) for position in positions) and all(map(is_int8, model.made(op)))
         ),
         remedy=QUANTIZE_REMEDY,
     )
@@ -51,8 +52,8 @@ def int8_activations(*positions: int) -> Rule:
 
 def same_quantization(positions: Callable[[Operator], range], text: str = "input and output") -> Rule:
     def holds(model: Model, op: Operator) -> bool:
-        output = model.output(op).quantization
-        return all(model.required(op, position).quantization == output for position in positions(op))
+        tensors = (*(model.required(op, position) for position in positions(op)), *model.made(op))
+        return len({tensor.quantization for tensor in tensors}) == 1
 
     return Rule(
         text=f"{text} have the same scale and zero point",

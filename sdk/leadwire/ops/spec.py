@@ -49,9 +49,9 @@ class KernelCall:
 
     `function(&params, <arguments>)`. `source` is the kernel's file under runtime/kernels. `params_type` is the struct
     of leadwire's runtime, `params` its designated initializers in order (field, C expression; BACKWARD is 1 where the
-    plan wants the kernel to walk so). `arguments` are tokens
-    in call order: 'in0', 'in1', 'out0' (arena pointers, or the constant tensor where the input is one), 'scratch' (the
-    operator's scratch, as 32-bit words) or 'const:<suffix>'. `also` are further files of runtime/kernels that it calls.
+    plan wants the kernel to walk so). `arguments` are tokens in call order: 'in0', 'in1', 'out0', 'out1' (arena
+    pointers, or the constant tensor where the input is one), 'scratch' (the operator's scratch, as 32-bit words) or
+    'const:<suffix>'. `also` are further files of runtime/kernels that it calls.
     """
 
     function: str
@@ -73,14 +73,15 @@ def no_reuse(model: Model, operator: Operator) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """How input 0 and output 0 of a kernel may overlap, so that every byte is read before something is written there.
+    """How an input and output 0 of a kernel may overlap, so that every byte is read before something is written there.
 
     `below`: the output starts at least so many bytes below the input. `above`: or at least so many above it, and the
-    kernel then walks backward; None: it cannot. Both may be negative.
+    kernel then walks backward; None: it cannot. Both may be negative. `position` is the input's.
     """
 
     below: int
     above: int | None = None
+    position: int = 0
 
 
 def no_overlap(model: Model, operator: Operator) -> Distance | None:
@@ -117,7 +118,7 @@ class OperatorSpec:
 
     `emit` is called only for operators that keep all rules; it returns the calls that do the work, in order.
     `in_place` gives the input positions whose buffer the kernel may overwrite with output 0 (same size or larger).
-    `distance` is how input 0 and output 0 may overlap, None where they must not.
+    `distance` is how an input and output 0 may overlap, None where they must not.
     """
 
     kind: str

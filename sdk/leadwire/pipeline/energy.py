@@ -121,6 +121,7 @@ def measure_energy(
         with open_meter(meter, settings) as opened:
             watcher.stage("flash", False)
             with flash_image(image, options.target) as running:
+                opened.follow(running)
                 watcher.stage("energy", False)
                 record = _record_edges if marking.by == "edges" else _record_level
                 trace, runs = record(opened, running.port, options, image, built.model, inferences)

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,9 +20,11 @@ from leadwire.artifacts import (
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
+    ExclusionResult,
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
+    ProtocolState,
     QuantizedModel,
     UserImage,
     ValidationResult,
@@ -34,12 +35,13 @@ from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.build.tflm import find_tflm
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
-from leadwire.datasets.source import NpzSource, dataset_path
+from leadwire.datasets.source import NpzSource, dataset_path, patients_of
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
-from leadwire.evidence.bundle import DOCUMENT, REPORT, SUFFIX, Bundle
+from leadwire.evidence.bundle import SUFFIX, Bundle
+from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
 from leadwire.flash import flash_image
@@ -51,12 +53,13 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, quantize_model
 from leadwire.report import write_report
-from leadwire.validate import run_validation
+from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
-from leadwire.workspace import Workspace, file_digest
+from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .freeze import state_before_run
 from .predict import (
     HostPredictions,
     PredictionSet,
@@ -140,6 +143,9 @@ class Line:
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
         load_protocol(self.project.protocol)
+        if validating:
+            check_dataset(self.test, load_protocol(self.project.protocol), None, self.training_patients)
+            self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
         if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
             raise BadInputError(
                 f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
@@ -160,8 +166,31 @@ class Line:
 
     @cached_property
     def test(self) -> Dataset:
-        """The beats that the verdict is about; read when first needed."""
-        return self._load(self.settings.dataset.test_split)
+        """The beats that the verdict is about, without those that the protocol excludes; read when first needed."""
+        return self._test[0]
+
+    @cached_property
+    def _test(self) -> tuple[Dataset, tuple[ExclusionResult, ...]]:
+        return exclude(self._load(self.settings.dataset.test_split), load_protocol(self.project.protocol))
+
+    @cached_property
+    def training_patients(self) -> tuple[str, ...] | None:
+        """Whom the float model was trained on, as far as the project says; None where it does not."""
+        given = self.settings.training
+        if not given.splits and not given.patients:
+            return None
+        reference = given.source or self.settings.dataset.source
+        base = self.project.path.parent
+        source = read_source(base / reference if reference.endswith(".toml") else reference)
+        found = set(given.patients)
+        for split in given.splits:
+            patients = patients_of(source, split)
+            found |= set(load_dataset(source, split).patients if patients is None else patients)
+        return tuple(sorted(found))
+
+    @cached_property
+    def protocol_state(self) -> ProtocolState:
+        return state_before_run(protocol_path(self.project.protocol), self.project.output)
 
     def _load(self, split: str) -> Dataset:
         self.watcher.note(f"reading dataset '{self._source.name}', split '{split}'")
@@ -290,7 +319,7 @@ class Line:
             FirmwareImage,
             key,
             produce,
-            lambda made: [made.elf],
+            lambda made: [made.elf, *made.logs],
         )
 
     def _take(self, user: UserImage, sources: FirmwareProject) -> FirmwareImage:
@@ -459,6 +488,8 @@ class Line:
             "io": predictions.io_digest,
             "starts": predictions.starts,
             "calibration": quantized.calibration.digest,
+            "training": self.training_patients,
+            "state": asdict(self.protocol_state),
         }
         return self._own.stage(
             "validate",
@@ -487,6 +518,9 @@ class Line:
             calibration_patients=calibration_patients,
             operator_outputs=operator_outputs(self.test, model, quantized, predictions.library),
             also_noted=predictions.notes,
+            training_patients=self.training_patients,
+            protocol_state=self.protocol_state,
+            excluded=self._test[1],
         )
 
     def report(
@@ -527,11 +561,16 @@ class Line:
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
         )
-        beats = zip(self.test.records, self.test.patients, self.test.labels.tolist(), strict=True)
+        test = self.test
+        beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
         attachments = Attachments(
             protocol=protocol_path(self.project.protocol),
-            beats=tuple(Beat(record=record, patient=patient, reference=label) for record, patient, label in beats),
+            beats=tuple(
+                Beat(record=record, patient=patient, reference=label, time_s=time_s)
+                for record, patient, label, time_s in beats
+            ),
             predictions=outputs,
+            files=(("logs/device.log", _device_log(benchmark, predictions)),),
         )
         return write_report(evidence, attachments, self.folder, key)
 
@@ -546,7 +585,10 @@ class Line:
             "unique_id": self.target.unique_id,
         }
 
-    def _signing_key(self) -> tuple[Path, bool]:
+    def _signing_key(self) -> tuple[Path | None, bool]:
+        """The key's file (None: it is in the environment), and whether it is for demonstration."""
+        if self.settings.signing.key == "environment":
+            return None, False
         if self.settings.signing.key != "generate":
             return self.project.path.parent / self.settings.signing.key, False
         path = self.project.output / ".leadwire" / "demonstration-key.pem"
@@ -589,12 +631,22 @@ def _with_budget(board: Board, project: LoadedProject) -> Board:
     return replace(board, budget=budget)
 
 
+def _device_log(benchmark: BenchmarkResult, predictions: PredictionSet) -> bytes:
+    """What happened on the link: who answered, how often something was sent again, why the device started."""
+    device = benchmark.device
+    lines = [
+        f"device {device.unique_id} on board {device.board_id}",
+        f"firmware {device.firmware_version}, build {device.build_id}",
+        f"model {device.model_name} {device.model_digest}, clock {device.clock_hz} Hz, counter {device.cycle_counter}",
+        f"bench: {benchmark.warmup} inferences to warm up, {benchmark.inputs} measured, inputs and outputs "
+        f"{benchmark.io_digest}",
+        f"test set: {predictions.retries} requests or cells sent again, inputs and outputs {predictions.io_digest}",
+        *(f"test set: the device started because of {reason}; the run went on" for reason in predictions.starts),
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
 def _created() -> str | None:
     """An ISO 8601 time only where SOURCE_DATE_EPOCH fixes one, so that the same run gives the same bytes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return None
-    try:
-        return datetime.fromtimestamp(int(epoch), tz=UTC).isoformat()
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error
+    fixed = source_date()
+    return None if fixed is None else fixed.isoformat()

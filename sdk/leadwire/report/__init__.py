@@ -1,4 +1,4 @@
-"""Stage `report`: the HTML page for people, evidence.json for programs, and the signed bundle that carries both."""
+"""Stage `report`: page and PDF for people, evidence.json for programs, and the signed bundle that carries them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from leadwire.evidence.keys import fingerprint, load_private_key, public_pem
 from leadwire.evidence.record import Attachments, Evidence
 
 from .page import render_page
+from .pdf import render_pdf
 
 
-def write_report(evidence: Evidence, attachments: Attachments, out: Path, key: Path) -> Bundle:
-    """Write report.html, evidence.json and `<name>.leadwire-evidence.zip` into `out`, signed with the private `key`.
+def write_report(
+    evidence: Evidence, attachments: Attachments, out: Path, key: Path | None, invocation: str = ""
+) -> Bundle:
+    """Write report.html, report.pdf, evidence.json and `<name>.leadwire-evidence.zip` into `out`, signed with `key`.
 
-    A failed or inconclusive verdict is written like any other. EvidenceError (8) where the records do not join;
-    BadInputError (2) for a key, name or folder that cannot be used.
+    `key` is the file of a private key, None: the one in the environment; `invocation` the hash of the run's line in the
+    audit log. A failed or inconclusive verdict is written like any other. EvidenceError (8)
+    where the records do not join; BadInputError (2) for a key, name or folder that cannot be used.
     """
     signer = fingerprint(public_pem(load_private_key(key)))
-    return write_bundle(evidence, attachments, render_page(evidence, signer), out=out, key=key)
+    page = render_page(evidence, signer)
+    printed = render_pdf(page, evidence)
+    return write_bundle(evidence, attachments, page, printed=printed, out=out, key=key, invocation=invocation)

@@ -20,6 +20,8 @@ from leadwire.ops.geometry import Axis, integer
 Kernels = Literal["reference", "cmsis-nn"]
 Extension = Literal["none", "dsp", "mve"]
 
+_LEAST_TURNED_CHANNELS: Final = 16
+"""CMSIS-NN turns the filters of a transposed convolution around for more input channels than these."""
 _MVE_LANES: Final = 16
 _MVE_CHANNEL_BLOCK: Final = 124
 _MVE_ONE_CHANNEL_OUTPUTS: Final = 8
@@ -28,13 +30,13 @@ _MVE_ONE_CHANNEL_OUTPUTS: Final = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
     """`options` and `data` name records of the layout, '' for none. `tables` are persistent buffers and `scratch` ones
-    for the operator's time, in bytes and in the order asked for; `tensors` are those looked at while preparing, each as
-    often as it is looked at.
+    for the operator's time, in bytes and in the order asked for; a table may also name a record. `tensors` are those
+    looked at while preparing, each as often as it is looked at.
     """
 
     options: str = ""
     data: str = ""
-    tables: tuple[int, ...] = ()
+    tables: tuple[int | str, ...] = ()
     scratch: tuple[int, ...] = ()
     tensors: tuple[int, ...] = ()
 
@@ -232,9 +234,61 @@ def _mean(model: Model, operator: Operator, cmsis: Extension | None) -> Requests
     )
 
 
+def _reduce_extremum(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    source, axes = model.required(operator, 0), model.required(operator, 1)
+    return Requests(
+        options="MEAN options",
+        data="MEAN data",
+        scratch=(4 * len(source.shape), 4 * axes.elements),
+        tensors=_looked_at(operator, ("in0", "in1", "out0", "in0", "out0", "in1")),
+    )
+
+
+def _transpose_conv(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    outputs, height, width, given = model.required(operator, 1).shape
+    output = model.output(operator)
+    scratch = [4 * output.elements]
+    if cmsis is not None:
+        strides = [integer(operator, f"stride_{letter}", 1) for letter in "hw"]
+        if max(strides) <= 2 and given > _LEAST_TURNED_CHANNELS:  # as a convolution with its filters turned around
+            column = height * width * given
+            lanes = 4 * (column + -column % _MVE_LANES) if cmsis == "mve" else 2 * 2 * (column + -column % 4)
+            scratch = [lanes, column * outputs]
+        else:
+            row = (model.required(operator, 2).shape[2] - 1) * strides[1] + max(width, strides[0])
+            scratch = [4 * row * output.shape[3] * max(height, strides[0]), 0]
+    return Requests(
+        options="TRANSPOSE_CONV options",
+        data="TRANSPOSE_CONV data" if cmsis is None else "CMSIS-NN TRANSPOSE_CONV data",
+        tables=(4 * outputs, 4 * outputs),
+        scratch=tuple(scratch),
+        tensors=_looked_at(operator, ("out0", "in2", "in1", "in2", "in1", "in3", "out0")),
+    )
+
+
+def _batch_matmul(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
+    """A matrix that is not given as the kernel wants it is turned into a lasting copy."""
+    copies: list[int | str] = []
+    for position, is_copied in ((0, operator.option("adj_x", False)), (1, not operator.option("adj_y", False))):
+        if is_copied:
+            tensor = model.required(operator, position)
+            copies += ["tensor in use", 4 + 4 * len(tensor.shape), tensor.elements]
+    output = model.output(operator)
+    dimensions = 4 + 4 * len(output.shape)
+    quantization = "BATCH_MATMUL quantization"
+    return Requests(
+        options="BATCH_MATMUL options",
+        data="BATCH_MATMUL data" if cmsis is None else "CMSIS-NN BATCH_MATMUL data",
+        tables=(quantization, *copies, dimensions) if cmsis is None else (*copies, dimensions, quantization),
+        scratch=(4 * output.shape[-1],) if cmsis == "mve" else (),
+        tensors=_looked_at(operator, ("in0", "in1", "out0")),
+    )
+
+
 _KERNELS: Final[dict[str, _Found]] = {
     "ADD": _simple("ADD options", "ADD data", "in0", "in1", "out0"),
     "AVERAGE_POOL_2D": _pooling,
+    "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _simple("CONCATENATION options", "CONCATENATION data", "in0", "out0", "inputs"),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,
@@ -249,18 +303,27 @@ _KERNELS: Final[dict[str, _Found]] = {
     "MEAN": _mean,
     "MINIMUM": _simple("", ""),
     "MUL": _simple("MUL options", "MUL data", "in0", "in1", "out0"),
+    "PACK": _simple("PACK options", ""),
     "PAD": _simple("", "PAD data", "in0", "in1", "in2", "out0"),
     "PADV2": _simple("", "PAD data", "in0", "in1", "in2", "out0"),
+    "PRELU": _simple("", "PRELU data", "in0", "in1", "out0"),
     "QUANTIZE": _simple("", "QUANTIZE data", "in0", "out0"),
+    "REDUCE_MAX": _reduce_extremum,
+    "REDUCE_MIN": _reduce_extremum,
     "RELU": _simple("", "RELU data", "in0", "out0"),
     "RELU6": _simple("", "RELU6 data", "in0"),
     "RESHAPE": _simple("RESHAPE options", "", "in0", "out0"),
+    "RESIZE_BILINEAR": _simple("RESIZE_NEAREST_NEIGHBOR options", "", "in0", "in1", "out0"),
     "RESIZE_NEAREST_NEIGHBOR": _simple("RESIZE_NEAREST_NEIGHBOR options", "", "in0", "in1", "out0"),
     "SLICE": _simple("", "", "in0", "in1", "in2", "out0"),
     "SOFTMAX": _softmax,
+    "SPLIT": _simple("SPLIT options", "", "in0"),
+    "SPLIT_V": _simple("SPLIT_V options", "", "in2"),
     "SQUEEZE": _simple("SQUEEZE options", "", "in0", "out0"),
     "STRIDED_SLICE": _simple("STRIDED_SLICE options", "STRIDED_SLICE data", "in0", "in1", "in2", "in3", "out0"),
     "SUB": _simple("ADD options", "SUB data", "in0", "in1", "out0"),
     "TANH": _simple("", "LOGISTIC data", "in0", "in0", "out0"),
     "TRANSPOSE": _simple("", "", "in0", "in1", "out0"),
+    "TRANSPOSE_CONV": _transpose_conv,
+    "UNPACK": _simple("UNPACK options", ""),
 }

@@ -44,6 +44,12 @@ _RECORDS: Final = {
     "RESIZE_NEAREST_NEIGHBOR options": ((2, 1), (2, 1), (2, 1), (2, 1)),
     "STRIDED_SLICE options":          ((24, 4), (24, 4), (24, 4), (24, 4)),
     "LEAKY_RELU options":             ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "TRANSPOSE_CONV options":         ((16, 4), (20, 4), (20, 4), (20, 4)),
+    "BATCH_MATMUL options":           ((3, 1), (3, 1), (3, 1), (3, 1)),
+    "SPLIT options":                  ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "SPLIT_V options":                ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "PACK options":                   ((8, 4), (8, 4), (8, 4), (8, 4)),
+    "UNPACK options":                 ((8, 4), (8, 4), (8, 4), (8, 4)),
     # what a reference kernel keeps
     "CONV_2D data":                   ((56, 4), (56, 4), (72, 8), (80, 8)),
     "FULLY_CONNECTED data":           ((48, 4), (48, 4), (64, 8), (72, 8)),
@@ -63,10 +69,16 @@ _RECORDS: Final = {
     "LEAKY_RELU data":                ((24, 4), (24, 4), (24, 4), (24, 4)),
     "CONCATENATION data":             ((24, 4), (24, 4), (40, 8), (80, 8)),
     "SOFTMAX data":                   ((56, 8), (56, 8), (80, 8), (80, 8)),
+    "PRELU data":                     ((28, 4), (28, 4), (28, 4), (28, 4)),
+    "TRANSPOSE_CONV data":            ((72, 4), (72, 4), (80, 8), (88, 8)),
+    "BATCH_MATMUL data":              ((16, 4), (16, 4), (32, 8), (32, 8)),
+    "BATCH_MATMUL quantization":      ((28, 4), (28, 4), (28, 4), (28, 4)),
     # what a CMSIS-NN kernel keeps, where it differs
     "CMSIS-NN CONV_2D data":          ((60, 4), (60, 4), (80, 8), (88, 8)),
     "CMSIS-NN FULLY_CONNECTED data":  ((72, 4), (72, 4), (96, 8), (104, 8)),
     "CMSIS-NN POOL_2D data":          ((36, 4), (36, 4), (36, 4), (36, 4)),
+    "CMSIS-NN TRANSPOSE_CONV data":   ((76, 4), (76, 4), (88, 8), (88, 8)),
+    "CMSIS-NN BATCH_MATMUL data":     ((36, 4), (36, 4), (56, 8), (56, 8)),
     "CMSIS-NN SOFTMAX data":          ((64, 8), (64, 8), (88, 8), (88, 8)),
 }  # fmt: skip
 

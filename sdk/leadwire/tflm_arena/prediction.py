@@ -120,7 +120,8 @@ class _Allocation:
                 self._keep_buffer("kernel data", self.layout.record(one.data).size_bytes)
         noted = 0
         for one in asked:
-            for size in one.tables:
+            for table in one.tables:
+                size = self.layout.record(table).size_bytes if isinstance(table, str) else table
                 self._keep_buffer("per-channel tables", size)
             temporary = self.head
             for tensor in one.tensors:

@@ -15,25 +15,30 @@ from leadwire.artifacts import (
     ChangedDecision,
     Divergence,
     EndpointResult,
+    ExclusionResult,
+    OperatingPointResult,
     Predictions,
-    RecordResult,
+    ProtocolState,
     ValidationResult,
     Verdict,
 )
 from leadwire.datasets.dataset import STRIP_HZ, Dataset
 from leadwire.errors import BadInputError
-from leadwire.protocols import Protocol
+from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import Bootstrap
 
 from .endpoints import Beats, judge
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
 from .inputs import Integers, Run, check_dataset, check_predictions
+from .operating_points import Outputs, grid, operating_point
+from .records import record_failures, records_of, subgroup_failures
+from .reliability import reliability
+from .scope import check_excluded, exclude, in_population, known_attributes, subgroup_results
 from .scores import proportions, runtime_metrics
 
-__all__ = ["OperatorOutput", "OperatorOutputs", "run_validation"]
+__all__ = ["OperatorOutput", "OperatorOutputs", "exclude", "run_validation"]
 
 _FEW_PATIENTS = 20
-_ROUNDING = 1e-9  # of a difference of two shares, far below one beat
 
 
 def run_validation(
@@ -49,12 +54,17 @@ def run_validation(
     operator_outputs: OperatorOutputs | None = None,
     changed_limit: int = 40,
     also_noted: tuple[str, ...] = (),
+    training_patients: Collection[str] | None = None,
+    protocol_state: ProtocolState | None = None,
+    excluded: tuple[ExclusionResult, ...] = (),
 ) -> ValidationResult:
     """Judge INT8 on the device against float.
 
     `predictions`: float, tflite and device are needed, tflm and host_c wanted; float and tflite cover the dataset, the
     others may carry `indices`. `lost_samples` counts beats sent without a valid answer: one is enough to fail.
-    `calibration_patients` must not occur in the dataset (LeakError); None where nobody knows them, which is noted.
+    `calibration_patients` and `training_patients` must not occur in the dataset (LeakError); None where nobody knows
+    them, which is noted. `protocol_state` says whether the protocol is the one that was frozen; None: nobody froze it.
+    `excluded` is what `exclude` took away.
     `operator_outputs` explains differing bytes. Of the changed decisions `changed_limit` are listed, first those that
     INT8 got wrong. `also_noted` is what the caller knows of the run.
 
@@ -62,8 +72,13 @@ def run_validation(
     """
     if lost_samples < 0:
         raise BadInputError(f"{lost_samples} lost samples")
-    check_dataset(dataset, protocol, calibration_patients)
-    runs = check_predictions(predictions, dataset, model_digest)
+    check_dataset(dataset, protocol, calibration_patients, training_patients)
+    check_excluded(dataset, protocol)
+    state = protocol_state or ProtocolState(state="unfrozen")
+    given = list(predictions.values() if isinstance(predictions, Mapping) else predictions)
+    runs = check_predictions(given, dataset, model_digest)
+    outputs = {one.runtime: one for one in given}
+    curves = (reliability(run, outputs[runtime], dataset) for runtime, run in runs.items())
     rule = protocol.statistics
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
 
@@ -78,10 +93,27 @@ def run_validation(
         float_decided=float_decided,
         int8_decided=judged.decided,
         patients=patients,
+        records=[dataset.records[beat] for beat in scope],
     )
-    endpoints = tuple(judge(endpoint, protocol, beats, bootstrap) for endpoint in protocol.endpoints)
-    records = _records(dataset, runs, judged)
-    failures = [*broken, *_record_failures(protocol, records)]
+    members = {
+        name: in_population(protocol.population(name), dataset, scope)
+        for name in {endpoint.population for endpoint in protocol.endpoints}
+    }
+
+    def judge_part(endpoint: Endpoint, places: Integers) -> EndpointResult:
+        return judge(endpoint, protocol, beats.part(np.intersect1d(places, members[endpoint.population])), bootstrap)
+
+    everything = np.arange(len(scope), dtype=np.int64)
+    endpoints = tuple(judge_part(endpoint, everything) for endpoint in protocol.endpoints)
+    attributes = known_attributes(dataset, scope)
+    subgroups = subgroup_results(protocol, dataset, scope, attributes, judge_part)
+    records = records_of(dataset, runs, judged)
+    failures = [*broken, *record_failures(protocol, records), *subgroup_failures(protocol, subgroups)]
+    if state.state == "changed":
+        unchecked.append(
+            f"protocol '{protocol.name}' was changed after it was frozen: digest {protocol.digest[:16]}, "
+            f"frozen was {state.frozen_digest[:16]}"
+        )
     if lost_samples:
         failures.append(f"{lost_samples} sample(s) were lost on the way to the device and back: the run is invalid")
     changed = scope[float_decided != judged.decided]
@@ -108,13 +140,44 @@ def run_validation(
         changed_total=len(changed),
         lost_samples=lost_samples,
         io_digest=io_digest,
-        notes=(*_notes(dataset, runs, judged, calibration_patients), *also_noted),
+        notes=(
+            *_notes(dataset, runs, judged, calibration_patients, training_patients),
+            *_protocol_notes(state, excluded),
+            *also_noted,
+        ),
         verdict=verdict,
         device_beats=len(runs["device"].beats),
         judged_runtime=judged.runtime,
         identities=identities,
         reasons=reasons,
+        protocol_state=state,
+        excluded=excluded,
+        attributes=attributes,
+        subgroups=subgroups,
+        operating_points=_operating_points(protocol, dataset, runs, judged, bootstrap),
+        reliability=tuple(curve for curve in curves if curve is not None),
     )
+
+
+def _operating_points(
+    protocol: Protocol, dataset: Dataset, runs: dict[str, Run], judged: Run, bootstrap: Bootstrap
+) -> tuple[OperatingPointResult, ...]:
+    """Those of the protocol whose class has beats; none where INT8's outputs are not the classes' own grid."""
+    scope = judged.beats
+    on_grid = None if judged.raw is None else grid(judged.raw, judged.outputs)
+    if on_grid is None:
+        return ()
+    found = []
+    for point in protocol.operating_points:
+        place = protocol.labels.index(point.label)
+        outputs = Outputs(
+            is_class=dataset.labels[scope] == place,
+            float_output=runs["float"].outputs[scope, place],
+            int8_output=judged.outputs[:, place],
+            patients=[dataset.patients[beat] for beat in scope],
+        )
+        found.append(operating_point(point, protocol, outputs, on_grid, bootstrap))
+    return tuple(one for one in found if one is not None)
 
 
 # ---------------------------------------------------------------------------------------------- identity, scope
@@ -157,47 +220,7 @@ def _judged_run(protocol: Protocol, runs: dict[str, Run], identities: tuple[Dive
     return host_c if proven else device
 
 
-# ---------------------------------------------------------------------------------------------- records, decisions
-
-
-def _records(dataset: Dataset, runs: dict[str, Run], judged: Run) -> tuple[RecordResult, ...]:
-    """Accuracy of each record over the judged beats, in sorted order of the records' names."""
-    scope = judged.beats
-    reference = dataset.labels[scope]
-    right = {
-        "float": runs["float"].decided[scope] == reference,
-        "host": runs["tflite"].decided[scope] == reference,
-        "device": judged.decided == reference,
-    }
-    names, first, record = np.unique(
-        np.asarray([dataset.records[beat] for beat in scope]), return_index=True, return_inverse=True
-    )
-    beats = np.bincount(record, minlength=len(names))
-    share = {key: np.bincount(record, weights=hits, minlength=len(names)) / beats for key, hits in right.items()}
-    return tuple(
-        RecordResult(
-            record=str(name),
-            patient=dataset.patients[int(scope[first[i]])],
-            beats=int(beats[i]),
-            float_accuracy=float(share["float"][i]),
-            host_accuracy=float(share["host"][i]),
-            device_accuracy=float(share["device"][i]),
-        )
-        for i, name in enumerate(names)
-    )
-
-
-def _record_failures(protocol: Protocol, records: tuple[RecordResult, ...]) -> list[str]:
-    limit = protocol.record_limit
-    if limit is None:
-        return []
-    return [
-        f"record {one.record} loses {100 * (one.float_accuracy - one.device_accuracy):.2f} points of accuracy, "
-        f"at most {100 * limit.max_accuracy_loss:g} allowed"
-        for one in records
-        if one.beats >= limit.minimum_beats
-        and one.float_accuracy - one.device_accuracy > limit.max_accuracy_loss + _ROUNDING
-    ]
+# ---------------------------------------------------------------------------------------------- decisions
 
 
 def _changed(
@@ -247,8 +270,24 @@ def _patients(endpoint: EndpointResult) -> str:
     return f" (about {needed} patients like these would be needed)" if needed else ""
 
 
+def _protocol_notes(state: ProtocolState, excluded: tuple[ExclusionResult, ...]) -> list[str]:
+    notes = [f"{one.beats} beats were left out before anything was judged: {one.reason}" for one in excluded]
+    if state.state == "unfrozen":
+        notes.append(
+            "the protocol was not frozen before the run ('leadwire protocol freeze'): only its digest is known"
+        )
+    notes += [
+        f"the protocol was amended after it had been frozen as {x.digest[:16]}: {x.reason}" for x in state.amendments
+    ]
+    return notes
+
+
 def _notes(
-    dataset: Dataset, runs: dict[str, Run], judged: Run, calibration_patients: Collection[str] | None
+    dataset: Dataset,
+    runs: dict[str, Run],
+    judged: Run,
+    calibration_patients: Collection[str] | None,
+    training_patients: Collection[str] | None,
 ) -> tuple[str, ...]:
     """What a reader must know to read the figures rightly."""
     total, sent = len(dataset.labels), len(runs["device"].beats)
@@ -268,6 +307,7 @@ def _notes(
         )
     if patients < _FEW_PATIENTS:
         notes.append(f"{patients} patients: a bootstrap over fewer than about {_FEW_PATIENTS} patients is too narrow")
-    if calibration_patients is None:
-        notes.append("the calibration patients are unknown: that none of them is in the test set was not checked")
+    for of, known in (("calibration", calibration_patients), ("training", training_patients)):
+        if known is None:
+            notes.append(f"the {of} patients are unknown: that none of them is in the test set was not checked")
     return tuple(notes)

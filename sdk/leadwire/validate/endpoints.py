@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, inf, isfinite
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from leadwire.stats import (
 from .inputs import Integers
 from .scores import ratio_parts, sum_by_patient
 
+_RECORDS_NAMED = 3
+
 # Kinds of beats whose call changes, as rows (float numerator, denominator, INT8 numerator, denominator): a beat of the
 # class called by float alone, by INT8 alone; a beat of another class called by float alone, by INT8 alone.
 _CHANGES: dict[str, Floats] = {
@@ -46,6 +48,17 @@ class Beats:
     float_decided: Integers
     int8_decided: Integers
     patients: Sequence[str]
+    records: Sequence[str]
+
+    def part(self, places: Integers) -> Beats:
+        """The beats at these places, in their order."""
+        return Beats(
+            reference=self.reference[places],
+            float_decided=self.float_decided[places],
+            int8_decided=self.int8_decided[places],
+            patients=[self.patients[place] for place in places],
+            records=[self.records[place] for place in places],
+        )
 
 
 def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Bootstrap) -> EndpointResult:
@@ -72,6 +85,9 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
     judged = None if by_patient is None else _hull(by_patient, beat_level[0])
     shortages, enough_patients = _shortages(endpoint, protocol, beats)
     verdict, reason = _verdict(loss, judged, endpoint.margin, shortages)
+    worst = _worst_records(rows, beats.records, loss)
+    if verdict != "pass" and worst:
+        reason += f"; most of the loss is in record{'s' * (len(worst) > 1)} {', '.join(name for name, _ in worst)}"
     return EndpointResult(
         endpoint=endpoint.name,
         float_value=_ratio(sums[0], sums[1]),
@@ -84,7 +100,19 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
         judged=judged,
         mcnemar_mid_p=None if table is None else mcnemar(table.first_only, table.second_only).mid_p,
         patients_needed=_needed(verdict, loss, judged, endpoint.margin, protocol, len(per_patient), enough_patients),
+        worst_records=worst,
     )
+
+
+def _worst_records(rows: Floats, records: Sequence[str], loss: float) -> tuple[tuple[str, float], ...]:
+    """The worst three records without which the loss would be smaller by a tenth of it or more, with by how much."""
+    if not isfinite(loss) or loss <= 0:
+        return ()
+    per_record = sum_by_patient(rows, records)
+    shares = loss - ratio_loss(per_record.sum(axis=0) - per_record)
+    names = sorted(set(records))
+    order = sorted(range(len(names)), key=lambda i: (-shares[i], names[i]) if isfinite(shares[i]) else (inf, names[i]))
+    return tuple((names[i], float(shares[i])) for i in order[:_RECORDS_NAMED] if shares[i] >= loss / 10)
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,14 @@ _RUNTIMES = ("float", "tflite", "tflm", "host_c", "device")
 class Run:
     """One runtime's checked predictions: `beats` int64 [k] are its beats of the dataset, `decided` int64 [k] the class
     of each (the largest output; of equal ones the first), `margins` float64 [k] the lead of the largest over the
-    second, `raw` int8 [k, output bytes] or None for float.
+    second, `outputs` float64 [k, classes], `raw` int8 [k, output bytes] or None for float.
     """
 
     runtime: str
     beats: Integers
     decided: Integers
     margins: npt.NDArray[np.float64]
+    outputs: npt.NDArray[np.float64]
     raw: npt.NDArray[np.int8] | None
 
     def at(self, beats: Integers) -> Integers:
@@ -38,24 +39,28 @@ class Run:
         return bool(np.isin(beats, self.beats, assume_unique=True).all())
 
 
-def check_dataset(dataset: Dataset, protocol: Protocol, calibration_patients: Collection[str] | None) -> None:
-    """DatasetError where dataset and protocol have other labels, LeakError where calibration saw a test patient."""
+def check_dataset(
+    dataset: Dataset,
+    protocol: Protocol,
+    calibration_patients: Collection[str] | None,
+    training_patients: Collection[str] | None = None,
+) -> None:
+    """DatasetError where dataset and protocol have other labels, LeakError where training or calibration saw a test
+    patient."""
     if tuple(dataset.label_names) != protocol.labels:
         raise DatasetError(
             dataset.name,
             f"labels {' '.join(dataset.label_names)} where protocol '{protocol.name}' has {' '.join(protocol.labels)}",
             hint="use a protocol written for these labels, in the same order",
         )
-    shared = sorted(set(dataset.patients) & set(calibration_patients or ()))
-    if shared:
-        raise LeakError(shared, "calibration", f"test dataset '{dataset.name}'")
+    for seen_by, patients in (("training", training_patients), ("calibration", calibration_patients)):
+        shared = sorted(set(dataset.patients) & set(patients or ()))
+        if shared:
+            raise LeakError(shared, seen_by, f"test dataset '{dataset.name}'")
 
 
-def check_predictions(
-    predictions: Iterable[Predictions] | Mapping[str, Predictions], dataset: Dataset, model_digest: str
-) -> dict[str, Run]:
+def check_predictions(given: Iterable[Predictions], dataset: Dataset, model_digest: str) -> dict[str, Run]:
     """One `Run` per runtime, in a fixed order; BadInputError or DatasetError names the runtime and what is wrong."""
-    given = list(predictions.values()) if isinstance(predictions, Mapping) else list(predictions)
     runs: dict[str, Run] = {}
     for one in given:
         if one.runtime not in _RUNTIMES:
@@ -103,7 +108,14 @@ def _checked(one: Predictions, dataset: Dataset, model_digest: str) -> Run:
     decided = one.outputs.argmax(axis=1).astype(np.int64)
     ranked = np.sort(one.outputs, axis=1)
     raw = None if one.runtime == "float" else _raw(one, decided, where)
-    return Run(runtime=one.runtime, beats=beats, decided=decided, margins=ranked[:, -1] - ranked[:, -2], raw=raw)
+    return Run(
+        runtime=one.runtime,
+        beats=beats,
+        decided=decided,
+        margins=ranked[:, -1] - ranked[:, -2],
+        outputs=one.outputs,
+        raw=raw,
+    )
 
 
 def _beats(one: Predictions, dataset_beats: int, where: str) -> Integers:

@@ -11,23 +11,6 @@ from .console import grid, out, size, table_of
 if TYPE_CHECKING:
     from leadwire.board import Board, MemoryRegion, PowerFigure
     from leadwire.doctor import Diagnosis
-    from leadwire.evidence.bundle import VerifiedBundle
-
-
-def verified(result: VerifiedBundle) -> None:
-    out.print(Text("every byte verifies", style="bold green"))
-    grid(
-        [
-            ("bundle", str(result.path)),
-            ("sha-256", result.digest),
-            ("evidence of", f"{result.name} on {result.board_id}"),
-            ("verdict", result.verdict),
-            *(("", reason) for reason in result.reasons),
-            ("stamps", ", ".join(result.stamps) or "none"),
-            ("signature", result.trust),
-            ("files", ", ".join(name for name, _ in result.files)),
-        ]
-    )
 
 
 def boards(result: list[Board]) -> None:

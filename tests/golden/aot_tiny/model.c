@@ -172,12 +172,20 @@ static const char *const labels[] = {
 };
 
 #ifdef LW_WITH_OPERATOR_TABLE
+static const lw_operator_output operator_outputs[] = {
+    {.data = arena.bytes + 8, .bytes = 6},
+    {.data = arena.bytes + 0, .bytes = 8},
+    {.data = arena.bytes + 8, .bytes = 2},
+    {.data = arena.bytes + 0, .bytes = 2},
+    {.data = arena.bytes + 0, .bytes = 2},
+};
+
 static const lw_operator operators[] = {
-    {.kind = "RESHAPE", .data = arena.bytes + 8, .bytes = 6},
-    {.kind = "CONV_2D", .data = arena.bytes + 0, .bytes = 8},
-    {.kind = "MEAN", .data = arena.bytes + 8, .bytes = 2},
-    {.kind = "FULLY_CONNECTED", .data = arena.bytes + 0, .bytes = 2},
-    {.kind = "SOFTMAX", .data = arena.bytes + 0, .bytes = 2},
+    {.kind = "RESHAPE", .outputs = operator_outputs + 0, .output_count = 1},
+    {.kind = "CONV_2D", .outputs = operator_outputs + 1, .output_count = 1},
+    {.kind = "MEAN", .outputs = operator_outputs + 2, .output_count = 1},
+    {.kind = "FULLY_CONNECTED", .outputs = operator_outputs + 3, .output_count = 1},
+    {.kind = "SOFTMAX", .outputs = operator_outputs + 4, .output_count = 1},
 };
 #endif
 

@@ -120,7 +120,7 @@ uint16_t turn;   /* the operator whose turn it is in this run */
 uint16_t wanted; /* the only one to run, or EVERY_OPERATOR */
 lw_operator_hook on_operator;
 
-/* Stands in for every kernel: runs it where it is wanted, and notes where its output lies. */
+/* Stands in for every kernel: runs it where it is wanted, and notes where its outputs lie. */
 TfLiteStatus run_operator(TfLiteContext *context, TfLiteNode *node)
 {
     const uint16_t index = turn++;
@@ -134,7 +134,11 @@ TfLiteStatus run_operator(TfLiteContext *context, TfLiteNode *node)
     if (on_operator != nullptr) {
         on_operator(index, 1);
     }
-    lw_tiny_operators[index].data = context->GetEvalTensor(context, node->outputs->data[0])->data.int8;
+    const lw_operator &op = lw_model_tiny.operators[index];
+    lw_operator_output *const outputs = lw_tiny_operator_outputs + (op.outputs - lw_tiny_operator_outputs);
+    for (uint16_t i = 0; i < op.output_count; i++) {
+        outputs[i].data = context->GetEvalTensor(context, node->outputs->data[i])->data.int8;
+    }
     return status;
 }
 

@@ -26,12 +26,14 @@ extern "C" {
 #endif
 
 #define LW_MODEL_TINY_OPERATORS 5
+#define LW_MODEL_TINY_OPERATOR_OUTPUTS 5
 
 extern lw_tensor lw_tiny_inputs[1];
 extern lw_tensor lw_tiny_outputs[1];
 extern lw_arena_use lw_tiny_arena_use;
 #ifdef LW_WITH_OPERATOR_TABLE
-extern lw_operator lw_tiny_operators[LW_MODEL_TINY_OPERATORS];
+/* Those of the first operator, then those of the second, and so on. */
+extern lw_operator_output lw_tiny_operator_outputs[LW_MODEL_TINY_OPERATOR_OUTPUTS];
 
 /* Called before (end 0) and after (end 1) every operator that runs; NULL for none. */
 typedef void (*lw_operator_hook)(uint16_t index, int end);

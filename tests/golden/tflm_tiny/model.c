@@ -33,12 +33,26 @@ static const char *const labels[] = {
 };
 
 #ifdef LW_WITH_OPERATOR_TABLE
-lw_operator lw_tiny_operators[LW_MODEL_TINY_OPERATORS] = {
-    {.kind = "RESHAPE", .bytes = 6}, /* op 0 RESHAPE 'row' -> [1, 1, 6, 1] */
-    {.kind = "CONV_2D", .bytes = 8}, /* op 1 CONV_2D 'conv' -> [1, 1, 4, 2] */
-    {.kind = "MEAN", .bytes = 2}, /* op 2 MEAN 'mean' -> [1, 2] */
-    {.kind = "FULLY_CONNECTED", .bytes = 2}, /* op 3 FULLY_CONNECTED 'dense' -> [1, 2] */
-    {.kind = "SOFTMAX", .bytes = 2}, /* op 4 SOFTMAX 'probability' -> [1, 2] */
+/* .data is known once the operator has run. */
+lw_operator_output lw_tiny_operator_outputs[LW_MODEL_TINY_OPERATOR_OUTPUTS] = {
+    {.bytes = 6},
+    {.bytes = 8},
+    {.bytes = 2},
+    {.bytes = 2},
+    {.bytes = 2},
+};
+
+static const lw_operator operators[] = {
+    /* op 0 RESHAPE 'row' -> [1, 1, 6, 1] */
+    {.kind = "RESHAPE", .outputs = lw_tiny_operator_outputs + 0, .output_count = 1},
+    /* op 1 CONV_2D 'conv' -> [1, 1, 4, 2] */
+    {.kind = "CONV_2D", .outputs = lw_tiny_operator_outputs + 1, .output_count = 1},
+    /* op 2 MEAN 'mean' -> [1, 2] */
+    {.kind = "MEAN", .outputs = lw_tiny_operator_outputs + 2, .output_count = 1},
+    /* op 3 FULLY_CONNECTED 'dense' -> [1, 2] */
+    {.kind = "FULLY_CONNECTED", .outputs = lw_tiny_operator_outputs + 3, .output_count = 1},
+    /* op 4 SOFTMAX 'probability' -> [1, 2] */
+    {.kind = "SOFTMAX", .outputs = lw_tiny_operator_outputs + 4, .output_count = 1},
 };
 #endif
 
@@ -59,7 +73,7 @@ const lw_model lw_model_tiny = {
     .inputs = lw_tiny_inputs,
     .outputs = lw_tiny_outputs,
 #ifdef LW_WITH_OPERATOR_TABLE
-    .operators = lw_tiny_operators,
+    .operators = operators,
 #endif
     .labels = labels,
     .init = lw_tiny_init,

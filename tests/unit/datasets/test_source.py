@@ -220,3 +220,41 @@ def test_array_files_that_are_missing_broken_or_changed(tmp_path: Path) -> None:
     load_dataset(read_source(written(tmp_path, NPZ + f'sha256 = "{digest}"')), "test")
     with pytest.raises(DatasetError, match="does not have the SHA-256"):
         load_dataset(read_source(written(tmp_path, NPZ + f'sha256 = "{"0" * 64}"')), "test")
+
+
+def test_two_names_for_one_known_patient_are_refused(tmp_path: Path) -> None:
+    """MIT-BIH's 201 and 202 are one man: known by their signals, whatever a file calls patients and records."""
+    builtin = read_source("mitdb")
+    assert isinstance(builtin, WfdbSource)
+    signal = {one.record: one.dat for one in builtin.records}
+
+    def own(name: str, patient: str, split: str, like: str) -> str:
+        return record(name, patient, split).replace(f'dat = "{"0" * 64}"', f'dat = "{signal[like]}"')
+
+    apart = WFDB_HEAD + own("a", "p1", "train", "201") + own("b", "p2", "test", "202")
+    with pytest.raises(ConfigError) as caught:
+        read_source(written(tmp_path, apart))
+    assert "records: 'a' and 'b' are recordings of one patient, named 'p1' and 'p2'" in caught.value.mistakes
+    with pytest.raises(LeakError):
+        read_source(written(tmp_path, apart.replace('"p2"', '"p1"')))
+    read_source(written(tmp_path, WFDB_HEAD + own("a", "p1", "train", "201") + own("b", "p2", "test", "200")))
+
+
+def test_attributes_of_own_arrays(tmp_path: Path) -> None:
+    arrays(
+        tmp_path, ages=np.array([50.0, 50.0, np.nan, np.nan]), sexes=np.array(["F", "F", "M", "M"]),
+        leads=np.array(["I", "I", "II", "II"]),
+    )  # fmt: skip
+    found = load_dataset(read_source(written(tmp_path, NPZ)), "test").attributes
+    assert [(one.record, one.age, one.sex, one.lead, one.snr_db) for one in found] == [
+        ("a", 50.0, "F", "I", None),
+        ("b", None, "M", "II", None),
+    ]
+    for changes, message in (
+        ({"ages": np.array([50, 51, 52, 52])}, "record 'a' has two patients, ages"),
+        ({"ages": np.array(["x"] * 4)}, "ages must be numbers"),
+        ({"sexes": np.array(["F"])}, "sexes has 1 entries"),
+    ):
+        arrays(tmp_path, **changes)
+        with pytest.raises(DatasetError, match=message):
+            load_dataset(read_source(written(tmp_path, NPZ)), "test")

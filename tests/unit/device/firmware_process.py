@@ -107,7 +107,8 @@ SMALL_MODEL_C = """
 static int8_t in[187], out[5];
 static const lw_tensor inputs[] = {{"x", in, 187, {187}, 1, 1.0f, 0}};
 static const lw_tensor outputs[] = {{"y", out, 5, {5}, 1, 1.0f, 0}};
-static const lw_operator operators[] = {{"MUL", out, 5}};
+static const lw_operator_output whole = {out, 5};
+static const lw_operator operators[] = {{"MUL", &whole, 1}};
 static lw_status nothing(void) { return LW_OK; }
 static lw_status infer(void)
 {

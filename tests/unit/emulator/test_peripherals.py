@@ -43,7 +43,14 @@ def interrupts() -> Interrupts:
 def system(clock: Clock, interrupts: Interrupts) -> SystemControl:
     return SystemControl(
         interrupts,
-        CoreSignals(now=clock.now, cycles=clock.now, reset=clock.reset, changed=lambda: None, fpu=clock.switch_fpu),
+        CoreSignals(
+            now=clock.now,
+            cycles=clock.now,
+            reset=clock.reset,
+            changed=lambda: None,
+            timed=lambda: None,
+            fpu=clock.switch_fpu,
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from leadwire.energy.estimate import estimate_energy
 from leadwire.energy.meters import MeterSettings, meters, open_meter
 from leadwire.energy.meters.joulescope import Joulescope
 from leadwire.energy.meters.ppk2 import Calibration
-from leadwire.energy.simulated import Load, SimulatedMeter
+from leadwire.energy.simulated import Load, Paced, SimulatedMeter
 from leadwire.energy.simulated.lpm01a import SimulatedLpm01a
 from leadwire.energy.simulated.ppk2 import OFFSET, RESISTANCE, SimulatedPpk2
 from leadwire.energy.trace import Accuracy
@@ -38,9 +38,9 @@ def until(samples: Callable[[], bool], seconds: float = 20.0) -> Callable[[], No
     return wait
 
 
-def whole(meter: SimulatedMeter, rate: float) -> Callable[[], bool]:
-    end_s = meter.load.lead_s + meter.load.runs * meter.load.period_s + 0.02
-    return lambda: meter._sample / rate > end_s  # type: ignore[attr-defined]
+def whole(meter: SimulatedMeter, load: Load) -> Callable[[], bool]:
+    end_s = load.lead_s + load.runs * load.period_s + 0.02
+    return lambda: meter.sample / meter.rate_hz > end_s
 
 
 def settings(meter: SimulatedMeter, **more: object) -> MeterSettings:
@@ -48,14 +48,14 @@ def settings(meter: SimulatedMeter, **more: object) -> MeterSettings:
 
 
 def test_meters_are_found_by_their_modules() -> None:
-    assert meters() == ("joulescope", "lpm01a", "ppk2", "scpi")
+    assert meters() == ("joulescope", "lpm01a", "ppk2", "scpi", "simulated")
     with pytest.raises(BadInputError, match="no meter 'amp'"):
         open_meter("amp", MeterSettings())
 
 
 def test_a_ppk2_gives_the_energy_of_the_load() -> None:
-    with SimulatedPpk2(LOAD, marker=3) as simulated, open_meter("ppk2", settings(simulated, marker=3)) as meter:
-        trace = meter.record(until(whole(simulated, 100_000)))
+    with SimulatedPpk2(Paced(LOAD), marker=3) as simulated, open_meter("ppk2", settings(simulated, marker=3)) as meter:
+        trace = meter.record(until(whole(simulated, LOAD)))
     assert trace.meter.simulated and trace.meter.kind == "Nordic PPK2"
     found = estimate_energy(trace, windows_by_level(trace))
     assert found.windows == LOAD.runs
@@ -67,17 +67,17 @@ def test_a_ppk2_gives_the_energy_of_the_load() -> None:
 @pytest.mark.requirement("LW-PWR-001")
 def test_a_ppk2_with_a_gap_gives_no_trace() -> None:
     with (
-        SimulatedPpk2(LOAD, drop=12_345) as simulated,
+        SimulatedPpk2(Paced(LOAD), drop=12_345) as simulated,
         open_meter("ppk2", settings(simulated)) as meter,
         pytest.raises(FrameError, match="lost after sample 12344"),
     ):
-        meter.record(until(whole(simulated, 100_000)))
+        meter.record(until(whole(simulated, LOAD)))
 
 
 def test_the_ppk2_words_are_read_as_the_published_package_reads_them() -> None:
     """Within a range: after a change of range the package smooths three samples, the driver does not."""
     ppk2_api = pytest.importorskip("ppk2_api.ppk2_api")
-    with SimulatedPpk2(LOAD) as simulated:
+    with SimulatedPpk2(Paced(LOAD)) as simulated:
         other = ppk2_api.PPK2_API(simulated.port, timeout=1)
         assert other.get_modifiers()
         assert [other.modifiers["R"][str(i)] for i in range(5)] == list(RESISTANCE)
@@ -105,8 +105,8 @@ def test_hostile_calibrations_become_nominal_values() -> None:
 
 def test_an_lpm01a_gives_the_energy_of_the_load() -> None:
     load = Load(idle_a=50e-6, active_a=6.4e-3, active_s=0.2, period_s=0.5, runs=5, lead_s=0.1)
-    with SimulatedLpm01a(load) as simulated, open_meter("lpm01a", settings(simulated)) as meter:
-        trace = meter.record(until(whole(simulated, 5000)))
+    with SimulatedLpm01a(Paced(load, speed=3)) as simulated, open_meter("lpm01a", settings(simulated)) as meter:
+        trace = meter.record(until(whole(simulated, load)))
     assert trace.meter.simulated and "SIMULATED" in trace.meter.serial
     assert trace.meter.accuracy.gain == 0.02
     found = estimate_energy(trace, windows_by_edges(trace))
@@ -118,22 +118,22 @@ def test_an_lpm01a_gives_the_energy_of_the_load() -> None:
 def test_an_lpm01a_with_a_gap_gives_no_trace() -> None:
     load = Load(active_s=0.2, period_s=0.5, runs=5, lead_s=0.1)
     with (
-        SimulatedLpm01a(load, drop=5100) as simulated,
+        SimulatedLpm01a(Paced(load, speed=3), drop=5100) as simulated,
         open_meter("lpm01a", settings(simulated, sample_hz=5000)) as meter,
     ):
-        trace = meter.record(until(lambda: simulated._sample > 9000))
+        trace = meter.record(until(lambda: simulated.sample > 9000))
         assert len(trace.current_a) >= 9000  # one sample in a second is within the stamp's own rounding
     with (
-        SimulatedLpm01a(load) as simulated,
+        SimulatedLpm01a(Paced(load, speed=3)) as simulated,
         open_meter("lpm01a", settings(simulated, sample_hz=5000)) as meter,
         pytest.raises(FrameError, match="are due"),
     ):
         simulated.stream = lambda real=simulated.stream: real().replace(b"1000-06\r\n1000-06\r\n", b"1000-06\r\n")  # type: ignore[method-assign]
-        meter.record(until(lambda: simulated._sample > 12_000))
+        meter.record(until(lambda: simulated.sample > 12_000))
 
 
 def test_an_lpm01a_refuses_and_is_refused() -> None:
-    with SimulatedLpm01a(LOAD) as simulated:
+    with SimulatedLpm01a(Paced(LOAD)) as simulated:
         with pytest.raises(BadInputError, match="does not send 3000"):
             open_meter("lpm01a", settings(simulated, sample_hz=3000))
         with pytest.raises(BadInputError, match=r"1\.8 to 3\.3 V"):
@@ -146,7 +146,7 @@ class Mute(SimulatedMeter):
     """Something else on the port: silent, or talking without end."""
 
     def __init__(self, noise: bytes) -> None:
-        super().__init__(LOAD)
+        super().__init__(Paced(LOAD))
         self._noise = noise
 
     def receive(self, data: bytes) -> bytes:
@@ -295,7 +295,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_port_that_falls_silent_ends_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    with SimulatedLpm01a(LOAD) as simulated, open_meter("lpm01a", settings(simulated)) as meter:
+    with SimulatedLpm01a(Paced(LOAD)) as simulated, open_meter("lpm01a", settings(simulated)) as meter:
         monkeypatch.setattr("leadwire.energy.meters.lpm01a._ANSWER_SECONDS", 0.5)
         simulated.receive = lambda data: b""  # type: ignore[method-assign]
         with pytest.raises(DeviceSilentError):

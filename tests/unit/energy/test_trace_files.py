@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from leadwire.cli import app
 from leadwire.energy.csv_file import read_csv, read_pairs, write_csv
 from leadwire.energy.meters import MeterSettings, open_meter
-from leadwire.energy.simulated import Load
+from leadwire.energy.simulated import Load, Paced
 from leadwire.energy.simulated.ppk2 import SimulatedPpk2
 from leadwire.energy.trace import Accuracy, MeterIdentity, Trace
 from leadwire.errors import BadInputError, LeadwireError
@@ -104,12 +104,12 @@ def kept(tmp_path: Path) -> Path:
     """A trace that a simulated meter gave."""
     load = Load(active_a=8e-3, idle_a=1e-3, active_s=0.01, period_s=0.03, runs=6)
     with (
-        SimulatedPpk2(load) as simulated,
+        SimulatedPpk2(Paced(load)) as simulated,
         open_meter("ppk2", MeterSettings(address=simulated.port, voltage_v=3.0)) as meter,
     ):
 
         def wait() -> None:
-            while simulated._sample < 22_000:  # type: ignore[attr-defined]
+            while simulated.sample < 22_000:
                 time.sleep(0.002)
 
         trace = meter.record(wait)

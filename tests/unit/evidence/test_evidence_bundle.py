@@ -21,7 +21,8 @@ import pytest
 from evidence_example import LABELS, example_evidence
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.archive import pack, unpack
-from leadwire.evidence.bundle import CONTENT, Bundle, verify_bundle, write_bundle
+from leadwire.evidence.bundle import Bundle, verify_bundle, write_bundle
+from leadwire.evidence.contents import CONTENT, content_of
 from leadwire.evidence.keys import generate_key
 from leadwire.evidence.predictions import read_predictions
 from leadwire.evidence.record import Attachments, Evidence
@@ -34,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evidence, Attachment
     folder = tmp_path_factory.mktemp("bundle")
     evidence, attachments = example_evidence(folder)
     generate_key(folder / "key.pem")
-    bundle = write_bundle(evidence, attachments, REPORT, out=folder / "out", key=folder / "key.pem")
+    bundle = write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=folder / "out", key=folder / "key.pem")
     return evidence, attachments, bundle, folder
 
 
@@ -67,7 +68,9 @@ def test_another_key_than_the_trusted_one_is_an_error(
     """Somebody alters nothing and signs again: only the fingerprint tells."""
     evidence, attachments, bundle, folder = made
     generate_key(tmp_path / "other.pem")
-    forged = write_bundle(evidence, attachments, REPORT, out=tmp_path / "out", key=tmp_path / "other.pem")
+    forged = write_bundle(
+        evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=tmp_path / "other.pem"
+    )
     assert verify_bundle(forged.path).authenticated is False
     with pytest.raises(EvidenceError, match=f"signed by key {forged.signer}, not by the trusted key {bundle.signer}"):
         verify_bundle(forged.path, folder / "key.pem")
@@ -78,7 +81,9 @@ def test_the_same_run_gives_the_same_bytes(made: tuple[Evidence, Attachments, Bu
     """From another folder, with the same key; neither folder is named anywhere."""
     _, _, bundle, folder = made
     evidence, attachments = example_evidence(tmp_path)
-    again = write_bundle(evidence, attachments, REPORT, out=tmp_path / "elsewhere", key=folder / "key.pem")
+    again = write_bundle(
+        evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "elsewhere", key=folder / "key.pem"
+    )
     assert again.path.read_bytes() == bundle.path.read_bytes()
     for place in (tmp_path, folder):
         assert str(place).encode() not in again.path.read_bytes()
@@ -103,10 +108,12 @@ def test_manifest_and_statement_by_the_standard_library_alone(
     with zipfile.ZipFile(bundle.path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     listed = dict(reversed(line.split("  ")) for line in files["manifest.sha256"].decode().splitlines())
-    assert listed == {name: hashlib.sha256(files[name]).hexdigest() for name in CONTENT}
+    assert listed == {name: hashlib.sha256(files[name]).hexdigest() for name in content_of(files)}
     statement = json.loads(base64.b64decode(json.loads(files["statement.dsse.json"])["payload"]))
     assert {item["name"]: item["digest"]["sha256"] for item in statement["subject"]} == {
-        name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "statement.dsse.json"
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in files.items()
+        if name not in ("statement.dsse.json", "provenance.dsse.json")
     }
     assert statement["predicate"]["result"] == "PASSED"
 
@@ -182,7 +189,7 @@ def test_a_figure_that_does_not_follow_is_refused(
     with pytest.raises(EvidenceError, match="confusion matrix of 'float' does not follow"):
         write_bundle(
             dataclasses.replace(evidence, validation=validation),
-            attachments, REPORT, out=tmp_path, key=folder / "key.pem",
+            attachments, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem",
         )  # fmt: skip
 
 
@@ -215,26 +222,33 @@ def test_records_that_do_not_join_are_refused(
     evidence, attachments, _, folder = made
     what, broken = list(other_digests(evidence))[number]
     with pytest.raises(EvidenceError, match=what):
-        write_bundle(broken, attachments, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(broken, attachments, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
 
 
 def test_bad_names_keys_and_files_are_named(made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path) -> None:
     evidence, attachments, _, folder = made
     with pytest.raises(BadInputError, match="cannot be part of a file name"):
         write_bundle(
-            dataclasses.replace(evidence, name="../up"), attachments, REPORT, out=tmp_path, key=folder / "key.pem"
+            dataclasses.replace(evidence, name="../up"),
+            attachments,
+            REPORT,
+            printed=b"%PDF",
+            out=tmp_path,
+            key=folder / "key.pem",
         )
     with pytest.raises(FileMissingError, match="signing key"):
-        write_bundle(evidence, attachments, REPORT, out=tmp_path, key=tmp_path / "none.pem")
+        write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path, key=tmp_path / "none.pem")
     lost = dataclasses.replace(attachments, protocol=tmp_path / "none.toml")
     with pytest.raises(FileMissingError, match="protocol"):
-        write_bundle(evidence, lost, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(evidence, lost, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
     short = dataclasses.replace(attachments, beats=attachments.beats[:-1])
     with pytest.raises(BadInputError, match=r"predictions of 'float' have shape \(4400, 5\), expected \(4399, 5\)"):
-        write_bundle(evidence, short, REPORT, out=tmp_path, key=folder / "key.pem")
+        write_bundle(evidence, short, REPORT, printed=b"%PDF", out=tmp_path, key=folder / "key.pem")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadInputError, match="cannot be written"):
-        write_bundle(evidence, attachments, REPORT, out=tmp_path / "file" / "under", key=folder / "key.pem")
+        write_bundle(
+            evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "file" / "under", key=folder / "key.pem"
+        )
 
 
 def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle, Path], tmp_path: Path) -> None:
@@ -242,7 +256,7 @@ def test_a_device_that_was_sent_a_part(made: tuple[Evidence, Attachments, Bundle
     evidence, attachments = example_evidence(tmp_path, device_beats=range(0, 4400, 3))
     assert evidence.validation.device_beats == 1467
     key = made[3] / "key.pem"
-    bundle = write_bundle(evidence, attachments, REPORT, out=tmp_path / "out", key=key)
+    bundle = write_bundle(evidence, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=key)
     assert verify_bundle(bundle.path, key).authenticated
 
 
@@ -254,7 +268,7 @@ def test_a_bundle_of_bad_news_verifies_and_says_so(
     """in-toto's test-result knows no 'inconclusive': FAILED, because it never passes."""
     bad_news, attachments = example_evidence(tmp_path, noise=noise, accuracy_margin=margin)
     key = made[3] / "key.pem"
-    bundle = write_bundle(bad_news, attachments, REPORT, out=tmp_path / "out", key=key)
+    bundle = write_bundle(bad_news, attachments, REPORT, printed=b"%PDF", out=tmp_path / "out", key=key)
     verified = verify_bundle(bundle.path, key)
     assert verified.verdict == verdict
     assert verified.reasons[0].startswith("accuracy: ")
@@ -267,10 +281,11 @@ def test_a_bundle_of_bad_news_verifies_and_says_so(
 @pytest.mark.requirement("LW-EVD-004")
 def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
     """By hand: three beats, two classes, a tie, an empty cell; bytes are told from decimals."""
-    table = b"index,record,patient,reference,float:N,float:V,device:N,device:V\n"
-    table += b"0,100,p1,N,0.5,0.5,7,7\n1,100,p1,V,0.25,0.75,,\n2,101,p2,V,1e-3,-2.0,-128,127\n"
+    table = b"index,record,patient,time_s,reference,float:N,float:V,device:N,device:V\n"
+    table += b"0,100,p1,1.5,N,0.5,0.5,7,7\n1,100,p1,2.25,V,0.25,0.75,,\n2,101,p2,0.5,V,1e-3,-2.0,-128,127\n"
     read = read_predictions(table, ("N", "V"), source="x")
     assert (read.records, read.patients, read.reference) == (("100", "100", "101"), ("p1", "p1", "p2"), (0, 1, 1))
+    assert read.times_s == (1.5, 2.25, 0.5)
     assert read.answers["float"].decided == {0: 0, 1: 1, 2: 0}
     assert read.answers["float"].raw == {}
     assert read.answers["device"].decided == {0: 0, 2: 1}
@@ -282,17 +297,18 @@ def test_of_equal_outputs_the_first_class_is_the_decision() -> None:
     [
         b"",
         b"\xff",
-        b"index,record,patient,reference,float:V,float:N\n",
-        b"index,record,patient,reference,float:N,float:V,float:N,float:V\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,X,1,2\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,two\n",
-        b'index,record,patient,reference,float:N,float:V\n0,"1,p,N,1,2\n',
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,nan\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,\n",
-        b"index,record,patient,reference,float:N,float:V\n1,1,p,N,1,2\n",
-        b"index,record,patient,reference,float:N,float:V\n0,1,p,N,1,2,3\n",
-        b"index,record,patient,reference,float:N,float:V\n" + b"x" * 200_000,
+        b"index,record,patient,time_s,reference,float:V,float:N\n",
+        b"index,record,patient,time_s,reference,float:N,float:V,float:N,float:V\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,X,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,two\n",
+        b'index,record,patient,time_s,reference,float:N,float:V\n0,"1,p,0.5,N,1,2\n',
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,nan\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n1,1,p,0.5,N,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,0.5,N,1,2,3\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n0,1,p,inf,N,1,2\n",
+        b"index,record,patient,time_s,reference,float:N,float:V\n" + b"x" * 200_000,
     ],
 )
 def test_tables_that_are_no_predictions(table: bytes) -> None:
@@ -301,6 +317,6 @@ def test_tables_that_are_no_predictions(table: bytes) -> None:
 
 
 def test_pack_refuses_names_outside_the_grammar() -> None:
-    for name in ("../x", "/x", "a/b/c", "", "A", "x\\y", "a//b", ".hidden", "x" * 80):
+    for name in ("../x", "/x", "a/../b", "", "x\\y", "a//b", ".hidden", "x" * 101, "a/" * 8 + "b", "end.", "logs/NUL"):
         with pytest.raises(ValueError, match="cannot be the name"):
             pack({name: b""})

@@ -66,10 +66,12 @@ def judged(
         lost_samples=lost,
         calibration_patients=(),
     )
-    beats = zip(dataset.records, dataset.patients, reference.tolist(), strict=True)
+    beats = zip(dataset.records, dataset.patients, reference.tolist(), dataset.times_s.tolist(), strict=True)
     attachments = Attachments(
         protocol=path,
-        beats=tuple(Beat(record=record, patient=who, reference=label) for record, who, label in beats),
+        beats=tuple(
+            Beat(record=record, patient=who, reference=label, time_s=time) for record, who, label, time in beats
+        ),
         predictions=tuple(runs),
     )
     return validation, protocol, read_predictions(write_predictions(attachments, LABELS), LABELS, source="x")

@@ -102,6 +102,49 @@ ACCEPTED: dict[str, Case] = {
             fields={"halfPixelCenters": True},
         ),
     ),
+    "SPLIT": (
+        [int32([-1]), act(1, 6), act(1, 3), act(1, 3)],
+        Op(kind="SPLIT", inputs=(0, 1), outputs=(2, 3), options="SplitOptions", fields={"numSplits": 2}),
+    ),
+    "SPLIT_V": (
+        [act(1, 6), int32([2, -1]), int32([1]), act(1, 2), act(1, 4)],
+        Op(kind="SPLIT_V", inputs=(0, 1, 2), outputs=(3, 4), options="SplitVOptions", fields={"numSplits": 2}),
+    ),
+    "UNPACK": (
+        [act(2, 3), act(3), act(3)],
+        Op(kind="UNPACK", inputs=(0,), outputs=(1, 2), options="UnpackOptions", fields={"num": 2, "axis": 0}),
+    ),
+    "PACK": (
+        [act(3), act(3), act(3, 2)],
+        Op(kind="PACK", inputs=(0, 1), outputs=(2,), options="PackOptions", fields={"valuesCount": 2, "axis": -1}),
+    ),
+    "REDUCE_MAX": (
+        [act(1, 6, 4), int32([1]), act(1, 4)],
+        Op(kind="REDUCE_MAX", inputs=(0, 1), outputs=(2,), options="ReducerOptions"),
+    ),
+    "REDUCE_MIN": (
+        [act(1, 6, 4), int32([1]), act(1, 4)],
+        Op(kind="REDUCE_MIN", inputs=(0, 1), outputs=(2,), options="ReducerOptions"),
+    ),
+    "PRELU": ([act(1, 5, 4), ones(4), act(1, 5, 4)], Op(kind="PRELU", inputs=(0, 1), outputs=(2,))),
+    "RESIZE_BILINEAR": (
+        [act(1, 1, 4, 2), int32([1, 7]), act(1, 1, 7, 2)],
+        Op(
+            kind="RESIZE_BILINEAR", inputs=(0, 1), outputs=(2,), options="ResizeBilinearOptions",
+            fields={"halfPixelCenters": True},
+        ),
+    ),
+    "TRANSPOSE_CONV": (
+        [int32([1, 1, 8, 2]), ones(2, 1, 3, 3, scale=(0.5, 0.25)), act(1, 1, 4, 3), act(1, 1, 8, 2), BIAS],
+        Op(
+            kind="TRANSPOSE_CONV", inputs=(0, 1, 2, 4), outputs=(3,), options="TransposeConvOptions",
+            fields={"padding": 0, "strideH": 1, "strideW": 2},
+        ),
+    ),
+    "BATCH_MATMUL": (
+        [act(2, 3, 5), act(1, 5, 4), act(2, 3, 4)],
+        Op(kind="BATCH_MATMUL", inputs=(0, 1), outputs=(2,), options="BatchMatMulOptions"),
+    ),
     "LOGISTIC": ([act(1, 4), PROBABILITY], Op(kind="LOGISTIC", inputs=(0,), outputs=(1,))),
     "TANH": ([act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)], Op(kind="TANH", inputs=(0,), outputs=(1,))),
     "HARD_SWISH": ([act(1, 4), act(1, 4)], Op(kind="HARD_SWISH", inputs=(0,), outputs=(1,))),
@@ -212,6 +255,47 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 2, act(1, 1, 7, 2))),
     ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 1, int32([0, 8]))),
     ("RESIZE_NEAREST_NEIGHBOR", "repeated", with_fields("RESIZE_NEAREST_NEIGHBOR", alignCorners=True)),
+    ("SPLIT", "equal parts", swapped("SPLIT", 0, int32([2]))),
+    ("SPLIT", "equal parts", swapped("SPLIT", 3, act(1, 2))),
+    ("SPLIT", "same scale and zero point", swapped("SPLIT", 3, act(1, 3, zero_point=4))),
+    ("SPLIT", "activations are int8", swapped("SPLIT", 3, T(shape=(1, 3), dtype="int16"))),
+    ("SPLIT", "data input is not a constant", swapped("SPLIT", 1, ones(1, 6, zero_point=3))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 1, int32([3, -1]))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 1, int32([2, 3, 1]))),
+    ("SPLIT_V", "parts of these sizes", swapped("SPLIT_V", 4, act(1, 3))),
+    ("UNPACK", "one output for each slice", with_fields("UNPACK", axis=2)),
+    ("UNPACK", "one output for each slice", with_fields("UNPACK", num=3)),
+    ("UNPACK", "one output for each slice", swapped("UNPACK", 2, act(1, 3))),
+    ("PACK", "without the axis", with_fields("PACK", axis=-3)),
+    ("PACK", "without the axis", swapped("PACK", 1, act(1, 3))),
+    ("PACK", "int8 with one scale", swapped("PACK", 1, T(shape=(3,), dtype="int16"))),
+    ("PACK", "same scale and zero point", swapped("PACK", 1, act(3, zero_point=4))),
+    ("REDUCE_MAX", "shapes agree", swapped("REDUCE_MAX", 2, act(1, 5))),
+    ("REDUCE_MAX", "constant and neighbours", swapped("REDUCE_MAX", 1, int32([5]))),
+    ("REDUCE_MAX", "same scale and zero point", swapped("REDUCE_MAX", 2, act(1, 4, scale=0.6))),
+    ("REDUCE_MIN", "constant and neighbours", (
+        [act(1, 6, 2, 4), int32([1, 3]), act(1, 2)], ACCEPTED["REDUCE_MIN"][1])),
+    ("PRELU", "broadcast to the output", swapped("PRELU", 1, ones(3))),
+    ("PRELU", "2^23 and 2^15 output scales", swapped("PRELU", 2, act(1, 5, 4, scale=2.0**-30))),
+    ("PRELU", "2^23 and 2^15 output scales", swapped("PRELU", 1, ones(4, scale=3e38))),
+    ("PRELU", "data input is not a constant", swapped("PRELU", 0, ones(1, 5, 4))),
+    ("RESIZE_BILINEAR", "give the output's shape", swapped("RESIZE_BILINEAR", 1, int32([0, 7]))),
+    ("RESIZE_BILINEAR", "give the output's shape", swapped("RESIZE_BILINEAR", 2, act(1, 1, 8, 2))),
+    ("RESIZE_BILINEAR", "not both set", with_fields("RESIZE_BILINEAR", alignCorners=True)),
+    ("RESIZE_BILINEAR", "beyond the input", (
+        [act(1, 1, 599, 1), int32([1, 4099]), act(1, 1, 4099, 1)], ACCEPTED["RESIZE_BILINEAR"][1])),
+    ("TRANSPOSE_CONV", "output shape is constant and agrees", swapped("TRANSPOSE_CONV", 0, int32([1, 1, 9, 2]))),
+    ("TRANSPOSE_CONV", "output shape is constant and agrees", swapped("TRANSPOSE_CONV", 2, act(1, 1, 5, 3))),
+    ("TRANSPOSE_CONV", "output shape is constant and agrees", swapped("TRANSPOSE_CONV", 2, act(1, 1, 4, 4))),
+    ("TRANSPOSE_CONV", "strides, dilations", with_fields("TRANSPOSE_CONV", strideW=0)),
+    ("TRANSPOSE_CONV", "bias is absent or constant int32", swapped("TRANSPOSE_CONV", 4, ones(2))),
+    ("TRANSPOSE_CONV", "no 32-bit accumulator can overflow", swapped("TRANSPOSE_CONV", 4, HUGE_BIAS)),
+    ("BATCH_MATMUL", "matrices fit each other", swapped("BATCH_MATMUL", 1, act(1, 4, 5))),
+    ("BATCH_MATMUL", "matrices fit each other", swapped("BATCH_MATMUL", 1, act(3, 5, 4))),
+    ("BATCH_MATMUL", "matrices fit each other", swapped("BATCH_MATMUL", 0, act(5))),
+    ("BATCH_MATMUL", "matrices fit each other", with_fields("BATCH_MATMUL", adjX=True)),
+    ("BATCH_MATMUL", "no 32-bit accumulator can overflow", swapped("BATCH_MATMUL", 2, act(2, 3, 4, scale=2.0**-30))),
+    ("BATCH_MATMUL", "no 32-bit accumulator can overflow", swapped("BATCH_MATMUL", 1, act(1, 5, 4, scale=3e38))),
     ("LOGISTIC", "scale 1/256 and zero point -128", swapped("LOGISTIC", 1, act(1, 4))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=16.0))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=2.0**-29))),
@@ -297,5 +381,6 @@ def test_unknown_operator_has_no_specification() -> None:
 def test_macs() -> None:
     """Counted by hand: outputs x taps x input channels; depthwise without the channels; 0 elsewhere."""
     expected = {"CONV_2D": 6 * 3 * 3, "DEPTHWISE_CONV_2D": 6 * 3, "FULLY_CONNECTED": 2 * 3}
+    expected |= {"TRANSPOSE_CONV": 4 * 3 * 3 * 2, "BATCH_MATMUL": 2 * 3 * 4 * 5}
     for kind, case in ACCEPTED.items():
         assert registry.macs(model_of(case)) == (expected.get(kind, 0),)

@@ -38,7 +38,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, str]:
     folder = tmp_path_factory.mktemp("bundle")
     evidence, attachments = example_evidence(folder)
     generate_key(folder / "key.pem")
-    made = write_bundle(evidence, attachments, b"<!DOCTYPE html><title>x</title>", out=folder, key=folder / "key.pem")
+    made = write_bundle(
+        evidence, attachments, b"<!DOCTYPE html><title>x</title>", printed=b"%PDF", out=folder, key=folder / "key.pem"
+    )
     return made, evidence.quantized.digest
 
 

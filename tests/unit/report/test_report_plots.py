@@ -18,6 +18,7 @@ from leadwire.evidence.record import Evidence
 from leadwire.report.numbers import interval, percent, points, size
 from leadwire.report.plots import (
     arena,
+    board_map,
     budgets,
     classes,
     confusion,
@@ -26,6 +27,7 @@ from leadwire.report.plots import (
     layers,
     operators,
     patients,
+    reliability,
     strip,
 )
 from leadwire.report.sides import sides
@@ -171,12 +173,46 @@ def test_operator_bars_sum_to_the_whole(evidence: Evidence) -> None:
         assert width / sum(widths) == pytest.approx(share, abs=1e-3)
 
 
+def test_the_histogram_holds_every_inference(evidence: Evidence) -> None:
+    bench = evidence.bench
+    bars = shapes(latency.draw(bench.latency_us, bench.latency_bins, 20_000), "rect", "bar")
+    heights = [number(bar, "height") for bar in bars]
+    counts = [one.inferences for one in bench.latency_bins]
+    assert sum(counts) == bench.inputs
+    for height, count in zip(heights, counts, strict=True):
+        assert height / max(heights) == pytest.approx(count / max(counts), abs=0.01)
+
+
+def test_sections_lie_where_they_are_linked(evidence: Evidence) -> None:
+    drawing = board_map.draw(evidence.image, evidence.board)
+    tracks = shapes(drawing, "rect", "track")
+    assert len(tracks) == len(evidence.board.memory)
+    left, wide = number(tracks[0], "x"), number(tracks[0], "width")
+    flash = evidence.board.memory[0]
+    text = next(section for section in evidence.image.sections if section.name == ".rodata")
+    blocks = shapes(drawing, "rect", "block")
+    block = next(b for b in blocks if "".join(b.itertext()).startswith(".rodata:"))
+    assert number(block, "x") == pytest.approx(left + (text.address - flash.origin) / flash.size_bytes * wide, abs=0.01)
+    assert number(block, "width") == pytest.approx(max(1.0, text.size_bytes / flash.size_bytes * wide), abs=0.01)
+
+
+def test_the_calibration_curve_goes_through_its_points(evidence: Evidence) -> None:
+    curve = evidence.validation.reliability[0]
+    drawing = reliability.draw([curve])
+    marks = shapes(drawing, "circle", "mark")
+    assert len(marks) == len(curve.bins)
+    for mark, one in zip(marks, curve.bins, strict=True):
+        assert number(mark, "cx") == pytest.approx(60 + 300 * one.confidence, abs=0.01)
+        assert number(mark, "cy") == pytest.approx(314 - 300 * one.right / one.beats, abs=0.01)
+
+
 def test_every_drawing_survives_what_is_not_a_number(evidence: Evidence) -> None:
     broken = Percentiles(p50=math.nan, p95=0, p99=0, max=0)
     error = dataclasses.replace(evidence.quantized.layer_errors[0], sqnr_db=math.nan)
     record = dataclasses.replace(evidence.validation.records[0], float_accuracy=math.nan)
     drawings = (
-        latency.draw(broken, None),
+        latency.draw(broken, (), None),
+        reliability.draw([]),
         layers.draw([error, dataclasses.replace(error, sqnr_db=-math.inf)]),
         layers.draw([]),
         patients.draw([record, record], "device"),

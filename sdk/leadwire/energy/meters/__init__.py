@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from leadwire.device.running import RunningBoard
 from leadwire.energy.trace import Accuracy, MeterIdentity, Trace
 from leadwire.errors import BadInputError
 
@@ -65,6 +66,10 @@ class Meter(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def follow(self, board: RunningBoard) -> None:
+        """Told which board is measured, once it runs. A real meter is wired to it; a simulated one needs to know."""
+        return
 
     @abstractmethod
     def record(self, during: Callable[[], None]) -> Trace:

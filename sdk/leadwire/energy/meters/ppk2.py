@@ -102,6 +102,11 @@ class Ppk2(Meter):
             try:
                 while not stop.is_set():
                     chunks.append(self._port.read())
+                stopped = last = time.monotonic()
+                while max(last, stopped) - stopped < _ANSWER_SECONDS and time.monotonic() - last < _SETTLE_SECONDS:
+                    if chunk := self._port.read():  # was on the way
+                        chunks.append(chunk)
+                        last = time.monotonic()
             except LeadwireError as error:
                 failed.append(error)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from leadwire.energy.meters.ppk2 import ADC_VOLTS, AVERAGE_START, AVERAGE_STOP, METADATA, RUN, SAMPLE_HZ
 
-from . import Load, SimulatedMeter
+from . import Drain, SimulatedMeter
 
 RESISTANCE = (1000.0, 100.0, 10.0, 1.0, 0.05)
 OFFSET = (12.0, -7.0, 3.0, 0.0, 20.0)
@@ -18,21 +18,22 @@ _CALIBRATION = (
 )
 _LENGTHS = {0x0D: 3, 0x11: 2, RUN: 2}
 _FULL_SCALE = 4 * 0x3FFF
-CHUNK = 2000
+_CHUNK = 2000
 
 
 class SimulatedPpk2(SimulatedMeter):
     """`drop` leaves out the sample of this number, `marker` is the digital input that the load drives."""
 
-    def __init__(self, load: Load, *, marker: int = 0, drop: int | None = None, noise_a: float = 0.0) -> None:
-        super().__init__(load)
+    rate_hz = SAMPLE_HZ
+
+    def __init__(self, drain: Drain, *, marker: int = 0, drop: int | None = None, noise_a: float = 0.0) -> None:
+        super().__init__(drain)
         self._marker = marker
         self._drop = drop
         self._noise_a = noise_a
         self._random = np.random.default_rng(1)
         self._pending = b""
         self._running = False
-        self._sample = 0
         self.commands: list[bytes] = []
 
     def receive(self, data: bytes) -> bytes:
@@ -47,19 +48,22 @@ class SimulatedPpk2(SimulatedMeter):
             if command[0] == METADATA:
                 said += _CALIBRATION.encode()
             elif command[0] == AVERAGE_START:
-                self._running, self._sample = True, 0
+                self._running = True
+                self.begin()
             elif command[0] == AVERAGE_STOP:
+                said += self.rest()
                 self._running = False
         return said
 
     def stream(self) -> bytes:
-        if not self._running:
+        count = self.due(_CHUNK) if self._running else 0
+        if not count:
             return b""
-        first, self._sample = self._sample, self._sample + CHUNK
-        number = np.arange(first, first + CHUNK)
+        first, self.sample = self.sample, self.sample + count
+        number = np.arange(first, first + count)
         times = number / SAMPLE_HZ
-        current = self.load.current_a(times) + self._noise_a * self._random.standard_normal(CHUNK)
-        place = np.zeros(CHUNK, np.int64)
+        current = self.drain.current_a(times) + self._noise_a * self._random.standard_normal(count)
+        place = np.zeros(count, np.int64)
         for index in range(5):  # the most sensitive range that holds the current
             holds = np.abs(current) * RESISTANCE[index] / ADC_VOLTS < _FULL_SCALE - 100
             place = np.where(holds & (place == 0), index + 1, place)
@@ -67,7 +71,7 @@ class SimulatedPpk2(SimulatedMeter):
         resistance, offset = np.array(RESISTANCE)[place], np.array(OFFSET)[place]
         adc = np.clip(np.round((current * resistance / ADC_VOLTS + offset) / 4), 0, 0x3FFF).astype(np.uint32)
         words = adc | place.astype(np.uint32) << 14 | (number % 64).astype(np.uint32) << 18
-        words |= self.load.active(times).astype(np.uint32) << (24 + self._marker)
-        if self._drop is not None and first <= self._drop < first + CHUNK:
+        words |= self.drain.active(times).astype(np.uint32) << (24 + self._marker)
+        if self._drop is not None and first <= self._drop < first + count:
             words = np.delete(words, self._drop - first)
         return bytes(words.astype("<u4").tobytes())

@@ -107,10 +107,16 @@ static const lw_tensor outputs[] = {
     {.name = "z", .data = Z, .bytes = Z_BYTES, .dims = {1, Z_BYTES}, .rank = 2, .scale = 1.0f},
 };
 #ifdef LW_WITH_OPERATOR_TABLE
+static const lw_operator_output operator_outputs[] = {
+    {.data = T, .bytes = 6},
+    {.data = T, .bytes = 6},
+    {.data = Z, .bytes = Z_BYTES},
+};
+
 static const lw_operator operators[] = {
-    {.kind = "ADD", .data = T, .bytes = 6},
-    {.kind = "MUL", .data = T, .bytes = 6},
-    {.kind = "CONCATENATION", .data = Z, .bytes = Z_BYTES},
+    {.kind = "ADD", .outputs = operator_outputs, .output_count = 1},
+    {.kind = "MUL", .outputs = operator_outputs + 1, .output_count = 1},
+    {.kind = "CONCATENATION", .outputs = operator_outputs + 2, .output_count = 1},
 };
 #endif
 

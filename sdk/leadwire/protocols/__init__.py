@@ -19,8 +19,30 @@ from leadwire.artifacts import sha256_hex
 from leadwire.errors import ConfigError, FileMissingError
 from leadwire.strict import parse_table, read_toml
 
+from . import scope, stress
+from .scope import Exclusion, OperatingPoint, Population, Subgroup, Text
+from .stress import Condition, StressRule
+
+__all__ = [
+    "ClassRule",
+    "Condition",
+    "Endpoint",
+    "Exclusion",
+    "HostDeviceRule",
+    "Measure",
+    "OperatingPoint",
+    "Population",
+    "Protocol",
+    "RecordRule",
+    "StatisticsRule",
+    "StressRule",
+    "Subgroup",
+    "builtin_protocols",
+    "load_protocol",
+    "protocol_path",
+]
+
 Measure = Literal["accuracy", "sensitivity", "positive_predictivity", "f1"]
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -44,7 +66,8 @@ class ClassRule:
 class Endpoint:
     """The loss (float - INT8) of one figure and the `margin` below which it is acceptable, as a fraction.
 
-    `label` is the class a figure belongs to, empty for accuracy alone. `rationale` says why this margin.
+    `label` is the class a figure belongs to, empty for accuracy alone. `rationale` says why this margin. `population`
+    is the one that it is judged on, empty for the whole test set.
     """
 
     name: Text
@@ -52,6 +75,7 @@ class Endpoint:
     margin: Share
     rationale: Text
     label: str = ""
+    population: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +116,14 @@ class HostDeviceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRule:
-    """No record of at least `minimum_beats` beats may lose more accuracy than this, interval or not."""
+    """No record of at least `minimum_beats` beats may lose more accuracy than this, interval or not, and no class that
+    an endpoint is about more than `max_sensitivity_loss` of its sensitivity in a record with `minimum_class_beats`.
+    """
 
     max_accuracy_loss: Share
     minimum_beats: Annotated[int, Field(ge=1, le=10**9)] = 100
+    max_sensitivity_loss: Share | None = None
+    minimum_class_beats: Annotated[int, Field(ge=1, le=10**9)] = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +140,16 @@ class Protocol:
     statistics: StatisticsRule = field(default_factory=StatisticsRule)
     host_device: HostDeviceRule = field(default_factory=HostDeviceRule)
     record_limit: RecordRule | None = None
+    exclusions: Annotated[tuple[Exclusion, ...], Field(max_length=100)] = ()
+    populations: Annotated[tuple[Population, ...], Field(max_length=100)] = ()
+    subgroups: Annotated[tuple[Subgroup, ...], Field(max_length=20)] = ()
+    operating_points: Annotated[tuple[OperatingPoint, ...], Field(max_length=20)] = ()
+    stress: StressRule | None = None
     digest: str = ""
+
+    def population(self, name: str) -> Population | None:
+        """The population of a name; None for '', the whole test set."""
+        return next((one for one in self.populations if one.name == name), None)
 
     def class_rule(self, label: str) -> ClassRule:
         """The rule of a class; one without demands where the file says nothing of it."""
@@ -134,6 +171,8 @@ def load_protocol(reference: str | Path) -> Protocol:
         protocol = parse_table(Protocol, {**table, "digest": digest}, path)
     except ConfigError as error:
         raise ConfigError(path, [*error.mistakes, *mistakes]) from error
+    mistakes += scope.contradictions(protocol.exclusions, protocol.populations, protocol.subgroups)
+    mistakes += stress.contradictions(protocol.stress)
     if mistakes:
         raise ConfigError(path, mistakes)
     return protocol
@@ -169,7 +208,20 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _unknown(f"classes[{i}].not_false_positive", label, labels)
             if label == rule.get("label"):
                 yield f"classes[{i}].not_false_positive: '{label}' cannot be excused from itself"
+    populations = _texts([one.get("name") for one in _tables(table.get("populations"))])
+    yield from _repeated("populations.name", populations)
+    for key in ("subgroups", "operating_points"):
+        yield from _repeated(f"{key}.name", _texts([one.get("name") for one in _tables(table.get(key))]))
+    for i, point in enumerate(_tables(table.get("operating_points"))):
+        for label in _texts([point.get("label")]):
+            yield from _unknown(f"operating_points[{i}].label", label, labels)
+    for i, rule in enumerate(_tables(table.get("exclusions"))):
+        for label in _texts(rule.get("labels")):
+            yield from _unknown(f"exclusions[{i}].labels", label, labels)
     for i, endpoint in enumerate(endpoints):
+        population = endpoint.get("population", "")
+        if isinstance(population, str) and population and population not in populations:
+            yield f"endpoints[{i}].population: '{population}' is none of the populations {', '.join(populations)}"
         label = endpoint.get("label", "")
         if endpoint.get("measure") == "accuracy":
             if label:

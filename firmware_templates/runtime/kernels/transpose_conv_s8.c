@@ -1,0 +1,84 @@
+/* TRANSPOSE_CONV, int8, per-channel weights.
+ *
+ *   output[y, x, o] = clamp(zo + rescale[o]( b[o] + sum over r, c, i of w[o, r, c, i] * (in[Y, X, i] - zi) ))
+ *   Y * stride_y = y + pad_top - r,  X * stride_x = x + pad_left - c,  for the r and c that give a place of the input
+ *
+ * The window is that of the convolution which this one turns around: its input is the output here. Each output is
+ * gathered from the taps that reach it, one in `stride` of them, so that no sum has to be kept.
+ */
+#include "kernels.h"
+
+/* Taps that reach an output position: `count` of them, `stride` apart; each next one reads the place before. */
+typedef struct {
+    int32_t tap, place, count;
+} lw_reach;
+
+static lw_reach lw_reaching(int32_t position, int32_t stride, int32_t taps, int32_t places)
+{
+    lw_reach found;
+    found.tap = position % stride;
+    found.place = position / stride;
+    const int32_t after = found.place - (places - 1);
+    if (after > 0) {
+        found.tap += after * stride;
+        found.place -= after;
+    }
+    const int32_t left = found.tap < taps ? (taps - found.tap + stride - 1) / stride : 0;
+    found.count = left < found.place + 1 ? left : found.place + 1;
+    return found;
+}
+
+static int32_t lw_dot(const int8_t *input, const int8_t *weights, int32_t count, int32_t zero_point)
+{
+    const int8_t *const end = input + count;
+    int32_t sum = 0;
+    while (input != end) {
+        sum += (*input++ - zero_point) * *weights++;
+    }
+    return sum;
+}
+
+/* One output position: all channels. */
+static void lw_gather(const lw_convolution_params *params, lw_reach rows, lw_reach columns, const int8_t *input,
+                      const int8_t *weights, const int32_t *bias, const lw_rescale *rescale, int8_t *output)
+{
+    const lw_window *const window = &params->window;
+    const int32_t depth = window->output_channels;
+    const int32_t row_size = window->filter_width * depth;
+    const int32_t row_bytes = window->output_width * depth;
+    for (int32_t channel = 0; channel < window->input_channels; channel++) {
+        const int8_t *w_row = weights + rows.tap * row_size + columns.tap * depth;
+        const int8_t *in_row = input + rows.place * row_bytes + columns.place * depth;
+        int32_t sum = bias[channel];
+        for (int32_t r = 0; r < rows.count; r++) {
+            const int8_t *w = w_row;
+            const int8_t *in = in_row;
+            for (int32_t c = 0; c < columns.count; c++) {
+                sum += lw_dot(in, w, depth, params->input_zero_point);
+                w += window->stride_x * depth;
+                in -= depth;
+            }
+            w_row += window->stride_y * row_size;
+            in_row -= row_bytes;
+        }
+        output[channel] = lw_clamp_s8(lw_rescale_s32(sum, rescale[channel]) + params->output_zero_point,
+                                      params->activation_min, params->activation_max);
+        weights += window->filter_height * row_size;
+    }
+}
+
+void lw_transpose_conv_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
+                          const int32_t *bias, const lw_rescale *rescale, int8_t *output)
+{
+    const lw_window *const window = &params->window;
+    for (int32_t y = 0; y < window->input_height; y++) {
+        const lw_reach rows =
+            lw_reaching(y + window->pad_top, window->stride_y, window->filter_height, window->output_height);
+        for (int32_t x = 0; x < window->input_width; x++) {
+            const lw_reach columns =
+                lw_reaching(x + window->pad_left, window->stride_x, window->filter_width, window->output_width);
+            lw_gather(params, rows, columns, input, weights, bias, rescale, output);
+            output += window->input_channels;
+        }
+    }
+}

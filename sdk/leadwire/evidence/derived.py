@@ -1,0 +1,169 @@
+"""Every statistic of a validation derived again from predictions.csv, beside what evidence.json states.
+
+`verify_bundle` alone checks counts, endpoints and verdicts; this goes on to the intervals of each runtime's own figures
+and to the planning figures, and says what it compared. Intervals use the formulas of `leadwire.stats`; the verifier
+inside the bundle (validation/verify.py) has them written a second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, nan
+
+import numpy as np
+
+from leadwire.artifacts import EndpointResult, Interval, Statistic, ValidationResult
+from leadwire.protocols import Endpoint, Protocol
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, clusters_needed, wilson
+
+from .judgement import Expected, expected
+from .predictions import Table
+from .recompute import same
+from .scope import parts_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedFigure:
+    """A figure as evidence.json states it and as predictions.csv gives it; NaN where it is not defined."""
+
+    what: str
+    stated: float
+    derived: float
+
+    @property
+    def agrees(self) -> bool:
+        return same(self.stated, self.derived)
+
+
+def derive(validation: ValidationResult, protocol: Protocol, table: Table) -> tuple[DerivedFigure, ...]:
+    """All estimates, interval limits, p values and planning figures. The validation is one that `judgement` accepts."""
+    figures: list[DerivedFigure] = []
+    for metrics in validation.metrics:
+        who = metrics.runtime
+        stated = (metrics.accuracy, *metrics.sensitivity, *metrics.positive_predictivity)
+        figures += _of_runtime(who, stated, _counts(table, who, protocol), protocol)
+    judged = validation.judged_runtime
+    decided = table.answers[judged].decided
+    agreement = _agreement(table, judged)
+    figures += _of_runtime(judged, (validation.agreement_float_int8,), agreement, protocol)
+    for item, endpoint in zip(validation.endpoints, protocol.endpoints, strict=True):
+        figures += _of_endpoint("", item, endpoint, protocol, table, decided)
+    parts = parts_of(validation, protocol, decided, table)
+    for part, beats in zip(validation.subgroups, parts, strict=True):
+        for item, endpoint in zip(part.endpoints, protocol.endpoints, strict=True):
+            figures += _of_endpoint(f"{part.subgroup} {part.group}: ", item, endpoint, protocol, table, beats)
+    return tuple(figures)
+
+
+def _counts(table: Table, runtime: str, protocol: Protocol) -> Floats:
+    """Numerators and denominators by patient: accuracy, then sensitivity and positive predictivity of each class."""
+    decided = table.answers[runtime].decided
+    classes = len(table.labels)
+    place = {patient: row for row, patient in enumerate(sorted({table.patients[beat] for beat in decided}))}
+    matrix = np.zeros((len(place), classes, classes))
+    cells = Counter(
+        (place[table.patients[beat]], table.reference[beat], decision) for beat, decision in decided.items()
+    )
+    for cell, count in cells.items():
+        matrix[cell] = count
+    columns = [np.trace(matrix, axis1=1, axis2=2), matrix.sum(axis=(1, 2))]
+    for label in range(classes):
+        columns += [matrix[:, label, label], matrix[:, label, :].sum(axis=1)]
+    for label, name in enumerate(table.labels):
+        excused = protocol.class_rule(name).not_false_positive
+        counted = [row for row, other in enumerate(table.labels) if other not in excused]
+        columns += [matrix[:, label, label], matrix[:, counted, label].sum(axis=1)]
+    return np.stack(columns, axis=1)
+
+
+def _agreement(table: Table, runtime: str) -> Floats:
+    one, other = table.answers["float"].decided, table.answers[runtime].decided
+    rows: dict[str, list[float]] = {}
+    for beat, decision in sorted(other.items()):
+        row = rows.setdefault(table.patients[beat], [0.0, 0.0])
+        row[0] += one[beat] == decision
+        row[1] += 1
+    return np.array([rows[patient] for patient in sorted(rows)])
+
+
+def _of_runtime(
+    runtime: str, stated: Sequence[Statistic], per_patient: Floats, protocol: Protocol
+) -> Iterator[DerivedFigure]:
+    rule = protocol.statistics
+    bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
+    sums = bootstrap_sums(per_patient, bootstrap)
+    for number, statistic in enumerate(stated):
+        pair = slice(2 * number, 2 * number + 2)
+        part, whole = (int(total) for total in per_patient[:, pair].sum(axis=0))
+        interval = bootstrap_interval(per_patient[:, pair], _share, bootstrap, rule.level, sums=sums[:, pair])
+        if interval is None or interval.low == interval.high:
+            interval = wilson(part, whole, rule.level)
+        what = f"{statistic.name} of '{runtime}'"
+        yield DerivedFigure(what=what, stated=statistic.estimate, derived=part / whole if whole else nan)
+        yield from _limits(what, statistic.interval, interval if whole else None)
+
+
+def _share(sums: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(sums[..., 0] / sums[..., 1], dtype=np.float64)
+
+
+def _limits(what: str, stated: Interval | None, derived: Interval | None) -> Iterator[DerivedFigure]:
+    for side in ("low", "high"):
+        yield DerivedFigure(
+            what=f"{what}, {side}",
+            stated=nan if stated is None else getattr(stated, side),
+            derived=nan if derived is None else getattr(derived, side),
+        )
+
+
+def _of_endpoint(
+    where: str, item: EndpointResult, endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]
+) -> Iterator[DerivedFigure]:
+    """An endpoint's figures over `beats`, the judged decisions by beat."""
+    right = expected(endpoint, protocol, table, beats)
+    name = f"{where}endpoint '{endpoint.name}'"
+    for what, stated, found in (
+        ("float", item.float_value, right.float_value),
+        ("INT8", item.int8_value, right.int8_value),
+        ("loss", item.loss.estimate, right.loss),
+        ("McNemar mid-p", item.mcnemar_mid_p, right.mid_p),
+        ("patients needed", item.patients_needed, _needed(endpoint, right, protocol, table, beats)),
+    ):
+        yield DerivedFigure(
+            what=f"{name}, {what}",
+            stated=nan if stated is None else stated,
+            derived=nan if found is None else found,
+        )
+    yield from _limits(f"{name}, loss by patient", item.loss.interval, right.by_patient)
+    for number, found_interval in enumerate(right.by_beat):
+        yield from _limits(f"{name}, loss by beat {number + 1}", item.beat_level[number], found_interval)
+    yield from _limits(f"{name}, judged", item.judged, right.judged)
+
+
+def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Table, beats: dict[int, int]) -> int | None:
+    """Patients that would settle an inconclusive endpoint: for the protocol's minimum, and for the interval's width."""
+    if right.verdict != "inconclusive":
+        return None
+    population = protocol.population(endpoint.population)
+    judged = [one for one in beats if population is None or population.holds(table.records[one], table.patients[one])]
+    everyone = len({table.patients[beat] for beat in judged})
+    demands = [(everyone, protocol.minimum_patients)]
+    if endpoint.label:
+        rule, place = protocol.class_rule(endpoint.label), table.labels.index(endpoint.label)
+        owners = [table.patients[beat] for beat in judged if table.reference[beat] == place]
+        demands += [(len(owners), rule.minimum_beats), (len(set(owners)), rule.minimum_patients)]
+    minimum = max((ceil(everyone * wanted / found) for found, wanted in demands if 0 < found < wanted), default=0)
+    if right.judged is None or right.loss != right.loss or right.judged.high < endpoint.margin:
+        return minimum or None
+    for_width = clusters_needed(
+        clusters=everyone,
+        estimate=right.loss,
+        upper=right.judged.high,
+        margin=endpoint.margin,
+        level=protocol.statistics.level,
+        power=protocol.statistics.power,
+    )
+    return None if for_width is None else max(for_width, minimum)

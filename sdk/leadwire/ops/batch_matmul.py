@@ -1,0 +1,106 @@
+"""BATCH_MATMUL: products of matrices, as attention and Dot layers make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leadwire.model.graph import Model, Operator
+
+from .arithmetic import Rescale, rescale, scale_of, zero_point_of
+from .broadcast import INT8_OPERANDS, ONE_COMPUTED, Broadcast, broadcast
+from .rules import inputs
+from .spec import KernelCall, OperatorSpec, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Product:
+    """left [batch, rows, depth] times right [batch, depth, columns], either turned in memory."""
+
+    batch: Broadcast
+    rows: int
+    depth: int
+    columns: int
+    left_turned: bool
+    right_turned: bool
+
+
+def _product(model: Model, operator: Operator) -> _Product | None:
+    left, right, output = model.required(operator, 0).shape, model.required(operator, 1).shape, model.output(operator)
+    if min(len(left), len(right)) < 2 or max(len(left), len(right)) > 5 or len(output.shape) < 2:
+        return None
+    turned = bool(operator.option("adj_x", False)), bool(operator.option("adj_y", False))
+    rows, depth = reversed(left[-2:]) if turned[0] else left[-2:]
+    again, columns = reversed(right[-2:]) if turned[1] else right[-2:]
+    batch = broadcast(left[:-2], right[:-2], output.shape[:-2])
+    if batch is None or again != depth or output.shape[-2:] != (rows, columns):
+        return None
+    return _Product(batch=batch, rows=rows, depth=depth, columns=columns, left_turned=turned[0], right_turned=turned[1])
+
+
+def _rescale(model: Model, operator: Operator) -> Rescale | None:
+    """Input scales are multiplied in float32, as TensorFlow Lite Micro does here."""
+    product = _product(model, operator)
+    left, right = (np.float32(scale_of(model.required(operator, position))) for position in (0, 1))
+    if product is None:
+        return None
+    with np.errstate(over="ignore", under="ignore"):
+        scales = float(left * right)
+    return rescale(scales / scale_of(model.output(operator)), 255 * 255 * product.depth)
+
+
+def _macs(model: Model, operator: Operator) -> int:
+    product = _product(model, operator)
+    return 0 if product is None else model.output(operator).elements * product.depth
+
+
+def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    product, factor = _product(model, operator), _rescale(model, operator)
+    assert product is not None and factor is not None
+    left_row, left_step = (1, product.rows) if product.left_turned else (product.depth, 1)
+    right_column, right_step = (product.depth, 1) if product.right_turned else (1, product.columns)
+    return (
+        KernelCall(
+            function="lw_batch_matmul_s8",
+            source="batch_matmul_s8.c",
+            params_type="lw_batch_matmul_params",
+            params=(
+                ("batch", product.batch.initializer),
+                ("rows", str(product.rows)),
+                ("depth", str(product.depth)),
+                ("columns", str(product.columns)),
+                ("left_row", str(left_row)),
+                ("left_step", str(left_step)),
+                ("right_column", str(right_column)),
+                ("right_step", str(right_step)),
+                ("left_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("right_zero_point", str(zero_point_of(model.required(operator, 1)))),
+                ("output_zero_point", str(zero_point_of(model.output(operator)))),
+                ("rescale", factor.initializer),
+            ),
+            arguments=("in0", "in1", "out0"),
+        ),
+    )
+
+
+SPEC = OperatorSpec(
+    kind="BATCH_MATMUL",
+    rules=(
+        inputs(2),
+        INT8_OPERANDS,
+        ONE_COMPUTED,
+        Rule(
+            text="2 to 5 dimensions; matrices fit each other and the output, and batches broadcast",
+            holds=lambda model, op: _product(model, op) is not None,
+            remedy="export the model again",
+        ),
+        Rule(
+            text="no 32-bit accumulator can overflow, whatever the input",
+            holds=lambda model, op: _rescale(model, op) is not None,
+            remedy="multiply smaller matrices, or calibrate with data of the true range",
+        ),
+    ),
+    emit=_emit,
+    macs=_macs,
+)
