@@ -10,7 +10,8 @@ export PYTHONDONTWRITEBYTECODE ?=
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
-	@echo "make test    all tests (those that need QEMU, an Arm GCC, Chromium or recordings skip where absent)"
+	@echo "make test    all tests (those that need QEMU, an Arm GCC, Chromium or recordings skip where absent), and out/trace:"
+	@echo "             hazards, requirements, tests and results; it fails where one has no other end"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make lint-c  the C: MISRA C:2012, clang-tidy, gcc -fanalyzer, coverage of runtime/, stack of every kernel"
 	@echo "make golden  write the golden files again; read the diff"
@@ -44,7 +45,9 @@ demo: setup
 	env -u LEADWIRE_DATA $(BIN)/leadwire run examples/arrhythmia/leadwire.toml --output out/demo
 
 test: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@mkdir -p out
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --junitxml out/tests.xml
+	@$(BIN)/leadwire trace --results out/tests.xml --out out/trace >out/trace.txt
 
 labgrid: setup
 	LEADWIRE_LABGRID=1 $(BIN)/python -m pytest -q tests/separate
@@ -66,6 +69,7 @@ golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
+	$(BIN)/python -m leadwire.qualify
 	@git --no-pager diff --stat
 
 fuzz: setup

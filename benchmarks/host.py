@@ -77,9 +77,9 @@ def main() -> None:
     host = HostModel.from_tflite(path, threads=options.threads)
     rows = np.random.default_rng(1).integers(-128, 128, (options.beats, host.model.input_bytes), dtype=np.int8)
     few = rows[:200]
-    if reference.has_tflm() and not np.array_equal(host.predict_int8(few), reference.run_tflm(path, few)):
+    if reference.has_tflm() and not np.array_equal(host.predict_quantized(few), reference.run_tflm(path, few)):
         sys.exit("error: the generated C and TensorFlow Lite Micro give different bytes")
-    runs: dict[str, Callable[[Rows], object]] = {"HostModel": host.predict_int8}
+    runs: dict[str, Callable[[Rows], object]] = {"HostModel": host.predict_quantized}
     for batch in BATCHES:
         try:
             runs[f"XNNPACK, batch {batch}"] = threaded(path, OpResolverType.BUILTIN, batch, options.threads)

@@ -47,6 +47,7 @@ from leadwire.evidence.record import (
     Attachments,
     Beat,
     Evidence,
+    InstalledPackage,
     ModelSummary,
     OperatorSummary,
     TensorSummary,
@@ -538,6 +539,16 @@ def example_evidence(
         ),
         environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
         demo_key=True,
+        packages=(
+            InstalledPackage(name="numpy", version="2.4.6", digest=sha256_hex(b"numpy"), maker="numpy's own word"),
+            InstalledPackage(
+                name="wfdb",
+                version="4.3.1",
+                digest=sha256_hex(b"wfdb"),
+                maker="The wfdb authors",
+                anomalies="https://example.org/wfdb/issues",
+            ),
+        ),
     )
     times = beat_times_s(len(reference))
     beats = tuple(

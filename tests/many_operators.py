@@ -181,6 +181,20 @@ class _Builder:
         result = T(shape=(batch, rows, columns), scale=0.1 * math.sqrt(depth), zero_point=self.pick(*ZEROS))
         self.operator("BATCH_MATMUL", pair, result, "BatchMatMulOptions", adjX=0, adjY=1)
 
+    def blocks(self, kind: str) -> None:
+        """Two rows and three columns to a block, of a signal that fills them."""
+        h, w, channels = 2 * self.pick(1, 2), 3 * self.pick(1, 3), self.pick(1, 4)
+        shapes = (1, h, w, channels), (6, h // 2, w // 3, channels)
+        first, second = shapes if kind == "SPACE_TO_BATCH_ND" else shapes[::-1]
+        sizes, edges = self.integers(2, 3), self.add(T(shape=(2, 2), array=np.zeros((2, 2), np.int32), quantized=False))
+        options = f"{'SpaceToBatch' if kind.startswith('SPACE') else 'BatchToSpace'}NDOptions"
+        given = self.given(*first, zero_point=5)
+        self.operator(kind, (given, sizes, edges), T(shape=second, scale=0.05, zero_point=5), options)
+
+    def unit_vectors(self) -> None:
+        shape = (self.pick(1, 3), self.pick(1, 2, 17, 900))
+        self.operator("L2_NORMALIZATION", (self.given(*shape),), T(shape=shape, scale=1 / 128), "L2NormOptions")
+
     def slopes(self) -> None:
         shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
         slopes = self.random.integers(-128, 128, shape[2]).astype(np.int8)
@@ -271,6 +285,9 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.transpose_convolution()
         builder.matrices()
         builder.slopes()
+        builder.unit_vectors()
+        for kind in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
+            builder.blocks(kind)
         builder.multiply()
         for kind in ("RELU", "RELU6", "QUANTIZE"):
             builder.one_to_one(kind)

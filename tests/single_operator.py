@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -132,7 +133,7 @@ def write_tflite(
             buffer.data = np.frombuffer(spec.array.tobytes(), np.uint8)
             tensor.buffer = len(model.buffers)
             model.buffers.append(buffer)
-        if spec.quantized and dtype in ("int8", "int16", "uint8", "int32"):
+        if spec.quantized and dtype in ("int8", "int16", "uint8", "int32", "int64"):
             scales = spec.scale if isinstance(spec.scale, tuple) else (spec.scale,)
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.scale = [float(np.float32(scale)) for scale in scales]
@@ -209,6 +210,7 @@ def spread_plan(model: Model, kernels: tuple[str, ...] = ()) -> MemoryPlan:
     )
 
 
+Witness = Callable[[bytes, Model, np.ndarray], np.ndarray]
 _SCRATCH = TemporaryDirectory(prefix="leadwire-kernels-")
 """Programs and objects of this process; removed when it ends."""
 
@@ -259,16 +261,16 @@ def run_program(program: Path, model: Model, rows: np.ndarray) -> np.ndarray:
     return np.frombuffer(result.stdout, np.int8).reshape(len(rows), model.output_bytes)
 
 
-def run_witness(data: bytes, model: Model, rows: np.ndarray) -> np.ndarray:
+def run_witness(data: bytes, model: Model, rows: np.ndarray, *, arena_bytes: int = 1 << 21) -> np.ndarray:
     """The same through TensorFlow Lite Micro."""
     from tflite_micro.python.tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_bytes(data, arena_size=1 << 21)
+    interpreter = runtime.Interpreter.from_bytes(data, arena_size=arena_bytes)
     answers = []
     for row in rows:
         offset = 0
         for position, tensor in enumerate(model.input_tensors):
-            values = row[offset : offset + tensor.size_bytes].reshape(tensor.shape)
+            values = row[offset : offset + tensor.size_bytes].view(tensor.dtype.numpy).reshape(tensor.shape)
             interpreter.set_input(values, position)
             offset += tensor.size_bytes
         interpreter.invoke()
@@ -279,18 +281,38 @@ def run_witness(data: bytes, model: Model, rows: np.ndarray) -> np.ndarray:
 def sample_rows(model: Model, seed: int, count: int = 6) -> np.ndarray:
     """Input bytes [count + 4, n]: random ones, the extremes, alternating extremes, and a narrow band."""
     random = np.random.default_rng(seed)
-    size = model.input_bytes
-    rows = random.integers(-128, 128, (count, size), dtype=np.int64)
-    alternating = np.where(np.arange(size) % 2 == 0, -128, 127)
-    narrow = random.integers(-3, 4, size)
-    return np.concatenate([rows, [np.full(size, -128), np.full(size, 127), alternating, narrow]]).astype(np.int8)
+    parts = []
+    for tensor in model.input_tensors:
+        size, kind = tensor.elements, np.iinfo(tensor.dtype.numpy)
+        rows = random.integers(kind.min, kind.max + 1, (count, size), dtype=np.int64)
+        alternating = np.where(np.arange(size) % 2 == 0, kind.min, kind.max)
+        narrow = random.integers(-3, 4, size)
+        corners = [np.full(size, kind.min), np.full(size, kind.max), alternating, narrow]
+        parts.append(np.concatenate([rows, corners]).astype(tensor.dtype.numpy).view(np.int8))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
-def assert_same_as_tflm(data: bytes, seed: int = 0) -> Model:
-    """Generated C and TensorFlow Lite Micro give the same bytes for `data`, on every sample."""
+def run_tflite(data: bytes, model: Model, rows: np.ndarray) -> np.ndarray:
+    """The same through TensorFlow Lite's reference kernels, where TensorFlow Lite Micro cannot say."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    answers = []
+    for row in rows:
+        parts = np.split(row, np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1])
+        for tensor, part in zip(model.input_tensors, parts, strict=True):
+            interpreter.set_tensor(tensor.index, part.reshape(tensor.shape))
+        interpreter.invoke()
+        answers.append(b"".join(interpreter.get_tensor(index).tobytes() for index in model.outputs))
+    return np.frombuffer(b"".join(answers), np.int8).reshape(len(rows), -1)
+
+
+def assert_same_as_tflm(data: bytes, seed: int = 0, witness: Witness = run_witness) -> Model:
+    """Generated C and TensorFlow Lite Micro, or another `witness`, give the same bytes for `data`, on every sample."""
     model = parse_tflite(data, "single")
     rows = sample_rows(model, seed)
-    theirs = run_witness(data, model, rows)
+    theirs = witness(data, model, rows)
     for kernels in every_choice(model):
         ours = run_program(compile_program(model, spread_plan(model, kernels)), model, rows)
         different = np.argwhere(ours != theirs)

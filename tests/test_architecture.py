@@ -14,7 +14,7 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers", "pyvisa", "joulescope", "typst",
+    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process"},
@@ -27,6 +27,8 @@ DOORS = {
     "serial": {"device.port"},
     "smpclient": {"device"},
     "cryptography": {"evidence"},
+    "reqif": {"trace.reqif"},
+    "cyclonedx": {"evidence.bom"},
     "pyvisa": {"energy.meters.scpi"},
     "joulescope": {"energy.meters.joulescope"},
     "typst": {"report.pdf"},

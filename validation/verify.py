@@ -44,11 +44,13 @@ MAX_DRAWS = 50_000_000
 TOLERANCE = 1e-9
 RESULT = ("statement.dsse.json", "https://in-toto.io/attestation/test-result/v0.1")
 MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
+SCHEMA = "urn:leadwire:evidence:1"
 REVIEW = "urn:leadwire:review:1"
 MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
     "report.html", "report.pdf", "evidence.json", "evidence.schema.json", "model.tflite", "firmware.elf",
     "protocol.toml", "calibration.csv", "predictions.csv", "verify.py", "sources/leadwire-project.json",
+    "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
 NORMAL = NormalDist()
@@ -401,6 +403,7 @@ def read_evidence(files: dict[str, bytes]) -> dict[str, object]:
     """The records, with figures that are not finite back in their places."""
     document = read_json(files["evidence.json"], "evidence.json")
     schema = read_json(files["evidence.schema.json"], "evidence.schema.json")
+    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, "evidence.schema.json is not the published schema")
     found = mistakes(document, schema, schema, "")
     need(not found, f"evidence.json does not follow its schema: {'; '.join(found[:3])}")
     plain = (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
@@ -460,6 +463,17 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
             held.get(one["source"], one["digest"]) == one["digest"],
             f"the image was linked from another {one['source']}",
         )
+    bill = read_json(files["sbom.cdx.json"], "sbom.cdx.json")
+    parts = [bill["metadata"]["component"], *bill["components"]]
+    parts += [inner for part in parts for inner in part.get("components", [])]
+    digests = {part["bom-ref"]: part["hashes"][0]["content"] for part in parts if part.get("hashes")}
+    need(
+        digests.get("firmware") == image and digests.get("model") == model,
+        "sbom.cdx.json is of another firmware or model",
+    )
+    named = {part["bom-ref"] for part in parts if part["bom-ref"].startswith("object/")}
+    wanted = {f"object/{one['archive'] or 'leadwire'}/{one['name']}" for one in build["linked"]}
+    need(named == wanted, "sbom.cdx.json does not list the objects that were linked")
     chosen = evidence["quantized"]["calibration"]["indices"]
     lines = ["position,index", *(f"{place},{index}" for place, index in enumerate(chosen))]
     need(files["calibration.csv"] == ("\n".join(lines) + "\n").encode(), "calibration.csv is another set")
@@ -1219,6 +1233,10 @@ def verify(data: bytes, trusted: bytes | None, reviewers: list[bytes]) -> tuple[
         statement = read_json(base64.b64decode(json.loads(files[RESULT[0]])["payload"]), RESULT[0])
         result = result_of(evidence, verdict)
         need(statement["predicate"]["result"] == result, f"the signed result is not {result}")
+        made = read_json(base64.b64decode(json.loads(files[MADE[0]])["payload"]), MADE[0])
+        logs = {one["name"]: one["digest"]["sha256"] for one in made["predicate"]["runDetails"]["byproducts"]}
+        held = {name: sha256(data) for name, data in files.items() if name.startswith("logs/")}
+        need(logs == held, "the logs are not those of the provenance")
     except RefusedError:
         raise
     except MemoryError:

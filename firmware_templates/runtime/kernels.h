@@ -1,6 +1,8 @@
 /* kernels.h: one function per operator, its parameters fixed at generation time. Tensors are dense, channels last
  * (height, width, channels), batch 1. A zero point is the quantized value of 0.
  *
+ * Names end in the type of the activations: s8, or s16 with int8 weights, int64 biases and zero points 0.
+ *
  * Every kernel gives the bytes of TensorFlow Lite Micro's. None keeps state, allocates, recurses or calls a library.
  */
 #ifndef LW_KERNELS_H
@@ -41,6 +43,15 @@ typedef struct {
     const int8_t *input;
 } lw_inside;
 
+/* The same of int16. */
+typedef struct {
+    int32_t row_begin, row_end, tap_begin, tap_end;
+    const int16_t *input;
+} lw_inside_s16;
+
+/* The sum of so many products of int16 and int8 fits 32 bits, whatever they are: 511 * 2^15 * 2^7 < 2^31. */
+#define LW_EXACT 511
+
 /* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). The last one does not lie before
  * 0: padding is at most half of a window. */
 static inline void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
@@ -71,6 +82,12 @@ void lw_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, con
 void lw_depthwise_conv_2d_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
                              const int32_t *bias, const lw_rescale *rescale, int8_t *output);
 
+/* weights as of the kernels for int8, bias as in the file */
+void lw_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
+                    const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
+void lw_depthwise_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
+                              const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
+
 typedef struct {
     int32_t rows;         /* vectors in the input */
     int32_t depth;        /* length of each */
@@ -83,6 +100,9 @@ typedef struct {
 /* weights [outputs, depth]; bias as above */
 void lw_fully_connected_s8(const lw_fully_connected_params *params, const int8_t *input, const int8_t *weights,
                            const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+void lw_fully_connected_s16(const lw_fully_connected_params *params, const int16_t *input, const int8_t *weights,
+                            const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
 
 /* Four nested loops over the output; an input's stride is 0 along a dimension that it is broadcast over. */
 typedef struct {
@@ -100,6 +120,8 @@ typedef struct {
 
 void lw_add_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
 void lw_sub_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_add_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
+void lw_sub_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 typedef struct {
     lw_broadcast shape;
@@ -107,6 +129,7 @@ typedef struct {
 } lw_extremum_params;
 
 void lw_extremum_s8(const lw_extremum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_extremum_s16(const lw_extremum_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 typedef struct {
     lw_broadcast shape;
@@ -116,6 +139,7 @@ typedef struct {
 } lw_mul_params;
 
 void lw_mul_s8(const lw_mul_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_mul_s16(const lw_mul_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 /* input [outer, reduced, inner] -> output [outer, inner] */
 typedef struct {
@@ -127,6 +151,7 @@ typedef struct {
 } lw_mean_params;
 
 void lw_mean_s8(const lw_mean_params *params, const int8_t *input, int8_t *output);
+void lw_mean_s16(const lw_mean_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     lw_window window;
@@ -135,6 +160,8 @@ typedef struct {
 
 void lw_max_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
 void lw_average_pool_2d_s8(const lw_pool_params *params, const int8_t *input, int8_t *output);
+void lw_max_pool_2d_s16(const lw_pool_params *params, const int16_t *input, int16_t *output);
+void lw_average_pool_2d_s16(const lw_pool_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t rows, depth;
@@ -145,6 +172,31 @@ typedef struct {
 
 void lw_softmax_s8(const lw_softmax_params *params, const int8_t *input, int8_t *output);
 
+typedef struct {
+    int32_t rows, depth;
+    lw_rescale rescale; /* input scale * beta in units of 10 / 65535 */
+} lw_softmax_s16_params;
+
+void lw_softmax_s16(const lw_softmax_s16_params *params, const int16_t *input, int16_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t multiplier, right; /* input scale in units of 1 / 12288 is multiplier / 2^right */
+    int32_t bits;              /* of the input between two entries of the table: 9, of TANH 8 */
+    int32_t most, middle;      /* the largest value, and that of input 0, in units of 2^-(16 + bits) */
+    int32_t offset, down;      /* the output of input 0 and a half, and the bits to shift right to 2^-15 */
+} lw_sigmoid_params;
+
+void lw_sigmoid_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
+
+typedef struct {
+    int32_t count;
+    lw_rescale rescale_above, rescale_below; /* of inputs that are not negative, and of those that are */
+} lw_leaky_relu_params;
+
+void lw_leaky_relu_s16(const lw_leaky_relu_params *params, const int16_t *input, int16_t *output);
+
+/* The last dimension is counted in bytes. */
 typedef struct {
     int32_t size[4]; /* of the input */
     int32_t before[4];
@@ -162,6 +214,9 @@ typedef struct {
 } lw_requantize_params;
 
 void lw_requantize_s8(const lw_requantize_params *params, const int8_t *input, int8_t *output);
+void lw_requantize_s16(const lw_requantize_params *params, const int16_t *input, int16_t *output);
+void lw_requantize_s8_s16(const lw_requantize_params *params, const int8_t *input, int16_t *output);
+void lw_requantize_s16_s8(const lw_requantize_params *params, const int16_t *input, int8_t *output);
 
 typedef struct {
     int32_t count;
@@ -169,6 +224,7 @@ typedef struct {
 } lw_clamp_params;
 
 void lw_clamp_values_s8(const lw_clamp_params *params, const int8_t *input, int8_t *output);
+void lw_clamp_values_s16(const lw_clamp_params *params, const int16_t *input, int16_t *output);
 
 typedef struct {
     int32_t count;
@@ -219,6 +275,26 @@ void lw_batch_matmul_s8(const lw_batch_matmul_params *params, const int8_t *left
  * over the output: its strides and paddings are those of the convolution that this one turns around. */
 void lw_transpose_conv_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
                           const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+
+/* A signal [height, width, channels] and its blocks [block_height * block_width, batch_height, batch_width, channels];
+ * `top` and `left` are padded before the signal, or cut off. */
+typedef struct {
+    int32_t height, width, channels;
+    int32_t block_height, block_width;
+    int32_t batch_height, batch_width;
+    int32_t top, left;
+    int32_t value; /* of what is padded */
+} lw_blocks_params;
+
+void lw_space_to_batch_nd_s8(const lw_blocks_params *params, const int8_t *input, int8_t *output);
+void lw_batch_to_space_nd_s8(const lw_blocks_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t rows, depth;
+    int32_t input_zero_point;
+} lw_l2_normalization_params;
+
+void lw_l2_normalization_s8(const lw_l2_normalization_params *params, const int8_t *input, int8_t *output);
 
 /* Five nested loops over the output; `offset` and the strides are in bytes of the input. */
 typedef struct {

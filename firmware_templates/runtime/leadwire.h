@@ -2,10 +2,11 @@
  * it and the generated "model.h" compiles unchanged against leadwire's own interpreter-free code and TFLite Micro.
  *
  * Use:   LW_MODEL.init();
- *        write LW_MODEL.inputs[i].data            (int8, quantized with scale and zero_point)
+ *        write LW_MODEL.inputs[i].data            (quantized with scale and zero_point)
  *        if (LW_MODEL.infer() == LW_OK) read LW_MODEL.outputs[i].data
  *
- * real = scale * (quantized - zero_point). All buffers lie in one static arena: an output is valid until the next
+ * real = scale * (quantized - zero_point). A value is int8, or int16 where item_bytes is 2: LW_MODEL_INPUT_i_TYPE of
+ * "model.h" is its type, and `data` is aligned for it; as bytes, int16 is in the machine's order. All buffers lie in one static arena: an output is valid until the next
  * write to an input or the next infer(). Not reentrant. No heap, no recursion, no stdio, no libm.
  */
 #ifndef LEADWIRE_H
@@ -40,6 +41,7 @@ typedef struct {
     uint32_t bytes;
     int32_t dims[LW_MAX_RANK]; /* rank entries used */
     uint8_t rank;
+    uint8_t item_bytes; /* of a value: 1 is int8, 2 is int16 */
     float scale;
     int32_t zero_point;
 } lw_tensor;

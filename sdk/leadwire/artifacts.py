@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ import numpy.typing as npt
 Basis = Literal["planned", "linked", "estimated", "emulated", "measured", "published"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
+QuantizationMode = Literal["int8", "int16x8"]
+"""Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
 Goal = Literal["size", "speed"]
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
 """What the firmware around a model speaks: leadwire's link, or the protocol of MLPerf Tiny in one of its two modes."""
@@ -579,15 +582,16 @@ class EnergyResult:
 class Predictions:
     """Outputs of one runtime on the same inputs in the same order.
 
-    `outputs` float64 [n, classes], dequantized for INT8 runtimes; `raw` the INT8 output bytes [n, output_bytes] or
-    None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for all of them.
+    `outputs` float64 [n, classes], dequantized for integer runtimes; `raw` what they were dequantized from, int8 or
+    int16 [n, output values], None for float. `indices` int64 [n], strictly rising: which beats of the dataset, None for
+    all of them.
     """
 
     runtime: Literal["float", "tflite", "tflm", "host_c", "device"]
     model_digest: str
     dataset_digest: str
     outputs: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8] | None = None
+    raw: npt.NDArray[np.signedinteger[Any]] | None = None
     indices: npt.NDArray[np.int64] | None = None
 
 
@@ -776,12 +780,67 @@ class Ec57Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferingBeat:
+    """A beat whose output bytes differ between two INT8 runtimes. `differences` are second - first of every output
+    value; `margins` the lead of the largest output over the second largest in both, in steps of the output.
+    """
+
+    index: int
+    record: str
+    time_s: float
+    reference: str
+    classes: tuple[str, str]
+    margins: tuple[int, int]
+    differences: tuple[int, ...]
+    first_operator: str | None
+    cause: str
+    strip_mv: tuple[float, ...] = ()
+    strip_hz: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DivergenceCause:
+    """How many of the examined beats part first at this operator (None: at none), for this cause."""
+
+    operator: str | None
+    cause: str
+    beats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginBin:
+    """Beats whose float margin, in steps of INT8's output, lies in [low, high), and how many INT8 decides otherwise.
+    `high` None: no end.
+    """
+
+    low: float
+    high: float | None
+    beats: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatDivergence:
+    """Why INT8 decides otherwise than float. An operator counts as off where a value of its output is more than
+    `threshold_steps` of its scale away from the float model's; `examined` of the changed decisions were looked into.
+    `step` is the step of INT8's output in real units.
+    """
+
+    threshold_steps: float
+    examined: int
+    causes: tuple[DivergenceCause, ...]
+    step: float
+    margins: tuple[MarginBin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
     """Output bytes of two runtimes, beat by beat. `first_operator` is the first whose output differs, None when all
     are equal or it cannot be told.
 
     `compared` and `identical` count beats, `values` and `differing_values` output values; `lsb_histogram` holds
-    (absolute difference, values) for each difference that occurs; `runtimes` names the two.
+    (absolute difference, values) for each difference that occurs; `runtimes` names the two. `beats` are the first
+    beats that differ, examined one by one.
     """
 
     compared: int
@@ -794,6 +853,7 @@ class Divergence:
     values: int = 0
     differing_values: int = 0
     lsb_histogram: tuple[tuple[int, int], ...] = ()
+    beats: tuple[DifferingBeat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -901,7 +961,12 @@ class RecordResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedDecision:
-    """A beat whose class changed between float and INT8; the strip is millivolts around the beat for the report."""
+    """A beat whose class changed between float and INT8; the strip is millivolts around the beat for the report.
+
+    `float_margin` and `int8_margin` are the lead of the largest output over the second. `output_steps` is INT8 - float
+    of each output in INT8's steps; `first_operator` the first that is off (see FloatDivergence), by `off_by_steps`,
+    None where none is; `cause` says why, as far as it is known.
+    """
 
     index: int
     record: str
@@ -912,6 +977,11 @@ class ChangedDecision:
     float_margin: float
     strip_mv: tuple[float, ...]
     strip_hz: float
+    int8_margin: float = 0.0
+    output_steps: tuple[int, ...] = ()
+    first_operator: str | None = None
+    off_by_steps: float = 0.0
+    cause: str = "not examined: operator outputs were not at hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -953,7 +1023,84 @@ class ValidationResult:
     attributes: tuple[RecordAttributes, ...] = ()
     subgroups: tuple[SubgroupResult, ...] = ()
     operating_points: tuple[OperatingPointResult, ...] = ()
+    float_int8: FloatDivergence | None = None
     reliability: tuple[Reliability, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- stress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressFigure:
+    """An endpoint's figure under one condition. `loss` is float - INT8; `excess` is that loss less the loss of the same
+    beats undisturbed: above zero where quantization hurts more because the signal is bad.
+    """
+
+    endpoint: str
+    float_value: float
+    int8_value: float
+    loss: Statistic
+    excess: Statistic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressCondition:
+    """One disturbance at one level (`level` None: undisturbed). INT8 is the generated C on the host; `device_identical`
+    of the `device_beats` sent to the device gave the same bytes.
+    """
+
+    title: str
+    level: float | None
+    unit: str
+    beats: int
+    patients: int
+    device_beats: int
+    device_identical: int
+    figures: tuple[StressFigure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressResult:
+    """The stress matrix of a protocol: the undisturbed recordings first, then each condition at each level.
+
+    `seconds` of each recording were taken, 0 for all; `predictions_digest` is the SHA-256 of stress.csv.
+    """
+
+    protocol_digest: str
+    model_digest: str
+    seconds: float
+    seed: int
+    predictions_digest: str
+    conditions: tuple[StressCondition, ...]
+
+    @property
+    def device_differs(self) -> tuple[StressCondition, ...]:
+        """Conditions under which device and host gave other bytes."""
+        return tuple(one for one in self.conditions if one.device_identical != one.device_beats)
+
+    @property
+    def harmed(self) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        """Figures that quantization shows to hurt more under a condition: the whole interval is above zero."""
+        return self._where(lambda interval: interval.low > 0)
+
+    @property
+    def spared(self) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        """Figures that it hurts less: the whole interval is below zero."""
+        return self._where(lambda interval: interval.high < 0)
+
+    @property
+    def compared(self) -> int:
+        """Figures that have an interval."""
+        return len(self._where(lambda interval: True))
+
+    def _where(self, holds: Callable[[Interval], bool]) -> tuple[tuple[StressCondition, StressFigure], ...]:
+        return tuple(
+            (one, figure)
+            for one in self.conditions
+            if one.level is not None
+            for figure in one.figures
+            if figure.excess.interval is not None and holds(figure.excess.interval)
+        )
 
 
 # ---------------------------------------------------------------------------------------------- compare

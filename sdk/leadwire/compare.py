@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from leadwire.artifacts import ArenaFigures, Backend, BackendComparison, BenchmarkResult, Divergence
 from leadwire.errors import BadInputError, DeviceError
 from leadwire.model.graph import Model
+from leadwire.model.tensor import values_of
 from leadwire.tflm_arena import ArenaPrediction, host_record
 
 OperatorTensors = Callable[[Backend, bytes], Sequence[bytes]]
@@ -80,8 +82,8 @@ def arena_figures(
 def _divergence(
     model: Model, inputs: Sequence[bytes], first: BackendRun, second: BackendRun, tensors_of: OperatorTensors
 ) -> Divergence:
-    one, other = _table(first.outputs), _table(second.outputs)
-    apart = np.abs(one.astype(np.int16) - other.astype(np.int16))
+    one, other = _table(model, first.outputs), _table(model, second.outputs)
+    apart = np.abs(one.astype(np.int32) - other.astype(np.int32))
     differing = np.flatnonzero(apart.any(axis=1))
     sizes, counts = np.unique(apart[apart > 0], return_counts=True)
     operator, cause = None, "identical"
@@ -102,17 +104,16 @@ def _divergence(
     )
 
 
-def _table(outputs: Iterable[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
-    return np.stack([np.frombuffer(output, dtype=np.int8) for output in outputs])
+_Values = npt.NDArray[np.signedinteger[Any]]
 
 
-def _changed_decisions(
-    model: Model,
-    one: np.ndarray[tuple[int, int], np.dtype[np.int8]],
-    other: np.ndarray[tuple[int, int], np.dtype[np.int8]],
-) -> int:
+def _table(model: Model, outputs: Iterable[bytes]) -> _Values:
+    return values_of(model.output_tensors, np.stack([np.frombuffer(output, dtype=np.int8) for output in outputs]))
+
+
+def _changed_decisions(model: Model, one: _Values, other: _Values) -> int:
     """How often the highest value of the first output moved."""
-    width = model.output_tensors[0].size_bytes
+    width = model.output_tensors[0].elements
     return int(np.count_nonzero(one[:, :width].argmax(axis=1) != other[:, :width].argmax(axis=1)))
 
 

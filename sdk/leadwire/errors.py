@@ -20,6 +20,7 @@
     │   │   └── WrongBoardError      known before anything was written: nothing was
     │   └── BusyBoardError           another rig run holds the board
     ├── ValidationError          7   only raised by the CLI: a failed or inconclusive verdict
+    │   └── TraceError               requirements that are not traced to a test that passed
     └── EvidenceError            8   a bundle that does not verify
 
 A class takes typed arguments and builds its own sentence in the order: what, where, number against limit.
@@ -201,6 +202,16 @@ class ValidationError(LeadwireError):
     def __init__(self, verdict: str, reasons: Sequence[str], *, hint: str = "") -> None:
         listed = "\n".join(f"  {reason}" for reason in reasons)
         super().__init__(f"validation verdict: {verdict}" + (f"\n{listed}" if listed else ""), hint=hint)
+
+
+class TraceError(ValidationError):
+    def __init__(self, title: str, findings: Sequence[str], *, hint: str = "") -> None:
+        super().__init__("fail", findings)
+        listed = "\n".join(f"  {finding}" for finding in findings[:40])
+        more = f"\n  and {len(findings) - 40} more" if len(findings) > 40 else ""
+        self.message = f"the traceability of '{title}' has {len(findings)} gap(s)\n{listed}{more}"
+        self.args = (self.message,)
+        self.hint = hint or "docs/manual/traceability.md says what each kind of gap is and how it is closed"
 
 
 class EvidenceError(LeadwireError):

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from leadwire.artifacts import Personality
+from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model
+from leadwire.model.tensor import TensorType
 
 SampleFormat = Literal["int8", "uint8", "float32"]
 BUFFER_BYTES = 96 * 96 * 3
@@ -93,6 +95,13 @@ def mlperf_defines(
     """
     if personality == "bench":
         return ()
+    wide = next((t for t in (*model.input_tensors, *model.output_tensors) if t.dtype is not TensorType.INT8), None)
+    if wide is not None:
+        raise UnsupportedModelError(
+            f"tensor '{wide.name}'",
+            f"is {wide.dtype}: the MLPerf Tiny firmware takes and gives int8 alone",
+            hint="quantize the model to full INT8, or measure it with the bench firmware",
+        )
     benchmark = benchmark_of(model)
     one = sample_bytes(model, benchmark)
     roomy = arena_bytes + BUFFER_BYTES + _FIRMWARE_BYTES <= ram_bytes

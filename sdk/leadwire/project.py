@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Goal, Personality, UserImage
+from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode, UserImage
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -26,6 +26,7 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     path: str
+    mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
 
 
@@ -115,10 +116,13 @@ class EnergySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSettings:
-    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all."""
+    """`device_beats`: how many beats go over the link, drawn evenly over the test set; 0 means all. `stress`: whether
+    the protocol's stress conditions are run.
+    """
 
     protocol: str
     device_beats: Count = 0
+    stress: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +267,7 @@ output = "out"                  # report.html, evidence.json and the signed bund
 
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
+mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
 [dataset]
@@ -274,7 +279,7 @@ test_split = "test"
 splits = []                     # splits of the dataset (or of `source`, another one): ["train"]
 patients = []                   # or patients by name; nothing given: the evidence says that it is not known
 
-[calibration]                   # which inputs set the INT8 ranges; their patients are never test patients
+[calibration]                   # which inputs set the ranges; their patients are never test patients
 split = "train"
 count = 200
 seed = 1
@@ -309,6 +314,7 @@ warmup = 3
 [validation]
 protocol = "{protocol}"         # endpoints and margins, fixed before the run
 device_beats = 0                # how many beats go over the link; 0: all
+stress = true                   # run the protocol's stress conditions, where it has any
 
 [signing]
 key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":

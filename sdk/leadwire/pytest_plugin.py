@@ -30,6 +30,7 @@ _OPTIONS = {
     "board": "board id or board file; with a rig the names of its boards, with commas between (default: all)",
     "port": "serial port of a board that is plugged in, or of an emulated one that runs already",
     "rig": "a rig.toml: each test runs once for each board",
+    "requirements": "a requirements.toml: what tests marked requirement(id) verify; see 'leadwire trace'",
 }
 _DEFAULT_BOARD = "virtual-stm32f405"
 
@@ -104,6 +105,30 @@ def _board_option(config: pytest.Config) -> str:
     """An id, or a board file's path."""
     board = _option(config, "board")
     return str(_path(config, "board")) if board.endswith(".toml") else board
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(id): the requirement that this test verifies; see 'leadwire trace'")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test tells the JUnit file which requirements it verifies, and in which text (its fingerprint)."""
+    path = _path(config, "requirements")
+    fingerprints: dict[str, str] | None = None
+    if path is not None:
+        from leadwire.errors import LeadwireError
+        from leadwire.trace.requirements import load_requirements
+
+        try:
+            fingerprints = {one.id: one.fingerprint for one in load_requirements(path).requirement}
+        except LeadwireError as error:
+            raise pytest.UsageError(error.message) from error
+    for item in items:
+        for name in (str(name) for marker in item.iter_markers("requirement") for name in marker.args):
+            if fingerprints is not None and name not in fingerprints:
+                raise pytest.UsageError(f"{item.nodeid}: '{path}' has no requirement '{name}'")
+            value = name if fingerprints is None else f"{name}#{fingerprints[name]}"
+            item.user_properties.append(("requirement", value))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

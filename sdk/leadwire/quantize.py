@@ -1,4 +1,4 @@
-"""Stage quantize: a trained float model to full-integer INT8 .tflite, with the calibration set it was made from.
+"""Stage quantize: a trained float model to a full-integer .tflite, int8 or int16x8, with its calibration set.
 
 The calibration set is drawn by a stated policy and recorded, because it decides the result: calibrated on 20 normal
 beats of one record, a classifier kept its accuracy and lost 10.8 points of sensitivity to supraventricular beats. Its
@@ -20,14 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from leadwire import reference, tensorflow_process
-from leadwire.artifacts import CalibrationSet, LayerError, QuantizedModel, sha256_hex
+from leadwire.artifacts import CalibrationSet, LayerError, QuantizationMode, QuantizedModel, sha256_hex
 from leadwire.datasets import Dataset, take
 from leadwire.errors import BadInputError, DatasetError, FileMissingError, LeakError, UnsupportedModelError
 from leadwire.model.graph import Model
-from leadwire.model.tensor import Tensor, TensorType
+from leadwire.model.tensor import Tensor
 from leadwire.model.tflite import parse_tflite, read_tflite
 from leadwire.ops import registry
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.arithmetic import is_wide, limits_of
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.workspace import file_digest, write_atomically
 
 Stratify = Literal["class", "patient", "class+patient"]
@@ -56,14 +58,17 @@ def quantize_model(
     out: Path,
     *,
     test_patients: Iterable[str] = (),
+    mode: QuantizationMode = "int8",
     per_tensor_dense: bool = False,
     timeout_s: float = 900.0,
 ) -> QuantizedModel:
-    """Write the full-INT8 form of `source` (.keras, .h5, SavedModel folder, float .tflite) to the file `out`.
+    """Write the full-integer form of `source` (.keras, .h5, SavedModel folder, float .tflite) to the file `out`, and
+    the float .tflite of the same graph beside it (`float_twin`).
 
     `dataset` is the split to calibrate on; LeakError (2) if one of `test_patients` is in it. `per_tensor_dense` gives
-    each Dense layer one scale, for runtimes that know no per-channel FULLY_CONNECTED. A `source` that is full INT8
-    already, with or without float inputs and outputs around it, is taken as it is, without calibration. Same inputs,
+    each Dense layer one scale, for runtimes that know no per-channel FULLY_CONNECTED. A `source` that is full integer
+    already, with or without float inputs and outputs around it, is taken as it is, without calibration; BadInputError
+    (2) where its mode is another. Same inputs,
     same bytes; `pinned` of the result says what was held fixed. FileMissingError, BadInputError, DatasetError (2);
     UnsupportedModelError (3) names layers and remedies; BuildError (5) when TensorFlow cannot run or takes longer than
     `timeout_s` seconds.
@@ -75,33 +80,41 @@ def quantize_model(
     if shared:
         raise LeakError(shared, "calibration", "test")
     if source.suffix == ".tflite":
-        model = int8_interface(read_tflite(source))
-        if all(tensor.dtype is TensorType.INT8 for tensor in (*model.input_tensors, *model.output_tensors)):
+        model = integer_interface(read_tflite(source))
+        if all(is_quantized(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
+            _check_mode(model, mode)
             return _adopt(source, model, out)
         _check_float(model)
         reference.match_inputs(model, dataset.inputs, dataset.input_names)
     calibration, indices = draw_calibration(dataset, policy)
     drawn = take(dataset, indices)
-    int8, floating = tensorflow_process.convert(
+    integer, floating = tensorflow_process.convert(
         source, dict(zip(drawn.input_names, drawn.inputs, strict=True)),
-        per_tensor_dense=per_tensor_dense, timeout_s=timeout_s,
+        mode=mode, per_tensor_dense=per_tensor_dense, timeout_s=timeout_s,
     )  # fmt: skip
-    registry.check(parse_tflite(int8, out.stem))
-    write_atomically(out, int8)
+    registry.check(parse_tflite(integer, out.stem))
+    write_atomically(out, integer)
+    write_atomically(float_twin(out), floating)
     return QuantizedModel(
         path=out,
-        digest=sha256_hex(int8),
-        size_bytes=len(int8),
+        digest=sha256_hex(integer),
+        size_bytes=len(integer),
         source_digest=file_digest(source),
         calibration=calibration,
         layer_errors=measure_layers(out, floating, take(drawn, _evenly(len(drawn), _MEASURED_SAMPLES))),
         pinned=(
             *tensorflow_process.pinned(),
+            ("mode", mode),
             ("batch", "1"),
             ("dense", "per-tensor" if per_tensor_dense else "per-channel"),
             ("calibration order", "ascending index"),
         ),
     )
+
+
+def float_twin(int8: Path) -> Path:
+    """Where the float .tflite of the same graph lies, whose operators have the same names: beside the INT8 file."""
+    return int8.with_name(f"{int8.stem}.float.tflite")
 
 
 def _check_source(source: Path) -> None:
@@ -119,14 +132,23 @@ def _check_source(source: Path) -> None:
 
 
 def _check_float(model: Model) -> None:
-    """UnsupportedModelError for a quantized model whose inputs and outputs, without float edges, are not all int8."""
+    """UnsupportedModelError for a quantized model whose inputs and outputs, without float edges, are not integers."""
     if any(tensor.quantization is not None for tensor in model.tensors):
         edges = (*model.input_tensors, *model.output_tensors)
-        wrong = next(tensor for tensor in edges if tensor.dtype is not TensorType.INT8)
+        wrong = next(tensor for tensor in edges if not is_quantized(tensor))
         raise UnsupportedModelError(
             f"model '{model.name}'",
-            f"is quantized already, but its input or output '{wrong.name}' is {wrong.dtype}, not INT8",
+            f"is quantized already, but its input or output '{wrong.name}' is {wrong.dtype}, not int8 or int16",
             hint="give the float model, or convert with inference_input_type = inference_output_type = tf.int8",
+        )
+
+
+def _check_mode(model: Model, mode: QuantizationMode) -> None:
+    found = "int16x8" if any(is_wide(tensor) for tensor in model.input_tensors) else "int8"
+    if found != mode:
+        raise BadInputError(
+            f"model '{model.name}' is quantized already, as {found} and not as {mode}",
+            hint=f"ask for {found}, or give the float model",
         )
 
 
@@ -231,9 +253,9 @@ def spread(count: int, sizes: Sequence[int]) -> tuple[int, ...]:
 # ---------------------------------------------------------------------------------------------- error of each layer
 
 
-def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[LayerError, ...]:
-    """SQNR and saturation of each operator's output: TFLite Micro (desktop TFLite where that is not installed) on INT8
-    against the float model, same inputs.
+def measure_layers(quantized: Path, floating: bytes, samples: Dataset) -> tuple[LayerError, ...]:
+    """SQNR and saturation of each operator's output: TFLite Micro (desktop TFLite where that is not installed) in
+    integers against the float model, same inputs.
 
     The two files come from one graph; an operator's float counterpart is the one whose output has the same name. A
     QUANTIZE that only changes the scale has the counterpart of what it reads. Operators without one are left out.
@@ -241,18 +263,18 @@ def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[Layer
     with TemporaryDirectory(prefix="leadwire-") as folder:
         float_file = Path(folder) / "float.tflite"
         float_file.write_bytes(floating)
-        model, float_model = read_tflite(int8), read_tflite(float_file)
-        pairs = _counterparts(model, float_model)
+        model, float_model = read_tflite(quantized), read_tflite(float_file)
+        pairs = counterparts(model, float_model)
         rows = reference.quantize_inputs(model, samples.inputs, samples.input_names)
         signal, noise = np.zeros(len(model.operators)), np.zeros(len(model.operators))
         saturated = np.zeros(len(model.operators))
-        answers = reference.operator_outputs(int8, rows, runtime="tflm" if reference.has_tflm() else "tflite")
+        answers = reference.operator_outputs(quantized, rows, runtime="tflm" if reference.has_tflm() else "tflite")
         floats = reference.float_operator_outputs(float_file, samples.inputs, samples.input_names)
         for (_, outputs), wanted in zip(answers, floats, strict=True):
             for index, counterpart in pairs.items():
-                raw = np.frombuffer(outputs[index], dtype=np.int8)
-                real = wanted[counterpart].astype(np.float64)
                 tensor = model.output(model.operators[index])
+                raw = np.frombuffer(outputs[index], dtype=tensor.dtype.numpy)
+                real = wanted[counterpart].astype(np.float64)
                 error = reference.dequantize_array(raw, tensor) - real
                 signal[index] += np.square(real).sum()
                 noise[index] += np.square(error).sum()
@@ -269,8 +291,8 @@ def measure_layers(int8: Path, floating: bytes, samples: Dataset) -> tuple[Layer
     )
 
 
-def _counterparts(model: Model, float_model: Model) -> dict[int, int]:
-    """INT8 operator to float operator."""
+def counterparts(model: Model, float_model: Model) -> dict[int, int]:
+    """INT8 operator to the float operator whose output has the same name."""
     by_name = {
         (float_model.output(operator).name, float_model.output(operator).elements): operator.index
         for operator in float_model.operators
@@ -282,17 +304,18 @@ def _counterparts(model: Model, float_model: Model) -> dict[int, int]:
         counterpart = by_name.get((output.name, output.elements))
         if operator.kind == "QUANTIZE" and counterpart is None:
             counterpart = found.get(writers.get(operator.inputs[0], -1))
-        if counterpart is not None and all(made.dtype is TensorType.INT8 for made in model.made(operator)):
+        if counterpart is not None and all(map(is_quantized, model.made(operator))):
             found[operator.index] = counterpart
         writers[operator.outputs[0]] = operator.index
     return found
 
 
-def _saturated(raw: npt.NDArray[np.int8], error: npt.NDArray[np.float64], tensor: Tensor) -> int:
+def _saturated(raw: npt.NDArray[np.generic], error: npt.NDArray[np.float64], tensor: Tensor) -> int:
     """How many values stand at an end of the range for a real value more than half a step beyond it; the zeros of a
     RELU stand at -128 too, but for a real zero."""
     step = tensor.quantization.scale if tensor.quantization else math.inf
-    return int(np.count_nonzero(((raw == 127) & (error < -step / 2)) | ((raw == -128) & (error > step / 2))))
+    low, high = limits_of(tensor)
+    return int(np.count_nonzero(((raw == high) & (error < -step / 2)) | ((raw == low) & (error > step / 2))))
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -10,8 +10,8 @@ RoundingDivideByPOT) and LiteRT with one. One layer moves by at most 1 LSB, on a
 5 of 1,280; ad_fcae 8 of 5,120); a chain of ten such layers by up to 14. All other operators of the models measured gave
 equal bytes. XNNPACK differs further.
 
-Rows: int8 [n, input_bytes] holds all inputs of a sample one after the other in the model's order, as `infer` takes them
-over the link; answers are int8 [n, output_bytes].
+Rows: int8 [n, input_bytes] holds the bytes of all inputs of a sample one after the other in the model's order, as
+`infer` takes them over the link; answers are int8 [n, output_bytes]. Of int16 tensors the bytes are little-endian.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ import numpy.typing as npt
 from leadwire import tensorflow_process
 from leadwire.errors import BadInputError, DatasetError, UnsupportedModelError
 from leadwire.model.graph import Model
-from leadwire.model.tensor import Tensor, TensorType
+from leadwire.model.tensor import Tensor, TensorType, values_of
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.arithmetic import is_wide, limits_of
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 
 Rows = npt.NDArray[np.int8]
 Runtime = Literal["tflm", "tflite"]
@@ -52,34 +54,36 @@ from tflite_micro.python.tflite_micro import runtime
 data = Path(sys.argv[1]).read_bytes()
 runtime.Interpreter.from_bytes(data, arena_size=16 * (len(data) + (1 << 20))).print_allocations()
 """
-_BEYOND_INT8: Final = 256
-"""Steps from the zero point after which every value stands at an end of the range."""
 
 
-def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt.NDArray[np.int8]:
-    """`values` as INT8 of `tensor`: clamp(round(value / scale) + zero_point), halves away from zero, in float32.
+def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt.NDArray[np.signedinteger[Any]]:
+    """`values` in the int8 or int16 of `tensor`: clamp(round(value / scale) + zero_point), halves away from zero, in
+    float32.
 
     This is TFLite's QUANTIZE (AffineQuantize, kernels/internal/reference/quantize.h: TfLiteRound of the float32
     quotient). Any shape; DatasetError for NaN or infinity.
     """
-    if tensor.quantization is None or tensor.dtype is not TensorType.INT8:
+    if tensor.quantization is None or tensor.dtype not in (TensorType.INT8, TensorType.INT16):
         raise UnsupportedModelError(
             f"tensor '{tensor.name}'",
-            f"is {tensor.dtype} without an INT8 scale",
+            f"is {tensor.dtype}, not int8 or int16 with a scale",
             hint="quantize the model first: leadwire quantize",
         )
     if not np.isfinite(values).all():
         raise DatasetError(tensor.name, "values hold NaN or infinity", hint="clean the recordings they come from")
     with np.errstate(over="ignore"):  # infinity is beyond the range like any large value
         quotient = np.abs(values.astype(np.float32) / np.float32(tensor.quantization.scale))
-    quotient = np.minimum(quotient, np.float32(_BEYOND_INT8))
+    low, high = limits_of(tensor)
+    quotient = np.minimum(quotient, np.float32(high - low + 1))  # every value beyond stands at an end
     whole = np.floor(quotient)
     rounded = np.copysign(whole + (quotient - whole >= np.float32(0.5)), values)
-    clamped: Rows = np.clip(rounded + tensor.quantization.zero_point, -128, 127).astype(np.int8)
+    clamped: npt.NDArray[np.signedinteger[Any]] = np.clip(rounded + tensor.quantization.zero_point, low, high).astype(
+        np.int16 if is_wide(tensor) else np.int8
+    )
     return clamped
 
 
-def dequantize_array(raw: npt.NDArray[np.int8], tensor: Tensor) -> npt.NDArray[np.float64]:
+def dequantize_array(raw: npt.NDArray[np.signedinteger[Any]], tensor: Tensor) -> npt.NDArray[np.float64]:
     """real = scale * (quantized - zero_point), in float64 from the file's float32 scale; the shape stays."""
     if tensor.quantization is None:
         raise UnsupportedModelError(f"tensor '{tensor.name}'", "has no scale")
@@ -119,16 +123,16 @@ def quantize_inputs(model: Model, inputs: Sequence[npt.NDArray[np.float32]], nam
     """Float inputs [n, ...] of a dataset as rows, int8 [n, input_bytes]."""
     ordered = match_inputs(model, inputs, names)
     parts = [
-        quantize_array(values, tensor).reshape(len(values), -1)
+        quantize_array(values, tensor).reshape(len(values), -1).view(np.int8)
         for values, tensor in zip(ordered, model.input_tensors, strict=True)
     ]
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
 def dequantize_outputs(model: Model, raw: Rows) -> npt.NDArray[np.float64]:
-    """Output rows int8 [n, output_bytes] as real values of the same shape."""
-    edges = np.cumsum([tensor.size_bytes for tensor in model.output_tensors])[:-1]
-    parts = np.split(raw, edges, axis=1)
+    """Output rows int8 [n, output_bytes] as real values [n, values]."""
+    edges = np.cumsum([tensor.elements for tensor in model.output_tensors])[:-1]
+    parts = np.split(values_of(model.output_tensors, raw), edges, axis=1)
     return np.concatenate(
         [dequantize_array(part, tensor) for part, tensor in zip(parts, model.output_tensors, strict=True)], axis=1
     )
@@ -286,8 +290,8 @@ def _refused(model: Model, runtime: str, error: Exception) -> UnsupportedModelEr
 
 
 def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows:
-    """Rows are those of the INT8 body: float inputs and outputs around it are converted here, without loss."""
-    outside, body = engine.model, int8_interface(engine.model)
+    """Rows are those of the integer body: float inputs and outputs around it are converted here, without loss."""
+    outside, body = engine.model, integer_interface(engine.model)
     _check_rows(body, rows)
     answers = np.empty((len(rows), body.output_bytes), dtype=np.int8)
     for index, row in enumerate(rows):
@@ -308,11 +312,11 @@ def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows
 
 
 def _check_rows(model: Model, rows: Rows) -> None:
-    wrong = [t for t in (*model.input_tensors, *model.output_tensors) if t.dtype is not TensorType.INT8]
+    wrong = [t for t in (*model.input_tensors, *model.output_tensors) if not is_quantized(t)]
     if wrong:
         raise UnsupportedModelError(
             f"tensor '{wrong[0].name}' of '{model.name}'",
-            f"is {wrong[0].dtype}, not INT8",
+            f"is {wrong[0].dtype}, not int8 or int16 with a scale",
             hint="quantize the model first: leadwire quantize",
         )
     if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != model.input_bytes:
@@ -322,9 +326,14 @@ def _check_rows(model: Model, rows: Rows) -> None:
         )
 
 
-def _split(model: Model, row: Rows) -> list[npt.NDArray[np.int8]]:
-    return np.split(row, np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1])
+def _split(model: Model, row: Rows) -> list[npt.NDArray[Any]]:
+    """The values of each input."""
+    parts = np.split(row, np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1])
+    return [
+        np.ascontiguousarray(part).view(tensor.dtype.numpy)
+        for part, tensor in zip(parts, model.input_tensors, strict=True)
+    ]
 
 
 def _join(outputs: Sequence[npt.NDArray[Any]]) -> Rows:
-    return np.concatenate([np.asarray(out, dtype=np.int8).ravel() for out in outputs])
+    return np.concatenate([np.ascontiguousarray(out).ravel().view(np.int8) for out in outputs])

@@ -20,6 +20,7 @@ import pytest
 from leadwire.model.tflite import parse_tflite
 from many_operators import many_operators
 from single_operator import WARNINGS, compile_program, every_choice, run_program, run_witness, sample_rows, spread_plan
+from sixteen_bit import long_sums, sixteen_bit
 
 RUNTIME = Path(__file__).resolve().parents[2] / "firmware_templates" / "runtime"
 SEEDS = range(4)
@@ -80,8 +81,8 @@ def covered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Covered]:
     """Path below runtime/ to what of it ran."""
     folder = tmp_path_factory.mktemp("coverage")
     instrument = ("-O0", "--coverage", "-fsanitize=address")
-    for seed in SEEDS:
-        data = many_operators(seed, each=12)
+    wide = [(seed, sixteen_bit(many_operators(seed, each=12), seed)) for seed in SEEDS]
+    for seed, data in [*((seed, many_operators(seed, each=12)) for seed in SEEDS), *wide, (0, long_sums())]:
         model = parse_tflite(data, "many")
         rows = sample_rows(model, seed, count=1)
         expected = run_witness(data, model, rows)

@@ -17,6 +17,7 @@ from leadwire.ops import registry
 from many_operators import many_operators
 from on_core import load
 from single_operator import EXAMPLES, every_choice, run_witness, sample_rows, spread_plan
+from sixteen_bit import sixteen_bit
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -25,11 +26,14 @@ TOOLCHAINS = ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc
 
 @pytest.mark.requirement("LW-TIM-001")
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
+@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
 @pytest.mark.parametrize("seed", range(max(1, EXAMPLES // 10)))
-def test_bytes_and_constant_time(seed: int, toolchain: str) -> None:
+def test_bytes_and_constant_time(seed: int, wide: bool, toolchain: str) -> None:
     if toolchain != "zig" and not shutil.which(toolchain):
         pytest.skip(f"needs {toolchain}")
     data = many_operators(seed, each=10)
+    if wide:
+        data = sixteen_bit(data, seed)
     model = parse_tflite(data, "many")
     registry.check(model)
     rows = sample_rows(model, seed, count=3)
@@ -46,10 +50,12 @@ def test_bytes_and_constant_time(seed: int, toolchain: str) -> None:
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@pytest.mark.parametrize("choice", [0, 1])
-def test_distances_as_the_kernels_access_memory(choice: int) -> None:
+@pytest.mark.parametrize(("choice", "wide"), [(0, False), (1, False), (0, True)])
+def test_distances_as_the_kernels_access_memory(choice: int, wide: bool) -> None:
     """How far an output must lie below its input, or above it when walking backward, is what each access asks for."""
     data = many_operators(0, each=10)
+    if wide:
+        data = sixteen_bit(data)
     model = parse_tflite(data, "many")
     kernels = every_choice(model)[choice]
     row = sample_rows(model, 0, count=1)[0]

@@ -93,6 +93,25 @@ MISTAKES = [
         "subgroups[0].edges: must rise",
     ),
     ("[[endpoints]]", '[[subgroups]]\nname = "a"\nby = "weight"\n[[endpoints]]', "subgroups[0].by: "),
+    ("[[endpoints]]", "[stress]\nseed = 1\n[[endpoints]]", "stress.conditions: missing"),
+    *(
+        (
+            "[[endpoints]]",
+            f"[[stress.conditions]]\nkind = {condition}\n[[endpoints]]",
+            f"stress.conditions[0]{sentence}",
+        )
+        for condition, sentence in (
+            ('"muscle"\nlevels = []', ".levels: "),
+            ('"muscle"\nlevels = [6, 6]', ".levels: each level once"),
+            ('"gain"\nlevels = [0.0]', ".levels: 0 is outside 0.01 to 100 (times)"),
+            ('"gain"\nlevels = [nan]', ".levels: nan is outside"),
+            ('"mains"\nlevels = [0.1]', ".frequency_hz: missing"),
+            ('"muscle"\nfrequency_hz = 50\nlevels = [6]', ".frequency_hz: is for mains alone"),
+            ('"noise_record"\nlevels = [6]', ".record: missing"),
+            ('"muscle"\nsignal = 1\nlevels = [6]', ": signal and sha256 are for noise_record alone"),
+            ('"thunder"\nlevels = [6]', ".kind: "),
+        )
+    ),
     (
         "[[endpoints]]",
         '[[operating_points]]\nname = "o"\nlabel = "S"\nsensitivity = 0.9\n[[endpoints]]',

@@ -5,10 +5,27 @@ Fixed weights that differ in every place, so that a tap or channel taken for ano
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from single_operator import Op, T, assert_same_as_tflm, write_tflite
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from leadwire.resources import FIRMWARE_TEMPLATES
+from single_operator import (
+    Op,
+    T,
+    assert_same_as_tflm,
+    compile_program,
+    run_program,
+    run_witness,
+    spread_plan,
+    write_tflite,
+)
+from sixteen_bit import long_sums
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -102,3 +119,64 @@ def test_fully_connected_remainders(depth: int) -> None:
     ]
     op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
     assert_same_as_tflm(write_tflite(tensors, [op], [0], [2]))
+
+
+def test_sums_beyond_32_bits() -> None:
+    """1100 products of int16 and 127 and a bias of 40 bits: more than an int32 holds, at both ends of the range."""
+    assert_same_as_tflm(long_sums())
+
+
+def test_every_value_of_int16() -> None:
+    """LOGISTIC and TANH, at scales with exact factors and without."""
+    every = 1 << 16
+    tensors, operators, inputs, outputs = [], [], [], []
+    for kind, exponent in (("LOGISTIC", -12), ("TANH", -12), ("TANH", -11), ("LOGISTIC", -13.3), ("TANH", -17.7)):
+        given = T(shape=(every,), scale=float(np.float32(2.0**exponent)), dtype="int16")
+        tensors += [given, T(shape=(every,), scale=2.0**-15, dtype="int16")]
+        operators.append(Op(kind=kind, inputs=(len(tensors) - 2,), outputs=(len(tensors) - 1,)))
+    for op in operators:
+        inputs.append(op.inputs[0])
+        outputs.append(op.outputs[0])
+    data = write_tflite(tensors, operators, inputs, outputs)
+    model = parse_tflite(data, "every")
+    registry.check(model)
+    values = np.arange(-(2**15), 2**15).astype("<i2")
+    row = np.concatenate([values.view(np.int8)] * len(operators))[None]
+    program = compile_program(model, spread_plan(model))
+    assert (run_program(program, model, row) == run_witness(data, model, row, arena_bytes=1 << 23)).all()
+
+
+def test_softmax_of_every_difference() -> None:
+    """Pairs: the largest int16 beside every value, so that the difference takes each of 65,536 values."""
+    every, scale = 1 << 12, 0.0003
+    tensors = [T(shape=(every, 2), scale=scale, dtype="int16"), T(shape=(every, 2), scale=2.0**-15, dtype="int16")]
+    op = Op(kind="SOFTMAX", inputs=(0,), outputs=(1,), options="SoftmaxOptions", fields={"beta": 1.0})
+    data = write_tflite(tensors, [op], [0], [1])
+    model = parse_tflite(data, "pairs")
+    registry.check(model)
+    values = np.arange(-(2**15), 2**15).astype("<i2")
+    rows = np.stack([values, np.full_like(values, 2**15 - 1)], axis=1).reshape(16, -1).view(np.int8)
+    ours = run_program(compile_program(model, spread_plan(model)), model, rows)
+    assert (ours == run_witness(data, model, rows)).all()
+
+
+def test_tables_follow_their_formulas() -> None:
+    """Entries stand off their function by half of what the line between two is off in the middle."""
+
+    def table(file: str, name: str) -> list[int]:
+        text = (FIRMWARE_TEMPLATES / "runtime" / "kernels" / file).read_text()
+        body = text.partition(f" {name}[")[2].partition("{")[2].partition("}")[0]
+        return [int(number) for number in re.findall(r"\d+", body)]
+
+    def lined(of: Callable[[float], float], count: int, last: int) -> list[int]:
+        middles = [(of(i) + of(i + 1)) / 2 - of(i + 0.5) for i in range(count)]
+        return [math.floor(of(i) - middle / 2 + 0.5) for i, middle in enumerate(middles)] + [last]
+
+    sigmoid = lined(lambda i: 2**16 / (1 + math.exp(-i / 24)), 255, 65535)
+    assert table("sigmoid_s16.c", "table") == sigmoid
+    exponentials = lined(lambda i: 2**15 * math.exp(10 * (i - 512) / 512), 512, 32767)
+    reciprocals = lined(lambda i: 2**15 / (1 + i / 512), 512, 16384)
+    for name, wanted in (("exponentials", exponentials), ("reciprocals", reciprocals)):
+        found = table("softmax_s16.c", name)
+        assert len(found) == 513
+        assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) <= 1  # made in float32

@@ -17,7 +17,9 @@ from arena_record import arena_record, fits
 from leadwire.model.tflite import parse_tflite
 from leadwire.tflm_arena import host_record
 from leadwire.tflm_arena.kernels import known
+from many_operators import many_operators
 from single_operator import Op, T, write_tflite
+from sixteen_bit import sixteen_bit
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
@@ -76,6 +78,8 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         "REDUCE_MIN",
         "RESIZE_BILINEAR",
         "TRANSPOSE_CONV",
+        "SPACE_TO_BATCH_ND",
+        "BATCH_TO_SPACE_ND",
     )
     if four != (len(graph.shape) == 4) and kind not in ("RESHAPE", "ADD", "MUL", "CONCATENATION"):
         total = math.prod(graph.shape)
@@ -113,6 +117,13 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         move(graph, kind)
     elif kind == "TRANSPOSE_CONV":
         widen(graph, draw)
+    elif kind in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
+        blocks = graph.constant(np.array([1, 1], np.int32), quantized=False)
+        edges = graph.constant(np.zeros((2, 2), np.int32), quantized=False)
+        options = f"{'SpaceToBatch' if kind.startswith('SPACE') else 'BatchToSpace'}NDOptions"
+        graph.add(kind, (given, blocks, edges), T(shape=shape), options)
+    elif kind == "L2_NORMALIZATION":
+        graph.add(kind, (given,), T(shape=shape), "L2NormOptions")
     elif kind == "BATCH_MATMUL":
         multiply(graph, *(draw(st.booleans()) for _ in range(3)))
     elif kind == "PRELU":
@@ -268,3 +279,10 @@ def test_what_is_required_is_enough_and_a_step_less_is_not(graph: Graph) -> None
     required = host_record(parse_tflite(data, "generated")).required_bytes
     assert fits(data, required)
     assert not fits(data, required - 16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_arena_of_int16_activations(seed: int) -> None:
+    data = sixteen_bit(many_operators(seed, each=1), seed)
+    predicted, record = host_record(parse_tflite(data, "wide")), arena_record(data)
+    assert (predicted.non_persistent_bytes, predicted.persistent_bytes) == (record.head, record.tail)

@@ -11,14 +11,16 @@ from leadwire.ops import registry
 from leadwire.planner import plan_memory
 from many_operators import chain
 from single_operator import EXAMPLES, compile_program, every_choice, run_program, run_witness, sample_rows
+from sixteen_bit import sixteen_bit
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
 
 
 @pytest.mark.requirement("LW-MEM-001")
+@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
 @pytest.mark.parametrize("seed", range(EXAMPLES // 2))
-def test_a_chain_in_its_planned_arena(seed: int) -> None:
-    data = chain(seed)
+def test_a_chain_in_its_planned_arena(seed: int, wide: bool) -> None:
+    data = sixteen_bit(chain(seed), seed) if wide else chain(seed)
     model = parse_tflite(data, "chain")
     registry.check(model)
     rows = sample_rows(model, seed)

@@ -65,7 +65,7 @@ def random_rows(count: int, size: int = INPUT_BYTES) -> np.ndarray:
 def test_bytes_equal_the_witness(host: HostModel, small: Path) -> None:
     pytest.importorskip("tflite_micro")
     rows = random_rows(600)
-    assert np.array_equal(host.predict_int8(rows), reference.run_tflm(small, rows))
+    assert np.array_equal(host.predict_quantized(rows), reference.run_tflm(small, rows))
 
 
 @pytest.mark.parametrize("name", ["ecg_cnn_int8", "ad_fcae_int8"])
@@ -73,7 +73,7 @@ def test_reference_models_equal_the_witness(name: str, reference_models: Path) -
     pytest.importorskip("tflite_micro")
     model = HostModel.from_tflite(reference_models / f"{name}.tflite", threads=2)
     rows = random_rows(300, model.model.input_bytes)
-    assert np.array_equal(model.predict_int8(rows), reference.run_tflm(reference_models / f"{name}.tflite", rows))
+    assert np.array_equal(model.predict_quantized(rows), reference.run_tflm(reference_models / f"{name}.tflite", rows))
 
 
 def test_eight_threads_give_the_bytes_of_one(host: HostModel) -> None:
@@ -82,7 +82,7 @@ def test_eight_threads_give_the_bytes_of_one(host: HostModel) -> None:
     batches = [random_rows(700 + index) for index in range(8)]
     expected = [b"".join(alone.infer(row.tobytes()) for row in batch) for batch in batches]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(host.predict_int8, batches * 2))
+        found = list(pool.map(host.predict_quantized, batches * 2))
     assert [one.tobytes() for one in found] == expected * 2
 
 
@@ -106,9 +106,9 @@ def test_threads_share_no_memory(host: HostModel) -> None:
 def test_floats_are_quantized_and_answers_dequantized(host: HostModel, small: Path) -> None:
     model = read_tflite(small)
     values = np.random.default_rng(3).normal(0, 2, (20, INPUT_BYTES, 1))
-    raw = host.predict_int8(values)
-    assert np.array_equal(raw, host.predict_int8(reference.quantize_array(values, model.input_tensors[0])))
-    assert np.array_equal(raw, host.predict_int8(values.astype(np.float32)))
+    raw = host.predict_quantized(values)
+    assert np.array_equal(raw, host.predict_quantized(reference.quantize_array(values, model.input_tensors[0])))
+    assert np.array_equal(raw, host.predict_quantized(values.astype(np.float32)))
     answers = host.predict(values)
     assert answers.shape == (20, CLASSES) and answers.dtype == np.float64
     assert np.array_equal(answers, (raw.astype(np.float64) + 128) / 256)
@@ -119,7 +119,7 @@ def test_two_inputs(tmp_path: Path) -> None:
     path.write_bytes(two_inputs())
     model = HostModel.from_tflite(path, threads=1)
     rows = random_rows(50, 5)
-    found = model.predict_int8([rows[:, :2], rows[:, 2:]])
+    found = model.predict_quantized([rows[:, :2], rows[:, 2:]])
     assert np.array_equal(found, reference.run_tflm(path, rows))
     with pytest.raises(BadInputError, match=r"has 2 input\(s\), given 1 array"):
         model.predict(rows)
@@ -129,9 +129,9 @@ def test_two_inputs(tmp_path: Path) -> None:
 
 def test_order_gaps_and_nothing(host: HostModel) -> None:
     rows = random_rows(300)
-    expected = host.predict_int8(rows)
-    assert np.array_equal(host.predict_int8(rows[::-1]), expected[::-1])
-    assert np.array_equal(host.predict_int8(np.asfortranarray(rows)), expected)
+    expected = host.predict_quantized(rows)
+    assert np.array_equal(host.predict_quantized(rows[::-1]), expected[::-1])
+    assert np.array_equal(host.predict_quantized(np.asfortranarray(rows)), expected)
     assert host.predict(rows[:0]).shape == (0, CLASSES)
 
 

@@ -225,6 +225,7 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
     change = dataclasses.replace
     point, part, first = validation.operating_points[0], validation.subgroups[0], validation.records[0]
     worst = dataclasses.replace(validation.endpoints[0], worst_records=(("299", 0.5),))
+    assert validation.float_int8 is not None
     drift = change(point.drift, estimate=point.drift.estimate + 0.01)
     return {
         "drift": change(validation, operating_points=(change(point, drift=drift),)),
@@ -248,6 +249,9 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
                 *validation.records[1:],
             ),
         ),
+        "margins": change(
+            validation, float_int8=change(validation.float_int8, margins=validation.float_int8.margins[1:])
+        ),
         "worst": change(validation, endpoints=(worst, *validation.endpoints[1:])),
         "frozen": change(validation, protocol_state=ProtocolState(state="frozen", frozen_digest="0" * 64)),
     }[what]
@@ -255,7 +259,7 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
 
 @pytest.mark.parametrize(
     "what",
-    ["drift", "step", "no point", "group", "beats", "loss", "age", "excluded", "class", "worst", "frozen"],
+    ["drift", "step", "no point", "group", "beats", "loss", "age", "excluded", "class", "worst", "margins", "frozen"],
 )
 @pytest.mark.requirement("LW-EVD-004")
 def test_a_changed_figure_is_found(run: Any, what: str) -> None:

@@ -183,7 +183,7 @@ def test_rows_of_another_width_and_float_models_are_refused(tmp_path: Path) -> N
         reference.run_tflm(path, np.zeros((3, 7), np.int8))
     tensors = [(name, [1, 8], FLOAT32, [], 0, None) for name in ("x", "y")]
     floating = build(tmp_path / "f.tflite", tensors, [("RELU", 0, None, [0], [1])], [0], [1])
-    with pytest.raises(UnsupportedModelError, match="not INT8"):
+    with pytest.raises(UnsupportedModelError, match="not int8 or int16"):
         reference.run_tflite(floating, np.zeros((1, 8), np.int8))
 
 

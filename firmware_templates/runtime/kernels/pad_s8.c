@@ -1,4 +1,4 @@
-/* PAD and PADV2, int8, up to four dimensions.
+/* PAD and PADV2, bytes, up to four dimensions; of int16 tensors the last dimension counts twice and `value` is 0.
  *
  *   output[p + before] = in[p] for every position p of the input, `value` everywhere else
  */

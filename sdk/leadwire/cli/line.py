@@ -50,7 +50,7 @@ def run(
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, report."""
+    """Do the whole line: quantize, budget, generate, build, flash, bench, validate, stress, report."""
     judge(run_until("report", project, output, fresh, as_json, image_of(image, flash_file)))
 
 
@@ -64,6 +64,9 @@ def quantize(
     count: Annotated[int, typer.Option("--count", help="Calibration inputs.", min=1, max=1_000_000)] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.", min=0)] = 1,
     stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
+    mode: Annotated[
+        str, typer.Option("--mode", help="int8, or int16x8: activations of int16 beside int8 weights.")
+    ] = "int8",
     per_tensor_dense: Annotated[
         bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")
     ] = False,
@@ -71,9 +74,9 @@ def quantize(
     fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """Quantize a Keras model to full-integer INT8 TFLite, calibrated by a stated policy."""
+    """Quantize a Keras model to full-integer TFLite, calibrated by a stated policy."""
     if source.suffix == ".toml":
-        only_of_models(context, "dataset", "split", "out", "count", "seed", "stratify", "per_tensor_dense")
+        only_of_models(context, "dataset", "split", "out", "count", "seed", "stratify", "mode", "per_tensor_dense")
         run_until("quantize", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -84,11 +87,12 @@ def quantize(
     result = alone.quantize_file(
         source,
         dataset,
-        out or source.with_suffix(".int8.tflite"),
+        out or source.with_suffix(f".{mode}.tflite"),
         split=split,
         count=count,
         seed=seed,
         stratify=stratify,
+        mode=mode,
         per_tensor_dense=per_tensor_dense,
     )
     show(result, as_json, views.quantized)
@@ -375,6 +379,12 @@ def validate(
 ) -> None:
     """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
     judge(run_until("validate", project, output, fresh, as_json, image_of(image, flash_file)))
+
+
+@app.command()
+def stress(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+    """Run the protocol's stress conditions: does quantization hurt more when the signal is bad?"""
+    judge(run_until("stress", project, output, fresh, as_json))
 
 
 @app.command()

@@ -27,6 +27,7 @@ __all__ = [
     "Recording",
     "check_disjoint",
     "dataset_of",
+    "extract_beats",
     "list_datasets",
     "load_dataset",
     "read_annotations",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from leadwire.datasets.annotations import Annotation, AnnotationFile
 from leadwire.datasets.recording import Recording
@@ -81,6 +82,31 @@ def read_recording(source: WfdbSource, entry: WfdbRecord, folder: Path) -> Recor
         sex=sex,
         lead=source.lead,
     )
+
+
+def read_noise(stem: Path, signal: int, digest: str = "") -> tuple[npt.NDArray[np.float64], float]:
+    """One signal of a WFDB record of noise, and its rate in Hz. `digest`: the SHA-256 of its .dat file, where given.
+
+    FileMissingError or DatasetError (2) for what is no record, or holds no such signal or nothing but gaps.
+    """
+    import wfdb
+
+    header = stem.with_name(f"{stem.name}.hea")
+    if not header.is_file():
+        raise FileMissingError(header, role="noise record")
+    if digest:
+        _check_file(stem.name, stem.with_name(f"{stem.name}.dat"), digest)
+    try:
+        read = wfdb.rdrecord(str(stem))
+    except Exception as error:  # wfdb raises whatever its parsers meet: any of it is a bad file
+        raise DatasetError(stem.name, f"the noise record cannot be read: {error}") from error
+    if read.p_signal is None or not 0 <= signal < read.p_signal.shape[1]:
+        raise DatasetError(stem.name, f"the noise record has no signal {signal}", hint=f"it has {read.n_sig}")
+    values = np.asarray(read.p_signal[:, signal], dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < 2 or not 0 < float(read.fs) < 1e6:
+        raise DatasetError(stem.name, "the noise record holds no samples")
+    return values, float(read.fs)
 
 
 def age_and_sex(comments: Sequence[str]) -> tuple[float | None, str]:

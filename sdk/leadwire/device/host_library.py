@@ -38,6 +38,7 @@ class _Tensor(ctypes.Structure):
         ("bytes", ctypes.c_uint32),
         ("dims", ctypes.c_int32 * _MAX_RANK),
         ("rank", ctypes.c_uint8),
+        ("item_bytes", ctypes.c_uint8),
         ("scale", ctypes.c_float),
         ("zero_point", ctypes.c_int32),
     )

@@ -95,7 +95,7 @@ class Server:
             self._machine.counter_log.clear()
             return {"counter_reads": reads}
         if verb == "marker_edges":
-            return {"marker_edges": self._machine.take_marker_edges()}
+            return {"marker_edges": self._machine.activity.take_marker_edges()}
         if verb == "activity":
             return self._activity()
         if verb == "count" and isinstance(command.get("on"), bool):
@@ -111,7 +111,7 @@ class Server:
 
     def _activity(self) -> dict[str, object]:
         try:
-            now, changes = self._machine.take_activity()
+            now, changes = self._machine.activity.take()
         except OverflowError as error:
             return {"error": str(error)}
         return {"activity": changes, "now": now}

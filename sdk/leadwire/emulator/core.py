@@ -1,6 +1,7 @@
 """The Cortex-M4F itself: Unicorn's CPU, plus what Unicorn leaves out (exceptions, counting, the FPU's access check).
 
-The only module that touches Unicorn. Observed behaviour of Unicorn 2.1 that this relies on, each covered by a test:
+With `register_file` the only module that touches Unicorn. Observed behaviour of Unicorn 2.1 that this relies on, each
+covered by a test:
 
 * `emu_stop` in a block hook ends before that block runs.
 * `emu_stop` in an MMIO callback ends *before* the load or store in progress, which runs again on resume although its
@@ -47,6 +48,8 @@ from unicorn import (
 from unicorn import arm_const as arm
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
+from .block_counter import make_counter
+from .register_file import RegisterFile
 from .timing import Block, TimingModel
 
 _LEAST_RUN_S = 0.0005
@@ -65,23 +68,11 @@ _Engine: Any = Uc
 _SUPERVISOR_CALL, _EXCEPTION_RETURN = 2, 8
 _WFI, _WFE, _YIELD = 0xBF30, 0xBF20, 0xBF10
 _UNTIL = 0xFFFFFFFE
-NEVER = 1 << 62
 _PAGE_BITS = 12
 _BLOCK_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32)
 _READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 _WRITE_CALLBACK = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
-)
-_GENERAL = tuple(arm.UC_ARM_REG_R0 + index for index in range(13))
-_MASKS = (arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
-_FLOATING = (*(arm.UC_ARM_REG_S0 + index for index in range(16)), arm.UC_ARM_REG_FPSCR)
-_STACKED = (
-    arm.UC_ARM_REG_R0,
-    arm.UC_ARM_REG_R1,
-    arm.UC_ARM_REG_R2,
-    arm.UC_ARM_REG_R3,
-    arm.UC_ARM_REG_R12,
-    arm.UC_ARM_REG_LR,
 )
 
 
@@ -99,34 +90,11 @@ class Stop(Enum):
     EXCEPTION_RETURN = auto()
 
 
-Passage = tuple[int, int, int, dict[int, Any], Block]
-"""A block after another: instructions, cycles, bytes, what may follow, and the block itself."""
 Access = tuple[int, bool, int]
 """One access to a register: address, whether it was a write, and what was read or written."""
 
 
-class Bank:
-    """Registers that are read and written together, in one call of Unicorn's C interface instead of one for each."""
-
-    def __init__(self, engine: Any, registers: Iterable[int]) -> None:
-        self._engine = engine
-        numbers = tuple(registers)
-        self._count = len(numbers)
-        self._numbers = (ctypes.c_int * self._count)(*numbers)
-        self._values = (ctypes.c_uint32 * self._count)()
-        start, size = ctypes.addressof(self._values), ctypes.sizeof(ctypes.c_uint32)
-        self._places = (ctypes.c_void_p * self._count)(*(start + size * index for index in range(self._count)))
-
-    def read(self) -> tuple[int, ...]:
-        uclib.uc_reg_read_batch(self._engine, self._numbers, self._places, self._count)
-        return tuple(self._values)
-
-    def write(self, values: tuple[int, ...]) -> None:
-        self._values[:] = [*values]
-        uclib.uc_reg_write_batch(self._engine, self._numbers, self._places, self._count)
-
-
-class Core:
+class Core(RegisterFile):
     """Registers, memory and execution. Which exception comes when is the business of the machine."""
 
     def __init__(
@@ -136,17 +104,13 @@ class Core:
         size, value)` is told of stores into read-only memory, which are done all the same: False makes it a fault."""
         self._uc = _Engine(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        super().__init__(self._uc._uch)
         self._unmasked = unmasked
         self._stored = stored
         self._watched: set[int] = set()
         self._pages: set[int] = set()
         self._timing = TimingModel()
-        self._cell = ctypes.c_uint32(0)
-        self._cell_reference = ctypes.byref(self._cell)
         self._kept: list[Any] = []  # what Unicorn points to: memory and callbacks
-        self._stacked = Bank(self._uc._uch, _STACKED)
-        self._floating = Bank(self._uc._uch, _FLOATING)
-        self._masks = Bank(self._uc._uch, _MASKS)
         self._hook: ctypes.c_size_t | None = None
         self._halt: ctypes.c_size_t | None = None
         self._runner, self._began_at = 0, 0.0
@@ -162,10 +126,13 @@ class Core:
         self._last: Access | None = None
         self._replays: dict[int, Access] = {}
         self._resumed_at = 0
-        self.pc = 0
         self.fpu_enabled = False
         self.replayed = False
-        self._make_counter()
+        counter = make_counter(self._look, due=self._end_on_time)
+        self._callback = _BLOCK_CALLBACK(counter.on_block)
+        self._truncate = counter.truncate
+        self.tally, self.charge, self.set_deadline = counter.tally, counter.charge, counter.set_deadline
+        self.forget_blocks = counter.forget
         self._uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
         self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid_memory)
         self._reset_state = self._uc.context_save()
@@ -255,76 +222,6 @@ class Core:
         if not vector & 1:
             raise FirmwareFaultError(f"vector 0x{vector:08x} is not the address of Thumb code")
         self.pc = vector & ~1
-
-    @property
-    def sp(self) -> int:
-        return self._get(arm.UC_ARM_REG_SP)
-
-    @sp.setter
-    def sp(self, value: int) -> None:
-        self._set(arm.UC_ARM_REG_SP, value)
-
-    @property
-    def process_sp(self) -> int:
-        """PSP, while it is not the current stack pointer."""
-        return self._get(arm.UC_ARM_REG_PSP)
-
-    @property
-    def lr(self) -> int:
-        return self._get(arm.UC_ARM_REG_LR)
-
-    @lr.setter
-    def lr(self, value: int) -> None:
-        self._set(arm.UC_ARM_REG_LR, value)
-
-    @property
-    def xpsr(self) -> int:
-        return self._get(arm.UC_ARM_REG_XPSR)
-
-    @xpsr.setter
-    def xpsr(self, value: int) -> None:
-        """The exception number in it selects handler or thread mode, and with it the stack pointer."""
-        self._set(arm.UC_ARM_REG_XPSR, value)
-
-    @property
-    def control(self) -> int:
-        """CONTROL: 1 unprivileged, 2 thread mode uses PSP, 4 a floating-point context is active."""
-        return self._get(arm.UC_ARM_REG_CONTROL) & 7
-
-    @control.setter
-    def control(self, value: int) -> None:
-        self._set(arm.UC_ARM_REG_CONTROL, value)
-
-    @property
-    def masks(self) -> tuple[int, int, int]:
-        """PRIMASK, BASEPRI, FAULTMASK."""
-        primask, basepri, faultmask = self._masks.read()
-        return primask, basepri, faultmask
-
-    def clear_faultmask(self) -> None:
-        self._set(arm.UC_ARM_REG_FAULTMASK, 0)
-
-    def general(self) -> tuple[int, ...]:
-        """R0 to R12."""
-        return tuple(self._get(register) for register in _GENERAL)
-
-    @property
-    def stacked(self) -> tuple[int, ...]:
-        """R0 to R3, R12 and LR: what exception entry saves besides PC and xPSR."""
-        return self._stacked.read()
-
-    @stacked.setter
-    def stacked(self, values: tuple[int, ...]) -> None:
-        self._stacked.write(values)
-
-    @property
-    def fpu_context(self) -> tuple[int, ...]:
-        """S0 to S15 and FPSCR."""
-        return self._floating.read()
-
-    @fpu_context.setter
-    def fpu_context(self, values: tuple[int, ...]) -> None:
-        self._floating.write(values)
 
     # ------------------------------------------------------------------------------------------ execution
 
@@ -446,96 +343,24 @@ class Core:
             raise RuntimeError(f"Unicorn refuses a block hook: error {status}")
         return hook
 
+    def _look(self, address: int, size: int) -> Block | None:
+        block = self._timing.block(address, self.read(address, size))
+        self._pages |= {address >> _PAGE_BITS, address + size >> _PAGE_BITS}
+        if block.fpu_address is not None and not self.fpu_enabled:
+            self.pc = block.fpu_address
+            where = f"0x{block.fpu_address:08x}"
+            self._fail(FirmwareFaultError(f"FPU instruction at {where} before CPACR enables the FPU"))
+            return None
+        return block
+
+    def _end_on_time(self) -> None:
+        self._asked = self._between = True
+        self._uc.emu_stop()
+
     def _take_halt_away(self) -> None:
         if self._halt is not None:
             uclib.uc_hook_del(self._uc._uch, self._halt)
             self._halt = None
-
-    def _make_counter(self) -> None:
-        """Build the block hook around local variables: it runs some million times a second.
-
-        `followers` maps the address of the next block to what that block costs after this one; the one before matters
-        because a conditional branch costs more when taken.
-        """
-        blocks: dict[tuple[int, int], Block] = {}
-        known: dict[tuple[int, int], dict[int, Passage]] = {}
-        instructions = cycles = 0
-        last: Block | None = None
-        begin: dict[int, Passage] = {}
-        followers = begin
-        deadline = NEVER
-
-        def look(address: int, size: int) -> Passage:
-            block = blocks.get((address, size))
-            if block is None:
-                block = blocks[address, size] = self._timing.block(address, self.read(address, size))
-                known[address, size] = {}
-                self._pages |= {address >> _PAGE_BITS, address + size >> _PAGE_BITS}
-            if block.fpu_address is not None and not self.fpu_enabled:
-                self.pc = block.fpu_address
-                raise FirmwareFaultError(f"FPU instruction at 0x{block.fpu_address:08x} before CPACR enables the FPU")
-            taken = last is not None and last.conditional and last.end != address
-            penalty = last.penalty if taken and last is not None else 0
-            return block.instructions, block.cycles + penalty, size, known[address, size], block
-
-        def on_block(_uc: int, address: int, size: int) -> None:
-            nonlocal instructions, cycles, last, followers
-            if cycles >= deadline:
-                self._asked = self._between = True
-                self._uc.emu_stop()
-                return
-            try:
-                count, estimate, known_size, following, block = followers[address]
-            except KeyError:
-                known_size = -1
-            if known_size != size:
-                try:
-                    count, estimate, _, following, block = followers[address] = look(address, size)
-                except FirmwareFaultError as fault:
-                    self._fail(fault)
-                    return
-            instructions += count
-            cycles += estimate
-            followers = following
-            last = block
-
-        def tally() -> tuple[int, int]:
-            return instructions, cycles
-
-        def truncate(address: int) -> None:
-            nonlocal instructions, cycles, last, followers
-            if last is not None:
-                count, estimate = last.remainder(address)
-                instructions -= count
-                cycles -= estimate
-                last, followers = None, begin
-
-        def charge(amount: int) -> None:
-            nonlocal cycles, last, followers
-            cycles += amount
-            last, followers = None, begin
-
-        def set_deadline(value: int) -> None:
-            nonlocal deadline
-            deadline = value
-
-        def forget_blocks() -> None:
-            nonlocal last, followers
-            blocks.clear()
-            known.clear()
-            begin.clear()
-            last, followers = None, begin
-
-        self._callback = _BLOCK_CALLBACK(on_block)
-        self.tally: Callable[[], tuple[int, int]] = tally
-        """Instructions and estimated cycles so far; only while `counting`."""
-        self._truncate: Callable[[int], None] = truncate
-        self.charge: Callable[[int], None] = charge
-        """Add cycles that no instruction accounts for (exception entry)."""
-        self.set_deadline: Callable[[int], None] = set_deadline
-        """End `run` before the first block that starts at this many cycles or later; only while `counting`."""
-        self.forget_blocks: Callable[[], None] = forget_blocks
-        """Look at every block again before it next runs."""
 
     # ------------------------------------------------------------------------------------------ hooks
 
@@ -568,15 +393,6 @@ class Core:
         self._error = self._error or error
         self._uc.emu_stop()
 
-    def _get(self, register: int) -> int:
-        """Straight from Unicorn's C interface: three times as fast as its Python one, and used for every interrupt."""
-        uclib.uc_reg_read(self._uc._uch, register, self._cell_reference)
-        return int(self._cell.value)
-
-    def _set(self, register: int, value: int) -> None:
-        self._cell.value = value
-        uclib.uc_reg_write(self._uc._uch, register, self._cell_reference)
-
     def _program_counter(self) -> int:
         return self._get(arm.UC_ARM_REG_PC)
 
@@ -598,16 +414,10 @@ class Core:
         if self._last is None:
             return
         address, is_write, _ = self._last
-        if self._timing.access_address(self.read(self.pc, 4), is_write, self._register) == address:
+        if self._timing.access_address(self.read(self.pc, 4), is_write, self.by_name) == address:
             self._replays[self.pc] = self._last
             self.replayed = True
             self._truncate(self.pc)
-
-    def _register(self, name: str) -> int:
-        number = {"sp": 13, "lr": 14, "pc": 15, "sb": 9, "sl": 10, "fp": 11, "ip": 12}.get(name)
-        if number is None:
-            number = int(name[1:])
-        return self._get(_GENERAL[number]) if number < 13 else (self.sp, self.lr, self.pc + 4)[number - 13]
 
     def _replayed_access(self, address: int, *, is_write: bool) -> Access | None:
         replay = self._replays.get(self._program_counter())

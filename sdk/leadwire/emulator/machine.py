@@ -7,11 +7,9 @@ slept in WFI; in fast mode it follows the host's clock. A byte that waits on the
 
 from __future__ import annotations
 
-import re
-import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from mmap import mmap
 from typing import NoReturn
@@ -20,28 +18,22 @@ from leadwire.errors import BadInputError
 
 from . import stm32f405 as chip
 from . import system_control
-from .core import NEVER, Core, FirmwareFaultError, Stop
+from .activity import ActivityLog
+from .block_counter import NEVER
+from .core import Core, FirmwareFaultError, Stop
 from .elf import Program, Segment
+from .exceptions import EXCEPTION_BITS, Exceptions
 from .flash_memory import FlashInterface, FlashMemory
 from .interrupts import FIRST_EXTERNAL, SVCALL, SYSTICK, Interrupts
 from .registers import Registers
+from .shown_flash import ShownFlash, unmasking
 from .system_control import CoreSignals, SystemControl
-from .timing import EXCEPTION_ENTRY_CYCLES, EXCEPTION_RETURN_CYCLES, TAIL_CHAIN_CYCLES
 from .usart import SerialLine, Usart
 
 COUNTER_LOG_READS = 65_536
 _BRANCH_TO_SELF = 0xE7FE
-_UNMASK = re.compile(rb"[\x61-\x63]\xb6|[\x80-\x8f]\xf3[\x10-\x13]\x88")
-"""CPSIE i, f, if; MSR PRIMASK, BASEPRI, BASEPRI_MAX or FAULTMASK, Rn (ARM DDI 0403, A7.7)."""
-_EXCEPTION_BITS, _ALIGNED_BIT, _THUMB_BIT, _IT_BITS = 0x1FF, 1 << 9, 1 << 24, 0x0600FC00
-_SPSEL, _FPCA = 2, 4
-_TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK, _NO_FPU_FRAME = 0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD, 0x10
 _IN_BLOCK = chip.BLOCK_BYTES - 1
 _EVENT_SECONDS = 0.001
-
-
-Change = tuple[int, bool, bool]
-"""Virtual time, whether the core executes (else it waits for an interrupt), and the level of the marker pin."""
 
 
 class Machine:
@@ -68,10 +60,7 @@ class Machine:
         self.sleeping = False
         self.resets = 0
         self.counter_log: deque[tuple[int, int]] = deque(maxlen=COUNTER_LOG_READS)
-        self._marker_log: deque[tuple[int, bool]] = deque([(0, False)], maxlen=COUNTER_LOG_READS)
-        self._activity: deque[Change] | None = None
-        self._last_activity: Change = (0, True, False)
-        self._activity_lost = False
+        self.activity = ActivityLog(self.now)
         self._clock_hz = clock_hz
         self._line = line
         self._waiting = False
@@ -91,9 +80,8 @@ class Machine:
             unmasked=lambda: bool(self._interrupts.pending & self._interrupts.enabled), stored=self._store_in_flash
         )
         self._memory = flash or FlashMemory()
-        self._shown = self._map(program, boot0=boot0, unique_id=unique_id)
-        self._flash_writes: list[slice] = []
-        self._code_changes: list[slice] = []
+        shown = self._map(program, boot0=boot0, unique_id=unique_id)
+        self._shown = ShownFlash(self._core, self._memory.cells, shown)
         self._power_up()
 
     # ------------------------------------------------------------------------------------------ outside view
@@ -104,26 +92,6 @@ class Machine:
 
     def count_instructions(self, on: bool) -> None:
         self._want_counting = on
-
-    def take_marker_edges(self) -> list[tuple[int, bool]]:
-        """(virtual time, level) of the marker pin's changes, the first one what it was before; the last one is kept."""
-        edges = list(self._marker_log)
-        self._marker_log.clear()
-        self._marker_log.append(edges[-1])
-        return edges
-
-    def take_activity(self) -> tuple[int, list[Change]]:
-        """Virtual time, and the changes of core and marker since the last call; the first call begins with what is.
-        OverflowError where there were more than are kept."""
-        taken = [] if self._activity is None else list(self._activity)
-        if self._activity is None:
-            taken.append((self.now(), not self._waiting, self._marker_log[-1][1]))
-        lost, self._activity_lost = self._activity_lost, False
-        self._activity = deque()
-        self._last_activity = taken[-1] if taken else self._last_activity
-        if lost:
-            raise OverflowError(f"more than {COUNTER_LOG_READS} changes since the last look")
-        return self.now(), taken
 
     def attend(self) -> None:
         """Make `step` return soon; callable from any thread."""
@@ -149,25 +117,25 @@ class Machine:
         if self._attention:
             self._attention = False
             self._line.flush()
-        if self._flash_writes:
-            self._show_flash()
+        if self._shown.stale:
+            self._shown.show()
         if self._reset_wanted:
             self._power_up()
-        if self._code_changes:
-            self._look_at_code()
+        if self._shown.code:
+            self._shown.look()
         self._core.counting = self._want_counting or not self._core.fpu_enabled
         self._tick()
-        self._take_exception()
-        if self._waiting and not self._wakes():
+        if self._exceptions.take():
+            self._waiting = False
+        if self._waiting and not self._exceptions.wakes():
             self._sleep()
             return
-        if self._waiting:
-            self._waiting = False
-            self._log_activity()
+        self._waiting = False
+        self.activity.core_runs(True)
         self._aim()
         stop = self._run()
         if stop is Stop.EXCEPTION_RETURN:
-            self._leave_exception()
+            self._returned = self._exceptions.leave()
         elif stop is Stop.SUPERVISOR_CALL:
             self._interrupts.pending.add(SVCALL)
         elif stop is Stop.WAIT_FOR_INTERRUPT:
@@ -185,7 +153,7 @@ class Machine:
         """A readable account of a crash: what, where, registers, which exception was being handled."""
         core = self._core
         registers = core.general()
-        number = core.xpsr & _EXCEPTION_BITS
+        number = core.xpsr & EXCEPTION_BITS
         mode = (
             "thread mode"
             if not number
@@ -242,16 +210,9 @@ class Machine:
             self._reset_cause = chip.Rcc.WATCHDOG_RESET
             self._power_up()
 
-    def _wakes(self) -> bool:
-        """Whether WFI ends: something to take, even if PRIMASK holds it back."""
-        if not self._interrupts.pending:
-            return False
-        _, basepri, faultmask = self._core.masks
-        return self._interrupts.wakes(basepri=basepri, faultmask=faultmask)
-
     def _sleep(self) -> None:
         """WFI until a byte on the line is due, a timer expires or the outside world has news."""
-        self._log_activity()
+        self.activity.core_runs(False)
         self._line.flush()
         timers = self._timers()
         if self._wired.due() is not None:
@@ -301,23 +262,8 @@ class Machine:
         if self._want_counting:
             self.counter_log.append((shown, self._core.tally()[0]))
 
-    def _log_marker(self, driven: int) -> None:
-        level = bool(driven >> chip.MARKER_PIN & 1)
-        if self._marker_log[-1][1] != level:
-            self._marker_log.append((self.now(), level))
-            self._log_activity()
-
-    def _log_activity(self) -> None:
-        if self._activity is None:
-            return
-        state = not self._waiting, self._marker_log[-1][1]
-        if self._last_activity[1:] == state:
-            return
-        self._last_activity = (self.now(), *state)
-        if len(self._activity) < COUNTER_LOG_READS:
-            self._activity.append(self._last_activity)
-        else:
-            self._activity_lost = True
+    def _drive_marker(self, driven: int) -> None:
+        self.activity.marker(bool(driven >> chip.MARKER_PIN & 1))
 
     def _check_alive(self) -> None:
         """A branch to itself that no interrupt can end is where default handlers and failed start-ups wait forever."""
@@ -326,82 +272,8 @@ class Machine:
             return
         primask, _, faultmask = core.masks
         unwakeable = not self._timers() and not self._interrupts.external_enabled
-        if core.xpsr & _EXCEPTION_BITS or primask or faultmask or unwakeable:
+        if core.xpsr & EXCEPTION_BITS or primask or faultmask or unwakeable:
             raise FirmwareFaultError("endless loop that no interrupt can end")
-
-    # ------------------------------------------------------------------------------------------ exceptions
-
-    def _take_exception(self) -> None:
-        if self._interrupts.pending & self._interrupts.enabled:
-            number = self._next_exception()
-            if number is not None:
-                self._enter(number)
-
-    def _next_exception(self) -> int | None:
-        primask, basepri, faultmask = self._core.masks
-        return self._interrupts.next(primask=primask, basepri=basepri, faultmask=faultmask)
-
-    def _enter(self, number: int) -> None:
-        """Exception entry (ARM DDI 0403, B1.5.6): push the frame, switch to handler mode, jump to the vector."""
-        core = self._core
-        xpsr, control, sp = core.xpsr, core.control, core.sp
-        floating = bool(control & _FPCA)
-        words = [*core.stacked, core.pc, xpsr & ~_ALIGNED_BIT | (_ALIGNED_BIT if sp & 4 else 0)]
-        if floating:
-            words += [*core.fpu_context, 0]
-        frame = (sp - 4 * len(words)) & ~7
-        core.write(frame, struct.pack(f"<{len(words)}I", *words))
-        core.sp = frame
-        mode = _TO_HANDLER if xpsr & _EXCEPTION_BITS else (_TO_PROCESS_STACK if control & _SPSEL else _TO_MAIN_STACK)
-        core.lr = mode & ~_NO_FPU_FRAME if floating else mode
-        self._start_handler(number, EXCEPTION_ENTRY_CYCLES)
-
-    def _start_handler(self, number: int, cycles: int) -> None:
-        core = self._core
-        self._waiting = False
-        core.xpsr = core.xpsr & ~(_EXCEPTION_BITS | _IT_BITS) | _THUMB_BIT | number
-        core.control = core.control & ~(_FPCA | _SPSEL)
-        self._interrupts.enter(number)
-        core.charge(cycles)
-        core.jump(core.word(self._system.vector_table + 4 * number))
-
-    def _leave_exception(self) -> None:
-        """Exception return (B1.5.8), or straight into the next handler when one is due (tail-chaining)."""
-        core = self._core
-        code, number = core.pc | 1, core.xpsr & _EXCEPTION_BITS
-        if number not in self._interrupts.active:
-            raise FirmwareFaultError(f"exception return 0x{code:08x} without an active exception")
-        self._interrupts.leave(number)
-        core.clear_faultmask()
-        following = self._next_exception()
-        if following is not None:
-            core.lr = code
-            self._start_handler(following, TAIL_CHAIN_CYCLES)
-            return
-        mode = code | _NO_FPU_FRAME
-        if mode not in (_TO_HANDLER, _TO_MAIN_STACK, _TO_PROCESS_STACK):
-            raise FirmwareFaultError(f"exception return to 0x{code:08x}, which is no valid EXC_RETURN")
-        if (mode == _TO_HANDLER) != bool(self._interrupts.active):
-            raise FirmwareFaultError(f"exception return 0x{code:08x} to the wrong mode")
-        self._pop_frame(process=mode == _TO_PROCESS_STACK, floating=not code & _NO_FPU_FRAME)
-        self._returned = True
-        core.charge(EXCEPTION_RETURN_CYCLES)
-
-    def _pop_frame(self, *, process: bool, floating: bool) -> None:
-        core = self._core
-        sp = core.process_sp if process else core.sp
-        count = 26 if floating else 8
-        words = struct.unpack(f"<{count}I", core.read(sp, 4 * count))
-        pc, xpsr = words[6], words[7]
-        if bool(xpsr & _EXCEPTION_BITS) != bool(self._interrupts.active) or not xpsr & _THUMB_BIT:
-            raise FirmwareFaultError(f"exception return unstacks xPSR 0x{xpsr:08x}: the stack frame was overwritten")
-        core.xpsr = xpsr & ~_ALIGNED_BIT
-        core.control = core.control & ~(_SPSEL | _FPCA) | (_SPSEL if process else 0) | (_FPCA if floating else 0)
-        core.sp = (sp + 4 * count) | (4 if xpsr & _ALIGNED_BIT else 0)
-        core.stacked = words[:6]
-        if floating:
-            core.fpu_context = words[8:25]
-        core.pc = pc & ~1
 
     # ------------------------------------------------------------------------------------------ construction
 
@@ -436,26 +308,27 @@ class Machine:
             chip.PERIPHERALS_ORIGIN, chip.PERIPHERALS_BYTES, self._read_peripheral, self._write_peripheral
         )
         core.map_registers(system_control.ORIGIN, system_control.SIZE_BYTES, self._read_system, self._write_system)
-        core.watch(address for segment in program.segments for address in _unmasking(segment))
-        core.watch(_unmasking(Segment(address=chip.FLASH_ORIGIN, data=bytes(flash))))
+        core.watch(address for segment in program.segments for address in unmasking(segment))
+        core.watch(unmasking(Segment(address=chip.FLASH_ORIGIN, data=bytes(flash))))
         return shown
 
     def _power_up(self) -> None:
         """Reset of the chip: registers and peripherals start anew, memory and the bytes on the line stay."""
         self._reset_wanted = self._waiting = False
         self.resets += 1
-        self._log_marker(0)
+        self._drive_marker(0)
         self._interrupts = Interrupts()
+        self._exceptions = Exceptions(self._core, self._interrupts, lambda: self._system.vector_table)
         self._rcc = chip.Rcc(self._reset_cause)
         self._watchdog = chip.Watchdog(clock_hz=self._clock_hz, now=self.now)
         usarts = {base: self._usart(base) for base in chip.USART_INTERRUPTS}
         self._wired = usarts[self._wired_base]
         self._blocks: dict[int, Registers] = chip.vendor_peripherals(
-            self._rcc, self._watchdog, chip.Gpio(self._log_marker)
+            self._rcc, self._watchdog, chip.Gpio(self._drive_marker)
         )
         self._blocks.update(usarts)
         self._flash = FlashInterface(
-            self._memory, spend=self._spend, changed=self._flash_changed, fail=self._fail_access
+            self._memory, spend=self._spend, changed=self._shown.changed, fail=self._fail_access
         )
         self._blocks[chip.FLASH] = self._flash
         self._system = SystemControl(
@@ -487,37 +360,13 @@ class Machine:
         self._slept += int(seconds * self._clock_hz)
 
     def _store_in_flash(self, address: int, size: int, value: int) -> bool:
-        """A store by the core where memory is read-only; False where that is a fault. What the core then sees at that
-        place is put right by `_show_flash`."""
+        """A store by the core where memory is read-only; False where that is a fault."""
         offset = address - chip.FLASH_ORIGIN
         if not 0 <= offset < chip.FLASH_BYTES or self._flash.locked:
             return False
-        self._flash_writes.append(slice(offset, offset + size))
+        self._shown.stored(offset, size)
         self._flash.program(offset, size, value)
         return True
-
-    def _flash_changed(self, offset: int, size: int) -> None:
-        """The cells have changed, or (size 0) an operation was started or ended by the control register."""
-        if size:
-            self._flash_writes.append(slice(offset, offset + size))
-            self._code_changes.append(slice(max(0, offset - 4), offset + size + 4))
-        elif self._code_changes:
-            self._core.stop()
-
-    def _show_flash(self) -> None:
-        """Let the core see what the cells hold."""
-        for place in self._flash_writes:
-            self._shown[place] = self._memory.cells[place]
-        self._flash_writes.clear()
-
-    def _look_at_code(self) -> None:
-        """Forget what is known of code that has changed."""
-        for place in _joined(self._code_changes):
-            code = Segment(address=chip.FLASH_ORIGIN + place.start, data=bytes(self._memory.cells[place]))
-            self._core.watch(_unmasking(code))
-            for start in (code.address, place.start):  # the flash shows at address 0 too
-                self._core.forget_code(start, start + len(code.data))
-        self._code_changes.clear()
 
     @staticmethod
     def _fail_access(text: str) -> None:
@@ -538,8 +387,8 @@ class Machine:
     # ------------------------------------------------------------------------------------------ bus
 
     def _read_peripheral(self, address: int, size: int) -> int:
-        if self._flash_writes:
-            self._show_flash()
+        if self._shown.stale:
+            self._shown.show()
         block = self._blocks.get(address & ~_IN_BLOCK) or self._no_block(address)
         value = block.read(address & _IN_BLOCK, size)
         if self._interrupts.pending and self._urgent():
@@ -582,27 +431,3 @@ class Machine:
         if not SystemControl.covers(offset):
             raise FirmwareFaultError(f"access to 0x{address:08x}, where the Cortex-M4 has no register")
         return offset
-
-
-def _joined(places: list[slice]) -> Iterator[slice]:
-    """The same places with neighbours as one."""
-    start = end = 0
-    for place in places:
-        if end and start <= place.start <= end:
-            end = max(end, place.stop)
-            continue
-        if end:
-            yield slice(start, end)
-        start, end = place.start, place.stop
-    if end:
-        yield slice(start, end)
-
-
-def _unmasking(segment: Segment) -> Iterator[int]:
-    """Addresses behind instructions that may lower an interrupt mask (CPSIE, MSR PRIMASK, BASEPRI and FAULTMASK).
-
-    Constants that look like one are found too, which costs nothing: they are never executed.
-    """
-    for found in _UNMASK.finditer(segment.data):
-        if not found.start() & 1:
-            yield segment.address + found.end()

@@ -1,9 +1,9 @@
 """predictions.csv: what every runtime answered on every test beat, read back with the standard library alone.
 
 One row for each test beat: index, record, patient, time in the record in seconds, reference class, then the outputs of
-each runtime, one column `<runtime>:<label>` for each class: raw INT8 values where the runtime is INT8, the shortest
-decimals that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was not given.
-The decision of a runtime is its first largest output.
+each runtime, one column `<runtime>:<label>` for each class: raw int8 or int16 values where it computes with these, the
+shortest decimals that read back as the same binary64 where it is float. Cells are empty for beats that a runtime was
+not given. The decision of a runtime is its first largest output.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from leadwire.errors import BadInputError, EvidenceError
 from .record import Attachments
 
 _FIXED = ("index", "record", "patient", "time_s", "reference")
-_INT8 = re.compile(r"-?[0-9]{1,3}")
+_INTEGER = re.compile(r"-?[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """One runtime: by beat the class it decided for, its largest output as the table has it, its output bytes where the
-    table holds bytes, else its outputs."""
+    """One runtime: by beat the class it decided for, its largest output as the table has it, its quantized outputs
+    where the table holds these, else its outputs."""
 
     decided: dict[int, int]
     largest: dict[int, float]
@@ -103,7 +103,7 @@ def read_predictions(data: bytes, labels: Sequence[str], *, source: Path | str) 
 def _answers(body: Sequence[Sequence[str]], number: int, classes: int) -> Answers:
     start = len(_FIXED) + number * classes
     given = {beat: row[start : start + classes] for beat, row in enumerate(body) if any(row[start : start + classes])}
-    are_bytes = all(_INT8.fullmatch(cell) for cells in given.values() for cell in cells)
+    are_bytes = all(_INTEGER.fullmatch(cell) for cells in given.values() for cell in cells)
     return Answers(
         decided={beat: _decision(cells) for beat, cells in given.items()},
         largest={beat: max(map(_finite, cells)) for beat, cells in given.items()},

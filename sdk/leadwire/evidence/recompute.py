@@ -41,6 +41,7 @@ def false_figures(validation: ValidationResult, protocol: Protocol, table: Table
         yield from _reliability(curve, table)
     yield from _records(validation, table)
     yield from _changed(validation, table)
+    yield from _margins(validation, table)
 
 
 def _metrics(metrics: RuntimeMetrics, protocol: Protocol, table: Table) -> Iterator[str]:
@@ -93,11 +94,14 @@ def _divergence(stated: Divergence, table: Table) -> Iterator[str]:
 
 
 def _reliability(stated: Reliability, table: Table) -> Iterator[str]:
-    """Beats by tenths of their largest probability; bytes are those of scale 1/256 and zero point -128."""
+    """Beats by tenths of their largest probability. int8 values are those of scale 1/256 and zero point -128, int16
+    values of 1/32768 and 0: the largest of a beat is beyond int8, unless there were 256 classes of one probability."""
     answers = table.answers.get(stated.runtime)
+    wide = answers is not None and max(answers.largest.values(), default=0.0) > 127
+    zero_point, steps = ((0, 32768) if wide else (-128, 256)) if answers and answers.raw else (0, 1)
     bins: dict[int, list[int]] = {}
     for beat, largest in answers.largest.items() if answers else ():
-        probability = (largest + 128) / 256 if answers and answers.raw else largest
+        probability = (largest - zero_point) / steps
         bins.setdefault(min(int(probability * 10), 9), []).append(beat)
     found = [
         (
@@ -110,8 +114,7 @@ def _reliability(stated: Reliability, table: Table) -> Iterator[str]:
         if answers
     ]
     means = [sum(answers.largest[beat] for beat in beats) / len(beats) for _, beats in sorted(bins.items()) if answers]
-    if answers and answers.raw:
-        means = [(mean + 128) / 256 for mean in means]
+    means = [(mean - zero_point) / steps for mean in means]
     if [(one.low, one.high, one.beats, one.right) for one in stated.bins] != found or not _all_same(
         [one.confidence for one in stated.bins], means
     ):
@@ -144,6 +147,27 @@ def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
             yield f"the classes of record '{item.record}' do not follow from predictions.csv"
         if item.beats != len(beats) or item.patient != table.patients[beats[0]] or not _all_same(stated, right):
             yield f"the figures of record '{item.record}' do not follow from predictions.csv"
+
+
+def _margins(validation: ValidationResult, table: Table) -> Iterator[str]:
+    """How close the decisions were, in steps of INT8's output, and how many of each closeness changed."""
+    stated, floats = validation.float_int8, table.answers["float"].outputs
+    if stated is None or not floats:
+        return
+    judged = table.answers[validation.judged_runtime].decided
+    edges = sorted({edge for one in stated.margins for edge in (one.low, one.high) if edge is not None})
+    counts: dict[tuple[float, float | None], list[int]] = {}
+    for beat, decision in judged.items():
+        first, second = sorted(floats[beat], reverse=True)[:2]
+        margin = (first - second) / stated.step
+        low = max((edge for edge in edges if edge <= margin), default=-1.0)
+        high = min((edge for edge in edges if edge > margin), default=None)
+        cell = counts.setdefault((low, high), [0, 0])
+        cell[0] += 1
+        cell[1] += decision != table.answers["float"].decided[beat]
+    found = [(*span, *counts[span]) for span in sorted(counts, key=lambda span: span[0])]
+    if [(one.low, one.high, one.beats, one.changed) for one in stated.margins] != found:
+        yield "the margins of the decisions do not follow from predictions.csv"
 
 
 def _all_same(stated: Sequence[float], found: Sequence[float]) -> bool:

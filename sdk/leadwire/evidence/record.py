@@ -21,6 +21,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     Predictions,
     QuantizedModel,
+    StressResult,
     ValidationResult,
     Verdict,
 )
@@ -66,6 +67,18 @@ class ModelSummary:
 class ToolVersion:
     name: str
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPackage:
+    """A Python package that leadwire runs on. `digest` is over the names and digests of its own files, empty where it
+    does not list them; `maker` and `anomalies` (the address of its list of issues) are its metadata's word."""
+
+    name: str
+    version: str
+    digest: str
+    maker: str = ""
+    anomalies: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +143,9 @@ class Evidence:
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
     comparison: BackendComparison | None = None
     energy: EnergyResult | None = None
+    stress: StressResult | None = None
     created: str | None = None
+    packages: tuple[InstalledPackage, ...] = ()
 
     @property
     def emulated(self) -> bool:
@@ -156,7 +171,7 @@ class Evidence:
     def verdict(self) -> Verdict:
         """The worst of the parts: budget, endpoints, samples, validation. Inconclusive never passes."""
         parts = (self.validation.verdict, self._budget_verdict, *(item.verdict for item in self.validation.endpoints))
-        if "fail" in parts or self.validation.lost_samples:
+        if "fail" in parts or self.validation.lost_samples or (self.stress and self.stress.device_differs):
             return "fail"
         return "inconclusive" if "inconclusive" in parts else "pass"
 
@@ -177,6 +192,14 @@ class Evidence:
         found += validation.reasons or endpoints
         if validation.lost_samples and not validation.reasons:
             found.append(f"{validation.lost_samples} sample(s) lost on the link: the run is invalid")
+        if self.stress is not None:
+            found += [
+                f"under stress ({one.title} {one.level:g}) device and host differ in "
+                f"{one.device_beats - one.device_identical} of {one.device_beats} beats"
+                if one.level is not None
+                else f"in the stress set device and host differ in {one.device_beats - one.device_identical} beats"
+                for one in self.stress.device_differs
+            ]
         if not found and self.verdict != "pass":
             found.append(f"the validation against protocol '{validation.protocol_name}' is {validation.verdict}")
         return tuple(found)
@@ -246,6 +269,7 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
         *_comparison_links(evidence),
         *_energy_links(evidence),
+        *_stress_links(evidence),
     )
     return tuple(
         f"{who} names {what} {found}, not {expected}" for who, what, found, expected in links if found != expected
@@ -263,6 +287,17 @@ def _energy_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
         (who, "model", energy.model_digest, evidence.quantized.digest),
         (who, "board", energy.board_id, evidence.board.id),
         (who, "basis", energy.basis, basis),
+    )
+
+
+def _stress_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    stress = evidence.stress
+    if stress is None:
+        return ()
+    who = "the stress matrix"
+    return (
+        (who, "model", stress.model_digest, evidence.quantized.digest),
+        (who, "protocol", stress.protocol_digest, evidence.validation.protocol_digest),
     )
 
 

@@ -118,7 +118,7 @@ def _operating_point(
     of = int(is_class.sum())
     rank = max(1, ceil(point.sensitivity * of - 1e-9))
     threshold = sorted(floats[is_class].tolist(), reverse=True)[rank - 1]
-    step = next((s for s in range(-128, 128) if stated.scale * (s - stated.zero_point) >= threshold * (1 - 1e-9)), 128)
+    step = ceil(threshold / stated.scale - 1e-9) + stated.zero_point
     own = stated.scale * (sorted(raw[is_class].tolist(), reverse=True)[rank - 1] - stated.zero_point)
     values = [("threshold", stated.threshold, threshold), ("drift", stated.drift.estimate, own - threshold)]
     names = sorted(set(patients))

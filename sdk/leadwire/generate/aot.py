@@ -13,6 +13,7 @@ from leadwire.errors import BadInputError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
+from leadwire.ops.arithmetic import is_wide
 from leadwire.ops.runs import copy_runs
 from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
@@ -76,6 +77,7 @@ def write_model(
         "kernels_header": "mve.h" if with_variants else "kernels.h",
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
+        "with_halves": any(is_wide(tensor) for tensor in model.tensors),
         "offsets": {
             "inputs": [plan.offset(tensor) for tensor in model.inputs],
             "outputs": [plan.offset(tensor) for tensor in model.outputs],
@@ -148,12 +150,15 @@ def _argument(model: Model, plan: MemoryPlan, name: str, operator: Operator, tok
         return _constant_name(name, operator, token.removeprefix("const:"))
     if token == "scratch":
         return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
+    token, _, as_bytes = token.partition(":")
     if token.startswith("in"):
         tensor = model.required(operator, int(token.removeprefix("in")))
         if tensor.is_constant:
-            return _tensor_name(name, tensor)
+            return "(const int8_t *)" * (bool(as_bytes) and is_wide(tensor)) + _tensor_name(name, tensor)
     else:
         tensor = model.output(operator, int(token.removeprefix("out")))
+    if is_wide(tensor) and not as_bytes:
+        return f"arena.halves + {plan.offset(tensor.index) // 2}"
     return f"arena.bytes + {plan.offset(tensor.index)}"
 
 
@@ -174,9 +179,10 @@ def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]]) -
                 yield table(_constant_name(name, operator, constant.suffix), constant, f"{model.describe(operator)}")
             for token in call.arguments:
                 if token.startswith("in"):
-                    tensor = model.required(operator, int(token.removeprefix("in")))
+                    tensor = model.required(operator, int(token.partition(":")[0].removeprefix("in")))
                     if tensor.is_constant:
                         direct[tensor.index] = tensor
     for tensor in direct.values():
         values = tuple(int(value) for value in tensor.array.reshape(-1))
-        yield table(_tensor_name(name, tensor), Constant(suffix="", ctype="int8_t", values=values), f"'{tensor.name}'")
+        ctype = f"{tensor.dtype.lower()}_t"
+        yield table(_tensor_name(name, tensor), Constant(suffix="", ctype=ctype, values=values), f"'{tensor.name}'")

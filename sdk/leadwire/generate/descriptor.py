@@ -18,7 +18,7 @@ from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
-from leadwire.ops.arithmetic import c_int32
+from leadwire.ops.arithmetic import c_int32, c_int64
 from leadwire.ops.spec import Constant
 from leadwire.resources import FIRMWARE_TEMPLATES
 
@@ -95,7 +95,8 @@ def first_outputs(model: Model) -> tuple[int, ...]:
 
 
 def table(name: str, constant: Constant, comment: str) -> Table:
-    cells = [f"0x{value:08x}u" if constant.ctype == "uint32_t" else c_int32(value) for value in constant.values]
+    write = {"uint32_t": lambda value: f"0x{value:08x}u", "int64_t": c_int64}.get(constant.ctype, c_int32)
+    cells = [write(value) for value in constant.values]
     if constant.row > 1:
         cells = [
             "{" + ", ".join(cells[start : start + constant.row]) + "}" for start in range(0, len(cells), constant.row)
@@ -138,6 +139,8 @@ def _port(tensor: Tensor) -> dict[str, Any]:
     return {
         "name": c_string(tensor.name),
         "comment": c_comment(f"'{tensor.name}' {list(tensor.shape)}, real = scale * (quantized - zero point)"),
+        "ctype": f"{tensor.dtype.lower()}_t",
+        "item_bytes": tensor.dtype.item_bytes,
         "bytes": tensor.size_bytes,
         "dims": tensor.shape or (0,),
         "rank": len(tensor.shape),

@@ -13,6 +13,7 @@ from typing import Any
 from leadwire.artifacts import MemoryPlan, sha256_hex
 from leadwire.errors import BadInputError, UnsupportedModelError
 from leadwire.model.graph import Model
+from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
@@ -33,12 +34,14 @@ ADD_FUNCTIONS = {
     "ADD": "AddAdd",
     "AVERAGE_POOL_2D": "AddAveragePool2D",
     "BATCH_MATMUL": "AddBatchMatMul",
+    "BATCH_TO_SPACE_ND": "AddBatchToSpaceNd",
     "CONCATENATION": "AddConcatenation",
     "CONV_2D": "AddConv2D",
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
     "EXPAND_DIMS": "AddExpandDims",
     "FULLY_CONNECTED": "AddFullyConnected",
     "HARD_SWISH": "AddHardSwish",
+    "L2_NORMALIZATION": "AddL2Normalization",
     "LEAKY_RELU": "AddLeakyRelu",
     "LOGISTIC": "AddLogistic",
     "MAX_POOL_2D": "AddMaxPool2D",
@@ -60,6 +63,7 @@ ADD_FUNCTIONS = {
     "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
     "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
+    "SPACE_TO_BATCH_ND": "AddSpaceToBatchNd",
     "SPLIT": "AddSplit",
     "SPLIT_V": "AddSplitV",
     "SQUEEZE": "AddSqueeze",
@@ -108,7 +112,7 @@ def write_model(
 ) -> ModelPart:
     """The sources of `model`, whose file is `source`, with the arena of `plan`, which is TFLite Micro's.
 
-    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file as int8, BadInputError (2) without the
+    UnsupportedModelError (3) where TensorFlow Lite Micro would not take the file, BadInputError (2) without the
     file, for options that cannot be and an arena that is too small.
     """
     options = options or BackendOptions()
@@ -160,6 +164,7 @@ def write_model(
 def registrations_of(model: Model, *, int8_only: bool) -> tuple[Registration, ...]:
     """Each operator kind of the model once, in alphabetical order."""
     kinds = sorted({operator.kind for operator in model.operators})
+    int8_only = int8_only and not any(tensor.dtype is TensorType.INT16 for tensor in model.tensors)
     for operator in model.operators:
         if operator.kind not in ADD_FUNCTIONS:
             raise UnsupportedModelError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,3 +104,14 @@ class Tensor:
         if self.data is None:
             raise ValueError(f"tensor {self.index} '{self.name}' is not a constant")
         return np.frombuffer(self.data, dtype=self.dtype.numpy).reshape(self.shape)
+
+
+def values_of(tensors: Sequence[Tensor], rows: npt.NDArray[np.int8]) -> npt.NDArray[np.signedinteger[Any]]:
+    """Rows of bytes [n, bytes of all tensors one after the other] as the integers they stand for [n, values]: int8, or
+    int16 where a tensor is."""
+    edges = np.cumsum([tensor.size_bytes for tensor in tensors])[:-1]
+    parts = np.split(rows, edges, axis=1)
+    return np.concatenate(
+        [np.ascontiguousarray(part).view(tensor.dtype.numpy) for part, tensor in zip(parts, tensors, strict=True)],
+        axis=1,
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .add_dsp import DSP, rescales_of
-from .arithmetic import zero_point_of
-from .broadcast import BROADCASTS, INT8_OPERANDS, ONE_COMPUTED, broadcast_of, full_size_inputs
+from .arithmetic import letters_of, zero_point_of
+from .broadcast import BROADCASTS, ONE_COMPUTED, OPERANDS, broadcast_of, full_size_inputs
 from .convolution import output_params
 from .rules import FUSED_ACTIVATION, inputs
 from .spec import KernelCall, OperatorSpec, Rule
@@ -14,10 +14,11 @@ from .spec import KernelCall, OperatorSpec, Rule
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     a, b, result = (scale.initializer for scale in rescales_of(model, operator) if scale is not None)
+    kernel = f"add_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_add_s8",
-            source="add_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_add_params",
             params=(
                 ("shape", broadcast_of(model, operator).initializer),
@@ -37,12 +38,12 @@ SPEC = OperatorSpec(
     kind="ADD",
     rules=(
         inputs(2),
-        INT8_OPERANDS,
+        OPERANDS,
         ONE_COMPUTED,
         FUSED_ACTIVATION,
         BROADCASTS,
         Rule(
-            text="the output scale is more than 2^-19 of the larger input scale",
+            text="the output scale is more than 2^-19 of the larger input scale, 2^-14 of int16 tensors",
             holds=lambda model, op: None not in rescales_of(model, op),
             remedy="calibrate with data of the true range",
         ),

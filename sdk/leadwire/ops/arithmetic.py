@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leadwire.model.tensor import Tensor
+from leadwire.model.tensor import Tensor, TensorType
 
 from .fixed_point import divide_by_power, multiply_high
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 INT32_MAX = 2**31 - 1
 _FUSED = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 FUSED_ACTIVATIONS = tuple(_FUSED)
@@ -76,6 +77,37 @@ def rescale(real: float, largest: int) -> Rescale | None:
     return Rescale(m=m, left=left, right=right)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WideRescale:
+    """The fields of C's lw_wide_rescale: factor = multiplier / 2^shift."""
+
+    multiplier: int
+    shift: int
+
+    @property
+    def values(self) -> tuple[int, int]:
+        return self.multiplier, self.shift
+
+    def of(self, x: int) -> int:
+        """C's lw_rescale_s64."""
+        return (x * self.multiplier + (1 << self.shift >> 1)) >> self.shift
+
+
+def wide_rescale(real: float, largest: int) -> WideRescale | None:
+    """The rescale by `real` of 64-bit accumulators of magnitude up to `largest`; None where it would leave the range in
+    which TensorFlow Lite Micro's is defined: accumulators below 2^47, factors below 128, results of 32 bits.
+
+    The multiplier has 15 bits: TensorFlow Lite Micro rounds its own of 31 bits once more.
+    """
+    if not math.isfinite(real) or largest >= 2**47:
+        return None
+    m, shift = quantize_multiplier(real)
+    if shift > 7:
+        return None
+    found = WideRescale(multiplier=min((m + (1 << 15)) >> 16, INT16_MAX), shift=15 - shift)
+    return found if max(found.of(largest), -found.of(-largest)) <= INT32_MAX else None
+
+
 def scale_of(tensor: Tensor) -> float:
     """The one scale of a per-tensor quantized tensor."""
     if tensor.quantization is None:
@@ -91,20 +123,46 @@ def zero_point_of(tensor: Tensor) -> int:
 
 
 def quantized(real: float, output: Tensor) -> int:
-    """`real` in the output's int8 units, not clamped: float32 division, halves away from 0."""
+    """`real` in the output's integer units, not clamped: float32 division, halves away from 0."""
     quotient = np.float32(real) / np.float32(scale_of(output))
     return zero_point_of(output) + int(math.copysign(math.floor(abs(float(quotient)) + 0.5), float(quotient)))
 
 
 def activation_range(activation: str, output: Tensor) -> tuple[int, int]:
-    """Lowest and highest int8 value that a fused activation leaves."""
+    """Lowest and highest value of the output's type that a fused activation leaves."""
     low, high = _FUSED[activation]
+    lowest, highest = limits_of(output)
     return (
-        INT8_MIN if low is None else max(INT8_MIN, quantized(low, output)),
-        INT8_MAX if high is None else min(INT8_MAX, quantized(high, output)),
+        lowest if low is None else max(lowest, quantized(low, output)),
+        highest if high is None else min(highest, quantized(high, output)),
     )
+
+
+def limits_of(tensor: Tensor) -> tuple[int, int]:
+    """Lowest and highest value of an int8 or int16 tensor."""
+    return (INT16_MIN, INT16_MAX) if is_wide(tensor) else (INT8_MIN, INT8_MAX)
+
+
+def span_of(tensor: Tensor) -> int:
+    """The largest magnitude of a value without its zero point."""
+    return -INT16_MIN if is_wide(tensor) else INT8_MAX - INT8_MIN
+
+
+def is_wide(tensor: Tensor) -> bool:
+    """Whether a tensor is int16."""
+    return tensor.dtype is TensorType.INT16
+
+
+def letters_of(tensor: Tensor) -> str:
+    """How kernels are named after a tensor's type: 's8' or 's16'."""
+    return "s16" if is_wide(tensor) else "s8"
 
 
 def c_int32(value: int) -> str:
     """A C expression for any 32-bit value; -2^31 has no literal of its own."""
     return "INT32_MIN" if value == -(2**31) else str(value)
+
+
+def c_int64(value: int) -> str:
+    """A C expression for any 64-bit value but -2^63."""
+    return f"INT64_C({value})"

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from .pooling import pool
 
-SPEC = pool("AVERAGE_POOL_2D", "lw_average_pool_2d_s8", "average_pool_2d_s8.c")
+SPEC = pool("AVERAGE_POOL_2D")

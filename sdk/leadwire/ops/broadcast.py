@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import is_int8
+from .rules import ALIKE, QUANTIZE_REMEDY, alike, is_int8
 from .spec import Rule
 
 _LOOPS = 4
@@ -82,6 +82,12 @@ def full_size_inputs(model: Model, operator: Operator) -> tuple[int, ...]:
     )
 
 
+INT8_OPERANDS = Rule(
+    text="both inputs and the output are int8 with one scale and zero point per tensor",
+    holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
+    remedy="quantize the model to full INT8",
+)
+
 BROADCASTS = Rule(
     text="the inputs broadcast to the output in at most 4 dimensions",
     holds=lambda model, op: (
@@ -90,10 +96,10 @@ BROADCASTS = Rule(
     remedy="reshape the inputs so that fewer dimensions alternate between shared and broadcast",
 )
 
-INT8_OPERANDS = Rule(
-    text="both inputs and the output are int8 with one scale and zero point per tensor",
-    holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
-    remedy="quantize the model to full INT8; 16-bit and float additions have no kernel",
+OPERANDS = Rule(
+    text=f"both inputs and the output are {ALIKE}",
+    holds=lambda model, op: alike(model, op, (0, 1)),
+    remedy=QUANTIZE_REMEDY,
 )
 
 ONE_COMPUTED = Rule(

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from leadwire.model.graph import Model, Operator
 
 from . import registry
+from .arithmetic import is_wide
 from .spec import PORTABLE, Extension, Variant
 
 
@@ -35,6 +36,8 @@ def choose_kernels(model: Model, extensions: Collection[Extension], *, spare_fla
 
 
 def _usable(model: Model, operator: Operator, extensions: Collection[Extension]) -> list[Variant]:
+    if any(tensor >= 0 and is_wide(model.tensors[tensor]) for tensor in (*operator.inputs, *operator.outputs)):
+        return []  # variants are of int8
     return [
         variant
         for variant in registry.spec(operator.kind).variants

@@ -5,7 +5,7 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .geometry import integer
-from .rules import is_int8, same_quantization
+from .rules import ALIKE, QUANTIZE_REMEDY, alike, same_quantization
 from .runs import along, joined
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -32,21 +32,18 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     axis = _axis(model, operator)
     assert axis is not None
     sizes = tuple(model.required(operator, position).shape[axis] for position in range(len(operator.inputs)))
-    return joined(model.output(operator).shape, axis, sizes)
+    return joined(model.output(operator), axis, sizes)
 
 
 SPEC = OperatorSpec(
     kind="CONCATENATION",
     rules=(
         Rule(
-            text="1 to 10 inputs and the output are int8 with one scale and zero point",
+            text=f"1 to 10 inputs and the output are {ALIKE}",
             holds=lambda model, op: (
-                1 <= len(op.inputs) <= 10
-                and len(op.outputs) == 1
-                and is_int8(model.output(op))
-                and all(is_int8(model.input(op, position)) for position in range(len(op.inputs)))
+                1 <= len(op.inputs) <= 10 and len(op.outputs) == 1 and alike(model, op, range(len(op.inputs)))
             ),
-            remedy="quantize the model to full INT8; concatenate in steps of at most 10 inputs",
+            remedy=f"{QUANTIZE_REMEDY}; concatenate in steps of at most 10 inputs",
         ),
         same_quantization(lambda op: range(len(op.inputs)), "inputs and output"),
         Rule(

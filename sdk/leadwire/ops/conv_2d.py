@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
+from .arithmetic import letters_of, zero_point_of
 from .conv_2d_dsp import VARIANTS
 from .convolution import constants_of, filters_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
-from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
+from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -25,7 +25,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     return (
         weights.shape[3] == data.shape[3]
         and min(data.shape + weights.shape) >= 1
-        and output.shape[1:3] == (window.y.output, window.x.output)
+        and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
     )
 
 
@@ -35,10 +35,11 @@ def _macs(model: Model, operator: Operator) -> int:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    kernel = f"conv_2d_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_conv_2d_s8",
-            source="conv_2d_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_convolution_params",
             params=(
                 ("window", _window(model, operator).flattened.initializer),
@@ -55,10 +56,10 @@ SPEC = OperatorSpec(
     kind="CONV_2D",
     rules=(
         inputs(2, optional=1),
-        int8_activations(0),
+        activations(0),
         computed(0),
         rank(0, 4, 4),
-        batch_one(0),
+        BATCHES_ARE_ROWS,
         FUSED_ACTIVATION,
         WINDOW_OPTIONS,
         *weight_rules(output_axis=0, rank=4),
@@ -70,6 +71,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    distance=lambda model, op: distance_by_position(_window(model, op).flattened, 2),
+    distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op).flattened, 2)),
     variants=VARIANTS,
 )

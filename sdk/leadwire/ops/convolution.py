@@ -13,7 +13,17 @@ import numpy.typing as npt
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
 
-from .arithmetic import INT32_MAX, Rescale, activation_range, rescale, scale_of, zero_point_of
+from .arithmetic import (
+    INT32_MAX,
+    Rescale,
+    WideRescale,
+    activation_range,
+    is_wide,
+    rescale,
+    scale_of,
+    wide_rescale,
+    zero_point_of,
+)
 from .spec import Constant, Rule
 
 
@@ -21,13 +31,15 @@ from .spec import Constant, Rule
 class Filters:
     """`weights` has shape [outputs, taps]; `bias` (int64) is the bias of the file, 0 where there is none.
 
-    `factors` holds the real rescale factor of every output, or one for all of them.
+    `factors` holds the real rescale factor of every output, or one for all of them. `wide`: inputs are int16, biases
+    and accumulators have 64 bits.
     """
 
     weights: npt.NDArray[np.int64]
     bias: npt.NDArray[np.int64]
     factors: tuple[float, ...]
     input_zero_point: int
+    wide: bool = False
 
     @property
     def folded_bias(self) -> npt.NDArray[np.int64]:
@@ -36,17 +48,27 @@ class Filters:
     @property
     def largest(self) -> npt.NDArray[np.int64]:
         """A bound of every intermediate sum of each output, whatever the input bytes and their order."""
-        return np.asarray(np.abs(self.bias) + 256 * np.abs(self.weights).sum(axis=1), np.int64)
+        values = 2**15 if self.wide else 256
+        return np.asarray(np.abs(self.bias) + values * np.abs(self.weights).sum(axis=1), np.int64)
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """The largest accumulator of each factor."""
+        largest = self.largest
+        return (int(largest.max(initial=0)),) if len(self.factors) == 1 else tuple(int(value) for value in largest)
 
     @property
     def rescales(self) -> tuple[Rescale | None, ...]:
-        """One per factor; None where 32 bits cannot hold an intermediate value."""
-        largest = self.largest
-        bounds = [int(largest.max(initial=0))] if len(self.factors) == 1 else [int(value) for value in largest]
+        """One per factor of int8 inputs; None where 32 bits cannot hold an intermediate value."""
         return tuple(
             rescale(factor, bound) if bound <= INT32_MAX else None
-            for factor, bound in zip(self.factors, bounds, strict=True)
+            for factor, bound in zip(self.factors, self.bounds, strict=True)
         )
+
+    @property
+    def wide_rescales(self) -> tuple[WideRescale | None, ...]:
+        """One per factor of int16 inputs; None where an intermediate value would leave its range."""
+        return tuple(wide_rescale(factor, bound) for factor, bound in zip(self.factors, self.bounds, strict=True))
 
 
 def filters_of(
@@ -71,15 +93,24 @@ def filters_of(
         bias=np.zeros(table.shape[0], np.int64) if biases is None else biases.array.astype(np.int64).reshape(-1),
         factors=factors,
         input_zero_point=zero_point_of(given),
+        wide=is_wide(given),
     )
 
 
 def constants_of(filters: Filters, weights: npt.NDArray[np.generic], *, folded: bool = True) -> tuple[Constant, ...]:
     """The tables of a kernel: `weights` as the kernel reads them, biases, `folded` or as they are, rescales."""
+    taps = Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1)))
+    if filters.wide:
+        pairs = [scale.values for scale in filters.wide_rescales if scale is not None]
+        return (
+            taps,
+            Constant(suffix="bias", ctype="int64_t", values=tuple(int(v) for v in filters.bias)),
+            Constant(suffix="rescale", ctype="lw_wide_rescale", values=tuple(v for row in pairs for v in row), row=2),
+        )
     bias = filters.folded_bias if folded else filters.bias
     rows = [scale.values for scale in filters.rescales if scale is not None]
     return (
-        Constant(suffix="weights", ctype="int8_t", values=tuple(int(v) for v in weights.reshape(-1))),
+        taps,
         Constant(suffix="bias", ctype="int32_t", values=tuple(int(v) for v in bias)),
         Constant(suffix="rescale", ctype="lw_rescale", values=tuple(v for row in rows for v in row), row=3),
     )
@@ -108,14 +139,20 @@ def weight_rules(output_axis: int, rank: int, *, data: int = 0, bias: int = 2) -
     """Rules of weights with outputs along `output_axis` of `rank` dimensions, bias and rescales."""
 
     def bias_fits(model: Model, op: Operator) -> bool:
-        found = model.input(op, bias)
+        found, wide = model.input(op, bias), is_wide(model.required(op, data))
         if found is None:
-            return True
+            return not wide or op.option("quantized_bias_type", "INT64") != "INT32"
         outputs = model.required(op, 1).shape[output_axis]
-        return found.is_constant and found.dtype is TensorType.INT32 and found.elements == outputs
+        wanted = TensorType.INT64 if wide else TensorType.INT32
+        return found.is_constant and found.dtype is wanted and found.elements == outputs
 
     def no_overflow(model: Model, op: Operator) -> bool:
+        found = model.input(op, bias)
+        if found is not None and any(abs(int(value)) >= 2**47 for value in found.array.reshape(-1)):
+            return False
         filters = filters_of(model, op, output_axis, broadcast=False, data=data, bias=bias)
+        if filters.wide:
+            return all(scale is not None for scale in filters.wide_rescales)
         largest = np.abs(filters.folded_bias).max(initial=0)
         return int(largest) <= INT32_MAX and all(scale is not None for scale in filters.rescales)
 
@@ -126,12 +163,12 @@ def weight_rules(output_axis: int, rank: int, *, data: int = 0, bias: int = 2) -
             remedy="quantize with int8 weights; 4-bit, float and computed weights have no kernel",
         ),
         Rule(
-            text="the bias is absent or constant int32 with one value per output channel",
+            text="the bias is absent or constant, one value per output channel, int32 beside int8, int64 beside int16",
             holds=bias_fits,
-            remedy="quantize with int32 biases (not 16x8)",
+            remedy="convert the model again: the TensorFlow converter makes it so",
         ),
         Rule(
-            text="no 32-bit accumulator can overflow, whatever the input",
+            text="no accumulator (32 bits of int8, 48 bits of int16) can overflow, whatever the input",
             holds=no_overflow,
             remedy="split the layer, or quantize again with calibration data of the true range",
         ),

@@ -9,11 +9,11 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
+from .arithmetic import letters_of, zero_point_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
-from .geometry import WINDOW_OPTIONS, Window, distance_by_position, window_of
-from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
+from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -31,7 +31,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
     window = _window(model, operator)
     return operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[
         3
-    ] and output.shape[1:3] == (window.y.output, window.x.output)
+    ] and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
 
 
 def _macs(model: Model, operator: Operator) -> int:
@@ -42,10 +42,11 @@ def _macs(model: Model, operator: Operator) -> int:
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     weights = model.required(operator, 1).array
     single = model.required(operator, 0).shape[3] == 1
+    kernel = f"{'conv_2d' if single else 'depthwise_conv_2d'}_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_conv_2d_s8" if single else "lw_depthwise_conv_2d_s8",
-            source="conv_2d_s8.c" if single else "depthwise_conv_2d_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_convolution_params",
             params=(
                 ("window", _window(model, operator).initializer),
@@ -64,10 +65,10 @@ SPEC = OperatorSpec(
     kind="DEPTHWISE_CONV_2D",
     rules=(
         inputs(2, optional=1),
-        int8_activations(0),
+        activations(0),
         computed(0),
         rank(0, 4, 4),
-        batch_one(0),
+        BATCHES_ARE_ROWS,
         FUSED_ACTIVATION,
         WINDOW_OPTIONS,
         *weight_rules(output_axis=3, rank=4),
@@ -79,6 +80,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    distance=lambda model, op: distance_by_position(_window(model, op), 2),
+    distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op), 2)),
     variants=(DSP,),
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import scale_of
+from .arithmetic import letters_of, scale_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .fully_connected_dsp import VARIANTS
-from .rules import FUSED_ACTIVATION, computed, inputs, int8_activations
+from .rules import FUSED_ACTIVATION, activations, computed, inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -38,10 +38,11 @@ def _macs(model: Model, operator: Operator) -> int:
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     outputs, depth = model.required(operator, 1).shape
     filters = filters_of(model, operator, 0, broadcast=False)
+    kernel = f"fully_connected_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_fully_connected_s8",
-            source="fully_connected_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_fully_connected_params",
             params=(
                 ("rows", str(model.required(operator, 0).elements // depth)),
@@ -60,7 +61,7 @@ SPEC = OperatorSpec(
     kind="FULLY_CONNECTED",
     rules=(
         inputs(2, optional=1),
-        int8_activations(0),
+        activations(0),
         computed(0),
         FUSED_ACTIVATION,
         Rule(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leadwire.model.graph import Model, Operator
+from leadwire.model.tensor import Tensor
 
 from .spec import Distance, Rule
 
@@ -112,8 +113,8 @@ class Window:
 
 
 def _reads(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each output position in order: the first byte of the input that it or a later one reads, and the end of the
-    last that it or an earlier one reads."""
+    """For each output position in order: the first value of the input that it or a later one reads, and the end of the
+    last that it or an earlier one reads. As all distances here in values, which are bytes of int8 tensors."""
 
     def inside(axis: Axis) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         origin = np.arange(axis.output) * axis.stride - axis.before
@@ -153,13 +154,19 @@ def distance_by_channel(window: Window) -> Distance:
     return Distance(below=int((np.arange(len(first)) * window.output_channels - first).max()))
 
 
+def in_bytes(tensor: Tensor, distance: Distance) -> Distance:
+    """A distance that was counted in values of `tensor`'s type."""
+    size = tensor.dtype.item_bytes
+    return Distance(below=size * distance.below, above=None if distance.above is None else size * distance.above)
+
+
 def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:
-    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors."""
-    _, input_height, input_width, input_channels = model.required(operator, 0).shape
+    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors, batches as rows."""
+    batches, input_height, input_width, input_channels = model.required(operator, 0).shape
     same = operator.option("padding", "VALID") == "SAME"
     return Window(
         y=Axis(
-            size=input_height,
+            size=batches * input_height,
             filter=height,
             stride=integer(operator, "stride_h", 1),
             dilation=integer(operator, "dilation_h_factor", 1),

@@ -8,9 +8,9 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, rescale, scale_of, zero_point_of
+from .arithmetic import Rescale, rescale, scale_of, span_of, zero_point_of
 from .lookup import clamp, lookup
-from .spec import Rule
+from .spec import KernelCall, Rule
 
 
 def _rescales(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None]:
@@ -22,7 +22,8 @@ def _rescales(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale
     alpha = np.float32(option)
     with np.errstate(over="ignore", under="ignore"):
         factors = float(given / output), float(given * alpha / output)
-    return rescale(factors[0], 255), rescale(factors[1], 255) if factors[1] >= 0 else None
+    largest = span_of(model.required(operator, 0))
+    return rescale(factors[0], largest), rescale(factors[1], largest) if factors[1] >= 0 else None
 
 
 def _value(model: Model, operator: Operator) -> Callable[[int], int]:
@@ -32,12 +33,30 @@ def _value(model: Model, operator: Operator) -> Callable[[int], int]:
     return lambda x: clamp(zero + (above if x >= 0 else below).of(x))
 
 
+def _wide(model: Model, operator: Operator) -> KernelCall:
+    above, below = _rescales(model, operator)
+    assert above is not None and below is not None
+    return KernelCall(
+        function="lw_leaky_relu_s16",
+        source="leaky_relu_s16.c",
+        params_type="lw_leaky_relu_params",
+        params=(
+            ("count", str(model.output(operator).elements)),
+            ("rescale_above", above.initializer),
+            ("rescale_below", below.initializer),
+        ),
+        arguments=("in0", "out0"),
+    )
+
+
 SPEC = lookup(
     "LEAKY_RELU",
     Rule(
-        text="alpha is not negative, and the input scale and alpha times it are less than 2^23 output scales",
+        text="alpha is not negative, and the input scale and alpha times it are less than 2^23 output scales, 2^16 of "
+        "int16 tensors",
         holds=lambda model, op: None not in _rescales(model, op),
         remedy="calibrate with data of the true range",
     ),
     value=_value,
+    wide=_wide,
 )

@@ -1,4 +1,4 @@
-"""Operators whose output byte is a function of the input byte: one kernel, and a table made at generation time."""
+"""Operators whose output is a function of one value: of a byte by a table made at generation, of int16 by a kernel."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import INT8_MAX, INT8_MIN, scale_of, zero_point_of
+from .arithmetic import INT8_MAX, INT8_MIN, is_wide, scale_of, zero_point_of
 from .fixed_point import divide_by_power, multiply_high
-from .rules import SAME_SIZE, computed, inputs, int8_activations
+from .rules import SAME_SIZE, activations, computed, inputs, int8_activations
 from .spec import Constant, KernelCall, OperatorSpec, Rule
 
 _INTEGER_BITS = 4
@@ -20,10 +20,18 @@ def clamp(value: int) -> int:
     return max(INT8_MIN, min(INT8_MAX, value))
 
 
-def lookup(kind: str, *rules: Rule, value: Callable[[Model, Operator], Callable[[int], int]]) -> OperatorSpec:
-    """`value(model, operator)` gives the function of a byte, without zero points: input - its zero point to output."""
+def lookup(
+    kind: str,
+    *rules: Rule,
+    value: Callable[[Model, Operator], Callable[[int], int]],
+    wide: Callable[[Model, Operator], KernelCall] | None = None,
+) -> OperatorSpec:
+    """`value(model, operator)` gives the function of a byte, without zero points: input - its zero point to output.
+    `wide` gives the kernel of int16 tensors, None where there is none."""
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        if wide is not None and is_wide(model.output(operator)):
+            return (wide(model, operator),)
         zero, function = zero_point_of(model.required(operator, 0)), value(model, operator)
         return (
             KernelCall(
@@ -45,7 +53,7 @@ def lookup(kind: str, *rules: Rule, value: Callable[[Model, Operator], Callable[
 
     return OperatorSpec(
         kind=kind,
-        rules=(inputs(1), int8_activations(0), computed(0), SAME_SIZE, *rules),
+        rules=(inputs(1), int8_activations(0) if wide is None else activations(0), computed(0), SAME_SIZE, *rules),
         emit=emit,
         in_place=lambda model, op: (0,),
     )
@@ -56,19 +64,20 @@ def _shift(model: Model, operator: Operator) -> int:
     return math.frexp(scale_of(model.required(operator, 0)))[1] + 31 - _INTEGER_BITS
 
 
-INPUT_SCALE = Rule(
-    text="the input scale is at least 2^-28 and less than 16",
-    holds=lambda model, op: 0 <= _shift(model, op) <= 31,
-    remedy="calibrate with data of the true range",
-)
+def in_range(model: Model, operator: Operator) -> bool:
+    """Whether a byte's input scale is one that `saturating` takes."""
+    return 0 <= _shift(model, operator) <= 31
 
 
 def fixed_output(scale: float, zero_point: int, text: str) -> Rule:
+    """What `saturating` gives; int16 outputs stand for value / 2^15."""
+
     def holds(model: Model, op: Operator) -> bool:
-        return scale_of(model.output(op)) == scale and zero_point_of(model.output(op)) == zero_point
+        wanted = (2.0**-15, 0) if is_wide(model.output(op)) else (scale, zero_point)
+        return (scale_of(model.output(op)), zero_point_of(model.output(op))) == wanted
 
     return Rule(
-        text=f"the output has scale {text} and zero point {zero_point}",
+        text=f"the output has scale {text} and zero point {zero_point}, 1/32768 and 0 where it is int16",
         holds=holds,
         remedy="convert the model again: the TensorFlow converter sets these",
     )

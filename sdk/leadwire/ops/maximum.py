@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .broadcast import BROADCASTS, INT8_OPERANDS, ONE_COMPUTED, broadcast_of, full_size_inputs
+from .arithmetic import letters_of
+from .broadcast import BROADCASTS, ONE_COMPUTED, OPERANDS, broadcast_of, full_size_inputs
 from .rules import inputs, same_quantization
 from .spec import KernelCall, OperatorSpec
 
 
 def extremum(kind: str, *, minimum: bool) -> OperatorSpec:
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        kernel = f"extremum_{letters_of(model.output(operator))}"
         return (
             KernelCall(
-                function="lw_extremum_s8",
-                source="extremum_s8.c",
+                function=f"lw_{kernel}",
+                source=f"{kernel}.c",
                 params_type="lw_extremum_params",
                 params=(("shape", broadcast_of(model, operator).initializer), ("minimum", str(int(minimum)))),
                 arguments=("in0", "in1", "out0"),
@@ -25,7 +27,7 @@ def extremum(kind: str, *, minimum: bool) -> OperatorSpec:
         kind=kind,
         rules=(
             inputs(2),
-            INT8_OPERANDS,
+            OPERANDS,
             ONE_COMPUTED,
             same_quantization(lambda op: range(2), "inputs and output"),
             BROADCASTS,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import INT32_MAX, quantize_multiplier, scale_of, zero_point_of
+from .arithmetic import INT32_MAX, letters_of, quantize_multiplier, scale_of, span_of, zero_point_of
 from .reduction import SHAPES, split
-from .rules import batch_one, computed, inputs, int8_activations
+from .rules import activations, batch_one, computed, inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -23,7 +23,7 @@ def _no_overflow(model: Model, operator: Operator) -> bool:
     if sizes is None:
         return False
     _, left, _ = _multiplier(model, operator, sizes[1])
-    return left <= 30 and (255 * sizes[1]) << left <= INT32_MAX
+    return left <= 30 and (span_of(model.required(operator, 0)) * sizes[1]) << left <= INT32_MAX
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
@@ -31,10 +31,11 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     assert sizes is not None
     outer, reduced, inner = sizes
     multiplier, left, right = _multiplier(model, operator, reduced)
+    kernel = f"mean_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_mean_s8",
-            source="mean_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_mean_params",
             params=(
                 ("outer", str(outer)),
@@ -55,7 +56,7 @@ SPEC = OperatorSpec(
     kind="MEAN",
     rules=(
         inputs(2),
-        int8_activations(0),
+        activations(0),
         computed(0),
         batch_one(0),
         *SHAPES,

@@ -1,11 +1,11 @@
-"""MUL: the product of two int8 tensors, rescaled once."""
+"""MUL: the product of two tensors, rescaled once."""
 
 from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, rescale, scale_of, zero_point_of
-from .broadcast import BROADCASTS, INT8_OPERANDS, ONE_COMPUTED, broadcast_of, full_size_inputs
+from .arithmetic import Rescale, letters_of, rescale, scale_of, span_of, zero_point_of
+from .broadcast import BROADCASTS, ONE_COMPUTED, OPERANDS, broadcast_of, full_size_inputs
 from .convolution import output_params
 from .rules import FUSED_ACTIVATION, inputs
 from .spec import KernelCall, OperatorSpec, Rule
@@ -13,16 +13,17 @@ from .spec import KernelCall, OperatorSpec, Rule
 
 def _rescale(model: Model, operator: Operator) -> Rescale | None:
     product = scale_of(model.required(operator, 0)) * scale_of(model.required(operator, 1))
-    return rescale(product / scale_of(model.output(operator)), 255 * 255)
+    return rescale(product / scale_of(model.output(operator)), span_of(model.output(operator)) ** 2)
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     scale = _rescale(model, operator)
     assert scale is not None
+    kernel = f"mul_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_mul_s8",
-            source="mul_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_mul_params",
             params=(
                 ("shape", broadcast_of(model, operator).initializer),
@@ -40,12 +41,12 @@ SPEC = OperatorSpec(
     kind="MUL",
     rules=(
         inputs(2),
-        INT8_OPERANDS,
+        OPERANDS,
         ONE_COMPUTED,
         FUSED_ACTIVATION,
         BROADCASTS,
         Rule(
-            text="the product of the input scales is less than 2^15 output scales",
+            text="the product of the input scales is less than 2^15 output scales, than one of int16 tensors",
             holds=lambda model, op: _rescale(model, op) is not None,
             remedy="calibrate with data of the true range",
         ),

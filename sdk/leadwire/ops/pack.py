@@ -5,7 +5,7 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .geometry import integer
-from .rules import is_int8, same_quantization
+from .rules import ALIKE, QUANTIZE_REMEDY, alike, same_quantization
 from .runs import along, joined
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -25,21 +25,18 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     axis = _axis(model, operator)
     assert axis is not None
-    return joined(model.output(operator).shape, axis, (1,) * len(operator.inputs))
+    return joined(model.output(operator), axis, (1,) * len(operator.inputs))
 
 
 SPEC = OperatorSpec(
     kind="PACK",
     rules=(
         Rule(
-            text="1 input or more and the output are int8 with one scale and zero point",
+            text=f"1 input or more and the output are {ALIKE}",
             holds=lambda model, op: (
-                len(op.inputs) >= 1
-                and len(op.outputs) == 1
-                and is_int8(model.output(op))
-                and all(is_int8(model.input(op, position)) for position in range(len(op.inputs)))
+                len(op.inputs) >= 1 and len(op.outputs) == 1 and alike(model, op, range(len(op.inputs)))
             ),
-            remedy="quantize the model to full INT8",
+            remedy=QUANTIZE_REMEDY,
         ),
         same_quantization(lambda op: range(len(op.inputs)), "inputs and output"),
         Rule(

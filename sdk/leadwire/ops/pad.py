@@ -7,7 +7,7 @@ import math
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
-from .rules import computed, inputs, int8_activations, is_int8, rank, same_quantization
+from .rules import activations, computed, inputs, is_int16, rank, same_quantization
 from .spec import KernelCall, OperatorSpec, Rule
 
 _RANK = 4
@@ -38,10 +38,11 @@ def _value_fits(model: Model, operator: Operator) -> bool:
     value = model.input(operator, 2)
     return (
         value is not None
-        and is_int8(value)
+        and value.dtype is model.output(operator).dtype
         and value.is_constant
         and math.prod(value.shape) == 1
         and value.quantization == model.output(operator).quantization
+        and not (is_int16(value) and value.array.any())
     )
 
 
@@ -49,8 +50,11 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     pairs = _paddings(model, operator)
     assert pairs is not None
     shape = model.required(operator, 0).shape
+    size = model.output(operator).dtype.item_bytes
     value = model.input(operator, 2)
     fill = zero_point_of(model.output(operator)) if value is None else int(value.array.reshape(-1)[0])
+    pairs = [*pairs[:-1], (size * pairs[-1][0], size * pairs[-1][1])]  # of the last dimension in bytes
+    shape = (*shape[:-1], size * shape[-1])
     lead = _RANK - len(shape)
 
     def row(values: list[int], missing: int) -> str:
@@ -67,7 +71,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 ("after", row([after for _, after in pairs], 0)),
                 ("value", str(fill)),
             ),
-            arguments=("in0", "out0"),
+            arguments=("in0:bytes", "out0:bytes"),
         ),
     )
 
@@ -78,7 +82,7 @@ def pad(kind: str, *, values: int) -> OperatorSpec:
         kind=kind,
         rules=(
             inputs(2 + values),
-            int8_activations(0),
+            activations(0),
             computed(0),
             rank(0, 1, _RANK),
             same_quantization(lambda op: range(1)),
@@ -88,7 +92,7 @@ def pad(kind: str, *, values: int) -> OperatorSpec:
                 remedy="use fixed paddings",
             ),
             Rule(
-                text="the padding value is one int8 constant with the output's scale and zero point",
+                text="the padding value is one constant of the output's type, scale and zero point, 0 of int16 tensors",
                 holds=_value_fits,
                 remedy="pad with 0, or convert the model again",
             ),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import activation_range
+from .arithmetic import activation_range, letters_of
 from .dsp import clamp_initializer
-from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, integer, window_of
-from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, is_int8, rank
+from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, in_bytes, integer, window_of
+from .rules import FUSED_ACTIVATION, activations, batch_one, computed, inputs, rank
 from .spec import Distance, KernelCall, OperatorSpec, Rule, Variant
 
 _MOST_TAPS = 255
@@ -29,23 +29,25 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
 def _same_scale(model: Model, operator: Operator) -> bool:
     """TensorFlow Lite Micro's bound: scales within 1e-6, equal zero points; no rescale takes place."""
     data, output = model.required(operator, 0), model.output(operator)
-    if not is_int8(data) or not is_int8(output) or data.quantization is None or output.quantization is None:
+    if data.quantization is None or output.quantization is None:
         return False
     return (
-        abs(data.quantization.scale - output.quantization.scale) <= 1e-6
+        data.dtype is output.dtype
+        and abs(data.quantization.scale - output.quantization.scale) <= 1e-6
         and data.quantization.zero_point == output.quantization.zero_point
     )
 
 
-def pool(kind: str, function: str, source: str) -> OperatorSpec:
+def pool(kind: str) -> OperatorSpec:
     """The specification of a pooling operator."""
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        kernel = f"{kind.lower()}_{letters_of(model.output(operator))}"
         low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), model.output(operator))
         return (
             KernelCall(
-                function=function,
-                source=source,
+                function=f"lw_{kernel}",
+                source=f"{kernel}.c",
                 params_type="lw_pool_params",
                 params=(
                     ("window", _window(model, operator).initializer),
@@ -57,7 +59,7 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
         )
 
     def distance(model: Model, operator: Operator) -> Distance:
-        return distance_by_channel(_window(model, operator))
+        return in_bytes(model.output(operator), distance_by_channel(_window(model, operator)))
 
     def fits_dsp(model: Model, operator: Operator) -> bool:
         window = _window(model, operator)
@@ -68,8 +70,8 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
     def emit_dsp(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
         return (
             KernelCall(
-                function=f"{function}_dsp",
-                source=source.replace(".c", "_dsp.c"),
+                function=f"lw_{kind.lower()}_s8_dsp",
+                source=f"{kind.lower()}_s8_dsp.c",
                 also=("clamp_values_s8.c",),
                 params_type="lw_taps_params",
                 params=(
@@ -86,7 +88,7 @@ def pool(kind: str, function: str, source: str) -> OperatorSpec:
         kind=kind,
         rules=(
             inputs(1),
-            int8_activations(0),
+            activations(0),
             computed(0),
             rank(0, 4, 4),
             batch_one(0),

@@ -1,22 +1,23 @@
-"""QUANTIZE from int8 to int8: another scale and zero point for the same values."""
+"""QUANTIZE between int8 and int16 tensors: another scale, zero point or type for the same values."""
 
 from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import INT8_MAX, INT8_MIN, rescale, scale_of, zero_point_of
-from .rules import SAME_SIZE, computed, inputs, int8_activations
+from .arithmetic import is_wide, letters_of, limits_of, rescale, scale_of, span_of, zero_point_of
+from .rules import SAME_SIZE, computed, inputs, is_quantized
 from .spec import KernelCall, OperatorSpec, Rule
 
 
 def requantize_call(model: Model, operator: Operator, factor: float, low: int, high: int) -> KernelCall:
     """output = clamp(zo + rescale(in - zi)) by a factor that the operator's rules have checked."""
     data, output = model.required(operator, 0), model.output(operator)
-    scale = rescale(factor, 255)
+    scale = rescale(factor, span_of(data))
     assert scale is not None
+    names = dict.fromkeys((letters_of(data), letters_of(output)))
     return KernelCall(
-        function="lw_requantize_s8",
-        source="requantize_s8.c",
+        function=f"lw_requantize_{'_'.join(names)}",
+        source="requantize_s16.c" if is_wide(data) or is_wide(output) else "requantize_s8.c",
         params_type="lw_requantize_params",
         params=(
             ("count", str(data.elements)),
@@ -38,15 +39,19 @@ SPEC = OperatorSpec(
     kind="QUANTIZE",
     rules=(
         inputs(1),
-        int8_activations(0),
+        Rule(
+            text="input and output are int8, or int16 with zero point 0, with one scale and zero point per tensor",
+            holds=lambda model, op: is_quantized(model.input(op, 0)) and is_quantized(model.output(op)),
+            remedy="let the host convert floats: quantize inputs and outputs too",
+        ),
         computed(0),
         SAME_SIZE,
         Rule(
-            text="the input scale is less than 2^23 output scales",
-            holds=lambda model, op: rescale(_factor(model, op), 255) is not None,
+            text="the input scale is less than 2^23 output scales, 2^16 where the input is int16",
+            holds=lambda model, op: rescale(_factor(model, op), span_of(model.required(op, 0))) is not None,
             remedy="calibrate with data of the true range",
         ),
     ),
-    emit=lambda model, op: (requantize_call(model, op, _factor(model, op), INT8_MIN, INT8_MAX),),
+    emit=lambda model, op: (requantize_call(model, op, _factor(model, op), *limits_of(model.output(op))),),
     in_place=lambda model, op: (0,),
 )

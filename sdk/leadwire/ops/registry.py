@@ -13,9 +13,10 @@ from functools import cache
 import leadwire.ops
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
-from leadwire.model.tensor import TensorType
+from leadwire.model.tensor import Tensor, TensorType
 
-from .rules import QUANTIZE_REMEDY
+from .arithmetic import is_wide
+from .rules import QUANTIZE_REMEDY, is_quantized
 from .spec import OperatorSpec
 
 _SHOWN = 20
@@ -55,12 +56,12 @@ def _offence(model: Model, operator: Operator) -> tuple[str, str] | None:
 
 
 def check(model: Model) -> None:
-    """Raise UnsupportedModelError naming every operator and graph edge that cannot run as full INT8, with remedies."""
+    """Raise UnsupportedModelError naming every operator and graph edge that cannot run in integers, with remedies."""
     offences: list[tuple[str, str, str]] = []
     for role, tensors in (("input", model.input_tensors), ("output", model.output_tensors)):
         for tensor in tensors:
-            if tensor.dtype is not TensorType.INT8:
-                offences.append((f"{role} '{tensor.name}'", f"is {tensor.dtype}, not int8", QUANTIZE_REMEDY))
+            if not is_quantized(tensor):
+                offences.append((f"{role} '{tensor.name}'", _not_quantized(tensor), QUANTIZE_REMEDY))
     for operator in model.operators:
         floats = [
             model.tensors[index].name
@@ -81,10 +82,16 @@ def check(model: Model) -> None:
         shown.append(f"and {len(offences) - _SHOWN} more")
     remedies = dict.fromkeys(remedy for _, _, remedy in offences if remedy)
     raise UnsupportedModelError(
-        f"model '{model.name}' cannot run as full INT8",
+        f"model '{model.name}' cannot run in integers",
         "".join(f"\n  {line}" for line in shown),
         hint="; ".join(remedies),
     )
+
+
+def _not_quantized(tensor: Tensor) -> str:
+    if tensor.dtype not in (TensorType.INT8, TensorType.INT16):
+        return f"is {tensor.dtype}, not int8 or int16"
+    return f"is {tensor.dtype} without one scale and a zero point{', which is 0,' * is_wide(tensor)} of its own"
 
 
 def macs(model: Model) -> tuple[int, ...]:

@@ -6,9 +6,9 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import INT8_MAX, INT8_MIN, quantized, rescale, scale_of
+from .arithmetic import limits_of, quantized, rescale, scale_of, span_of
 from .quantize import requantize_call
-from .rules import SAME_SIZE, computed, inputs, int8_activations
+from .rules import SAME_SIZE, activations, computed, inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
 
@@ -18,20 +18,21 @@ def _factor(model: Model, operator: Operator) -> float:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    low = max(INT8_MIN, quantized(0.0, model.output(operator)))
-    return (requantize_call(model, operator, _factor(model, operator), low, INT8_MAX),)
+    low, high = limits_of(model.output(operator))
+    low = max(low, quantized(0.0, model.output(operator)))
+    return (requantize_call(model, operator, _factor(model, operator), low, high),)
 
 
 SPEC = OperatorSpec(
     kind="RELU",
     rules=(
         inputs(1),
-        int8_activations(0),
+        activations(0),
         computed(0),
         SAME_SIZE,
         Rule(
-            text="the input scale is less than 2^23 output scales",
-            holds=lambda model, op: rescale(_factor(model, op), 255) is not None,
+            text="the input scale is less than 2^23 output scales, 2^16 of int16 tensors",
+            holds=lambda model, op: rescale(_factor(model, op), span_of(model.required(op, 0))) is not None,
             remedy="calibrate with data of the true range",
         ),
     ),

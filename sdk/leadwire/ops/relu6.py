@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import quantized, zero_point_of
-from .rules import SAME_SIZE, computed, inputs, int8_activations, same_quantization
+from .arithmetic import letters_of, limits_of, quantized, zero_point_of
+from .rules import SAME_SIZE, activations, computed, inputs, same_quantization
 from .spec import KernelCall, OperatorSpec
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     data = model.required(operator, 0)
+    kernel = f"clamp_values_{letters_of(data)}"
     return (
         KernelCall(
-            function="lw_clamp_values_s8",
-            source="clamp_values_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_clamp_params",
             params=(
                 ("count", str(data.elements)),
                 ("low", str(zero_point_of(data))),
-                ("high", str(min(127, quantized(6.0, data)))),
+                ("high", str(min(limits_of(data)[1], quantized(6.0, data)))),
             ),
             arguments=("in0", "out0"),
         ),
@@ -30,7 +31,7 @@ SPEC = OperatorSpec(
     kind="RELU6",
     rules=(
         inputs(1),
-        int8_activations(0),
+        activations(0),
         computed(0),
         SAME_SIZE,
         same_quantization(lambda op: range(1)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import SAME_SIZE, computed, inputs, int8_activations, same_quantization
+from .rules import SAME_SIZE, activations, computed, inputs, same_quantization
 from .spec import OperatorSpec, Rule
 
 
@@ -14,7 +14,7 @@ def no_copy(kind: str, *, optional: int) -> OperatorSpec:
         kind=kind,
         rules=(
             inputs(1, optional=optional),
-            int8_activations(0),
+            activations(0),
             computed(0),
             same_quantization(lambda op: range(1)),
             SAME_SIZE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
@@ -11,7 +11,7 @@ from leadwire.model.tensor import Tensor, TensorType
 from .arithmetic import FUSED_ACTIVATIONS
 from .spec import Rule
 
-QUANTIZE_REMEDY = "quantize the model to full INT8 ('leadwire quantize'), with int8 inputs and outputs"
+QUANTIZE_REMEDY = "quantize the model ('leadwire quantize'), inputs and outputs too"
 
 
 def is_int8(tensor: Tensor | None) -> bool:
@@ -22,6 +22,28 @@ def is_int8(tensor: Tensor | None) -> bool:
     if len(scales) != 1 or len(zeros) != 1:
         return False
     return math.isfinite(scales[0]) and scales[0] > 0 and -128 <= zeros[0] <= 127
+
+
+def is_int16(tensor: Tensor | None) -> bool:
+    """An int16 tensor with one valid scale and zero point 0, as TFLite's 16x8 scheme has them."""
+    if tensor is None or tensor.dtype is not TensorType.INT16 or tensor.quantization is None:
+        return False
+    scales, zeros = tensor.quantization.scales, tensor.quantization.zero_points
+    return len(scales) == 1 and zeros == (0,) and math.isfinite(scales[0]) and scales[0] > 0
+
+
+def is_quantized(tensor: Tensor | None) -> bool:
+    """`is_int8` or `is_int16`."""
+    return is_int8(tensor) or is_int16(tensor)
+
+
+def alike(model: Model, op: Operator, positions: Iterable[int]) -> bool:
+    """The inputs at `positions` and the outputs are all int8, or all int16, with a valid quantization."""
+    tensors = [*(model.input(op, position) for position in positions), *model.made(op)]
+    return all(map(is_int8, tensors)) or all(map(is_int16, tensors))
+
+
+ALIKE = "all int8 with one scale and zero point per tensor, or all int16 with one scale and zero point 0"
 
 
 def inputs(count: int, optional: int = 0, *, several_outputs: bool = False) -> Rule:
@@ -46,6 +68,15 @@ def int8_activations(*positions: int) -> Rule:
         holds=lambda model, op: (
             all(is_int8(model.input(op, position)) for position in positions) and all(map(is_int8, model.made(op)))
         ),
+        remedy=QUANTIZE_REMEDY,
+    )
+
+
+def activations(*positions: int) -> Rule:
+    """The inputs at `positions` and the outputs are int8 or int16, all the same."""
+    return Rule(
+        text=f"activations are {ALIKE}",
+        holds=lambda model, op: alike(model, op, positions),
         remedy=QUANTIZE_REMEDY,
     )
 
@@ -98,6 +129,18 @@ def batch_one(*positions: int) -> Rule:
         remedy="fix the batch size to 1 before converting: keras.Input(shape, batch_size=1)",
     )
 
+
+BATCHES_ARE_ROWS = Rule(
+    text="the batch size is 1, or the window has one row and takes every row",
+    holds=lambda model, op: (
+        model.required(op, 0).shape[:1] == model.output(op).shape[:1]
+        and (
+            model.required(op, 0).shape[:1] == (1,)
+            or (model.required(op, 1).shape[1:2] == (1,) and op.option("stride_h", 1) == 1)
+        )
+    ),
+    remedy="fix the batch size to 1 before converting: keras.Input(shape, batch_size=1)",
+)
 
 SAME_SIZE = Rule(
     text="input and output hold the same number of values",

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 
 from leadwire.model.graph import Model, Operator
+from leadwire.model.tensor import Tensor
 
-from .rules import computed, inputs, int8_activations, same_quantization
+from .rules import activations, computed, inputs, same_quantization
 from .spec import Distance, KernelCall, OperatorSpec, Rule
 
 
@@ -19,7 +20,7 @@ def copy_runs(
     input_offset: int = 0,
     output_step: int | None = None,
     output_offset: int = 0,
-    arguments: tuple[str, str] = ("in0", "out0"),
+    arguments: tuple[str, str] = ("in0:bytes", "out0:bytes"),
 ) -> KernelCall:
     """`runs` times `run` bytes; without gaps on a side whose step is not given."""
     params = {
@@ -39,16 +40,17 @@ def copy_runs(
     )
 
 
-def joined(shape: tuple[int, ...], axis: int, sizes: tuple[int, ...]) -> tuple[KernelCall, ...]:
-    """Inputs of `sizes` along `axis` of an output of `shape`, one behind the other."""
-    inner = math.prod(shape[axis + 1 :])
+def joined(output: Tensor, axis: int, sizes: tuple[int, ...]) -> tuple[KernelCall, ...]:
+    """Inputs of `sizes` along `axis` of an output, one behind the other."""
+    shape = output.shape
+    inner = math.prod(shape[axis + 1 :]) * output.dtype.item_bytes
     return tuple(
         copy_runs(
             runs=math.prod(shape[:axis]),
             run=size * inner,
             output_step=shape[axis] * inner,
             output_offset=sum(sizes[:position]) * inner,
-            arguments=(f"in{position}", "out0"),
+            arguments=(f"in{position}:bytes", "out0:bytes"),
         )
         for position, size in enumerate(sizes)
     )
@@ -67,17 +69,17 @@ def cutting(
     """
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-        found, shape = cut(model, operator), model.required(operator, data).shape
+        found, source = cut(model, operator), model.required(operator, data)
         assert found is not None
-        axis, sizes = found
-        inner = math.prod(shape[axis + 1 :])
+        (axis, sizes), shape = found, source.shape
+        inner = math.prod(shape[axis + 1 :]) * source.dtype.item_bytes
         calls = (
             copy_runs(
                 runs=math.prod(shape[:axis]),
                 run=size * inner,
                 input_step=shape[axis] * inner,
                 input_offset=sum(sizes[:position]) * inner,
-                arguments=(f"in{data}", f"out{position}"),
+                arguments=(f"in{data}:bytes", f"out{position}:bytes"),
             )
             for position, size in enumerate(sizes)
         )
@@ -87,7 +89,7 @@ def cutting(
         kind=kind,
         rules=(
             inputs(given, several_outputs=True),
-            int8_activations(data),
+            activations(data),
             computed(data),
             same_quantization(lambda op: range(data, data + 1)),
             Rule(text=text, holds=lambda model, op: cut(model, op) is not None, remedy=remedy),

@@ -6,37 +6,38 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, rescale, scale_of, zero_point_of
-from .broadcast import BROADCASTS, INT8_OPERANDS, ONE_COMPUTED, broadcast_of, full_size_inputs
+from .add_dsp import head_room
+from .arithmetic import Rescale, letters_of, rescale, scale_of, span_of, zero_point_of
+from .broadcast import BROADCASTS, ONE_COMPUTED, OPERANDS, broadcast_of, full_size_inputs
 from .convolution import output_params
 from .rules import FUSED_ACTIVATION, inputs
 from .spec import KernelCall, OperatorSpec, Rule
-
-_HEAD_ROOM = 20
-_LARGEST = 255 << _HEAD_ROOM
 
 
 def _rescales(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None, Rescale | None]:
     """Of input 0, input 1 and output; None where a factor does not lie below 1."""
     a, b = (np.float32(scale_of(model.required(operator, position))) for position in (0, 1))
     output = np.float32(scale_of(model.output(operator)))
+    bits = head_room(model.output(operator))
+    largest = span_of(model.output(operator)) << bits
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         common = np.float32(2) * max(a, b)
         factors = float(a / common), float(b / common)
-        result = float(common / (np.float32(1 << _HEAD_ROOM) * output))
+        result = float(common / (np.float32(1 << bits) * output))
     return (
-        rescale(factors[0], _LARGEST),
-        rescale(factors[1], _LARGEST),
-        rescale(result, 2 * _LARGEST) if 0 < result < 1 else None,
+        rescale(factors[0], largest),
+        rescale(factors[1], largest),
+        rescale(result, largest + 2) if 0 < result < 1 else None,  # the difference of two that were halved at least
     )
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     a, b, result = (scale.initializer for scale in _rescales(model, operator) if scale is not None)
+    kernel = f"sub_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_sub_s8",
-            source="sub_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_add_params",
             params=(
                 ("shape", broadcast_of(model, operator).initializer),
@@ -56,12 +57,12 @@ SPEC = OperatorSpec(
     kind="SUB",
     rules=(
         inputs(2),
-        INT8_OPERANDS,
+        OPERANDS,
         ONE_COMPUTED,
         FUSED_ACTIVATION,
         BROADCASTS,
         Rule(
-            text="the output scale is more than 2^-19 of the larger input scale",
+            text="the output scale is more than 2^-19 of the larger input scale, 2^-14 of int16 tensors",
             holds=lambda model, op: None not in _rescales(model, op),
             remedy="calibrate with data of the true range",
         ),

@@ -1,8 +1,15 @@
-"""TANH of an int8 tensor."""
+"""TANH."""
 
 from __future__ import annotations
 
+from . import sigmoid
 from .fixed_point import tanh
-from .lookup import INPUT_SCALE, fixed_output, lookup, saturating
+from .lookup import fixed_output, lookup, saturating
 
-SPEC = lookup("TANH", INPUT_SCALE, fixed_output(1 / 128, 0, "1/128"), value=saturating(tanh, 7, 0))
+SPEC = lookup(
+    "TANH",
+    sigmoid.input_scale(1),
+    fixed_output(1 / 128, 0, "1/128"),
+    value=saturating(tanh, 7, 0),
+    wide=sigmoid.tanh,
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import computed, inputs, int8_activations, rank, same_quantization
+from .rules import activations, computed, inputs, rank, same_quantization
 from .spec import Distance, KernelCall, OperatorSpec, Rule
 
 _LOOPS = 5
@@ -62,12 +62,21 @@ def moving(
     `forward`: each place read lies behind the one before, so that the output may start where the first is read.
     """
 
+    def in_bytes(model: Model, operator: Operator) -> Walk | None:
+        """The walk over bytes; None where the kernel has too few loops for it."""
+        found, size = walk(model, operator), model.output(operator).dtype.item_bytes
+        if found is None:
+            return None
+        loops = (*((count, size * stride) for count, stride in found.loops), (size, 1))
+        whole = Walk(loops=loops, offset=size * found.offset)
+        return whole if len(whole.merged) <= _LOOPS else None
+
     def distance(model: Model, operator: Operator) -> Distance | None:
-        found = walk(model, operator) if forward else None
+        found = in_bytes(model, operator) if forward else None
         return None if found is None else Distance(below=-found.offset)
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-        found = walk(model, operator)
+        found = in_bytes(model, operator)
         assert found is not None
         loops = ((1, 0),) * (_LOOPS - len(found.merged)) + found.merged
         return (
@@ -80,7 +89,7 @@ def moving(
                     ("stride", "{" + ", ".join(str(stride) for _, stride in loops) + "}"),
                     ("offset", str(found.offset)),
                 ),
-                arguments=("in0", "out0"),
+                arguments=("in0:bytes", "out0:bytes"),
             ),
         )
 
@@ -88,11 +97,11 @@ def moving(
         kind=kind,
         rules=(
             inputs(given),
-            int8_activations(0),
+            activations(0),
             computed(0),
             rank(0, 1, 4),
             same_quantization(lambda op: range(1)),
-            Rule(text=text, holds=lambda model, op: walk(model, op) is not None, remedy=remedy),
+            Rule(text=text, holds=lambda model, op: in_bytes(model, op) is not None, remedy=remedy),
         ),
         emit=emit,
         distance=distance,

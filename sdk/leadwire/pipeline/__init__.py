@@ -19,6 +19,7 @@ from leadwire.artifacts import (
     FirmwareProject,
     MemoryPlan,
     QuantizedModel,
+    StressResult,
     UserImage,
     ValidationResult,
 )
@@ -34,7 +35,7 @@ from .line import Line
 from .sources import host_board, is_host, read_model
 from .watcher import Watcher
 
-STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "report")
+STAGES = ("quantize", "budget", "generate", "build", "flash", "bench", "validate", "stress", "report")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class BoardOutcome:
     benchmark: BenchmarkResult | None = None
     comparison: BackendComparison | None = None
     validation: ValidationResult | None = None
+    stress: StressResult | None = None
     bundle: Bundle | None = None
 
 
@@ -149,6 +151,9 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
             on_host = line.generate(quantized, model, host_board())
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
+            if last > STAGES.index("validate"):
+                stress = line.stress(model, image, library, device)
+                outcome = replace(outcome, stress=stress)
 
     comparison = line.compare(quantized, model, image, benchmark)
     outcome = replace(outcome, comparison=comparison)
@@ -157,11 +162,11 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
 
     validation = line.validate(quantized, model, image, predictions)
     outcome = replace(outcome, validation=validation)
-    if last == STAGES.index("validate"):
+    if last < STAGES.index("report"):
         return outcome
 
     also = tuple(other.benchmark for other in others if other.benchmark is not None)
     bundle = line.report(
-        quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also, comparison
+        quantized, model, plan, sources, image, budgets, benchmark, validation, predictions, also, comparison, stress
     )
     return replace(outcome, bundle=bundle)

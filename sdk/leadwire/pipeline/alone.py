@@ -21,6 +21,7 @@ from leadwire.artifacts import (
     Goal,
     MemoryPlan,
     Personality,
+    QuantizationMode,
     QuantizedModel,
     UserImage,
 )
@@ -165,14 +166,32 @@ def choose(
 
 
 def quantize_file(
-    source: Path, dataset: str, out: Path, *, split: str, count: int, seed: int, stratify: str, per_tensor_dense: bool
+    source: Path,
+    dataset: str,
+    out: Path,
+    *,
+    split: str,
+    count: int,
+    seed: int,
+    stratify: str,
+    mode: str,
+    per_tensor_dense: bool,
 ) -> QuantizedModel:
     """Quantize a model file with calibration from one split of a dataset."""
     if stratify not in get_args(Stratify):
         raise BadInputError(f"there is no stratification '{stratify}'", hint=f"one of: {', '.join(get_args(Stratify))}")
     policy = CalibrationPolicy(count=count, seed=seed, stratify=stratify)  # type: ignore[arg-type]
+    if mode not in get_args(QuantizationMode):
+        raise BadInputError(f"there is no mode '{mode}'", hint=f"one of: {', '.join(get_args(QuantizationMode))}")
     calibration = load_dataset(read_source(dataset), split)
-    return quantize_model(source, calibration, policy, out, per_tensor_dense=per_tensor_dense)
+    return quantize_model(
+        source,
+        calibration,
+        policy,
+        out,
+        mode=mode,  # type: ignore[arg-type]
+        per_tensor_dense=per_tensor_dense,
+    )
 
 
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:

@@ -23,7 +23,7 @@ from leadwire.build.toolchain import CODE, cache_folder, find_toolchain
 from leadwire.device.host_pool import HostPool
 from leadwire.errors import BadInputError, BuildError, DatasetError, WrongDeviceError
 from leadwire.model.graph import Model
-from leadwire.model.tensor import Tensor
+from leadwire.model.tensor import Tensor, values_of
 from leadwire.workspace import write_atomically
 
 from .sources import generate_sources, host_board, plan_model, read_model
@@ -32,7 +32,7 @@ Batch = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
 
 
 class HostModel:
-    """A full-INT8 model, ready to answer batches on several threads; may itself be used from several threads.
+    """An integer model, ready to answer batches on several threads; may itself be used from several threads.
 
     `source_digest` names the generated sources, `library` is the file that was loaded.
     """
@@ -69,16 +69,22 @@ class HostModel:
         return self._pool.threads
 
     def predict(self, batch: Batch) -> npt.NDArray[np.float64]:
-        """Dequantized answers [n, output values] to a batch; see `predict_int8` for what a batch is."""
-        return reference.dequantize_outputs(self.model, self.predict_int8(batch))
+        """Dequantized answers [n, output values] to a batch; see `predict_quantized` for what a batch is."""
+        return reference.dequantize_outputs(self.model, self._answers(batch))
 
-    def predict_int8(self, batch: Batch) -> npt.NDArray[np.int8]:
-        """Answers int8 [n, output bytes], those of several outputs one after the other, in the order of the batch.
+    def predict_quantized(self, batch: Batch) -> npt.NDArray[np.signedinteger[Any]]:
+        """Answers [n, output values], those of several outputs one after the other, in the order of the batch: int8, or
+        int16 where the model puts out that.
 
-        The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b]: int8 is taken as it is, float32
-        or float64 quantized as TFLite does. A model with several inputs takes a sequence of such arrays, in its order.
+        The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b]: the input's own type, int8 or
+        int16, is taken as it is, float32 or float64 quantized as TFLite does. A model with several inputs takes a
+        sequence of such arrays, in its order.
         BadInputError (2) for another type, shape or number of arrays, DatasetError (2) for NaN or infinity.
         """
+        return values_of(self.model.output_tensors, self._answers(batch))
+
+    def _answers(self, batch: Batch) -> reference.Rows:
+        """Rows of bytes."""
         arrays = [batch] if isinstance(batch, np.ndarray) else list(batch)
         tensors = self.model.input_tensors
         if len(arrays) != len(tensors):
@@ -97,12 +103,12 @@ class HostModel:
 
 def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
     """An input's samples as int8 [n, bytes]."""
-    shape = tuple(tensor.shape[1:])
-    if not isinstance(array, np.ndarray) or array.dtype not in (np.int8, np.float32, np.float64):
+    shape, own = tuple(tensor.shape[1:]), tensor.dtype.numpy
+    if not isinstance(array, np.ndarray) or array.dtype not in (own, np.float32, np.float64):
         found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise BadInputError(
-            f"input '{tensor.name}' takes an array of int8, float32 or float64, found {found}",
-            hint="convert it with .astype(np.float32); only int8 is taken as already quantized",
+            f"input '{tensor.name}' takes an array of {own}, float32 or float64, found {found}",
+            hint=f"convert it with .astype(np.float32); only {own} is taken as already quantized",
         )
     if array.ndim < 1 or tuple(array.shape[1:]) not in (shape, (tensor.elements,)):
         raise BadInputError(
@@ -110,8 +116,8 @@ def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
             hint="one sample is a batch too: sample[np.newaxis]",
         )
     flat = array.reshape(len(array), tensor.elements)
-    if flat.dtype == np.int8:
-        return flat
+    if flat.dtype == own:
+        return np.ascontiguousarray(flat).view(np.int8)
     bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
     if len(bad):
         raise DatasetError(
@@ -119,7 +125,7 @@ def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
             f"{len(bad)} of {len(flat)} samples hold NaN or infinity, the first is number {bad[0]}",
             hint="leave them out, or clean the recordings they come from",
         )
-    return reference.quantize_array(flat, tensor)
+    return reference.quantize_array(flat, tensor).view(np.int8)
 
 
 def _library(project: FirmwareProject, folder: Path) -> Path:

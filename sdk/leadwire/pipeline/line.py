@@ -26,6 +26,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     ProtocolState,
     QuantizedModel,
+    StressResult,
     UserImage,
     ValidationResult,
 )
@@ -44,14 +45,15 @@ from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
 from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
+from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
-from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
+from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
-from leadwire.quantize import CalibrationPolicy, quantize_model
+from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
 from leadwire.report import write_report
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
@@ -59,7 +61,9 @@ from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .environment import installed_packages
 from .freeze import state_before_run
+from .layers import float_layers
 from .predict import (
     HostPredictions,
     PredictionSet,
@@ -70,6 +74,7 @@ from .predict import (
     predict_on_host,
 )
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, plan_package, too_large
+from .stress import check_recordings, noise_digests, run_stress
 from .user_image import sources_for, take_image
 from .watcher import Watcher
 
@@ -145,11 +150,13 @@ class Line:
         load_protocol(self.project.protocol)
         if validating:
             check_dataset(self.test, load_protocol(self.project.protocol), None, self.training_patients)
+            if self.stressing:
+                check_recordings(self.test)
             self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
-        if validating and self.project.model.suffix == ".tflite" and _is_int8(self.project.model):
+        if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
-                f"model '{self.project.model.name}' is INT8 already: there is no float model to compare with",
-                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the INT8 file",
+                f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
+                hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
@@ -229,6 +236,7 @@ class Line:
                 policy,
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
+                mode=self.settings.model.mode,
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
@@ -240,7 +248,13 @@ class Line:
             "options": asdict(self.settings.model),
             "tools": tool_versions(),
         }
-        return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
+        return self._shared.stage(
+            "quantize",
+            QuantizedModel,
+            key,
+            produce,
+            lambda made: [path for path in (made.path, float_twin(made.path)) if path.exists()],
+        )
 
     def plan(self, model: Model, backend: Backend | None = None, board: Board | None = None) -> MemoryPlan:
         """The memory of a backend's code on a board, by default of the project's on this line's."""
@@ -435,7 +449,10 @@ class Line:
             PredictionSet,
             key,
             lambda: self.predict_on_device(model, on_host, device(), self.folder / "predictions"),
-            lambda made: [one.path for one in made.stored],
+            lambda made: [
+                *(one.path for one in made.stored),
+                *(() if made.device_tensors is None else (made.device_tensors,)),
+            ],
         )
 
     def predict_on_host(self, quantized: QuantizedModel, model: Model, library: FirmwareImage) -> HostPredictions:
@@ -478,6 +495,47 @@ class Line:
             fresh=self._own.fresh,
         )
 
+    def stress(
+        self,
+        model: Model,
+        image: FirmwareImage,
+        library: FirmwareImage,
+        device: Callable[[], RunningBoard],
+    ) -> StressResult | None:
+        """The protocol's stress matrix; None where it has none, or the project leaves it out."""
+        protocol, path = load_protocol(self.project.protocol), protocol_path(self.project.protocol)
+        if not self.stressing:
+            return None
+        key = {
+            **self._run_key(image),
+            "library": library.digest,
+            "float": file_digest(self.project.model),
+            "protocol": protocol.digest,
+            "noise": noise_digests(protocol, path.parent),
+            "tools": tool_versions(),
+        }
+        return self._own.stage(
+            "stress",
+            StressResult,
+            key,
+            lambda: run_stress(
+                self.test,
+                protocol,
+                model,
+                protocol_folder=path.parent,
+                source=self.project.model,
+                library=library.elf,
+                device=device,
+                folder=self.folder,
+                note=self.watcher.note,
+            ),
+            lambda made: [self.folder / STRESS],
+        )
+
+    @property
+    def stressing(self) -> bool:
+        return self.settings.validation.stress and load_protocol(self.project.protocol).stress is not None
+
     def validate(
         self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
     ) -> ValidationResult:
@@ -490,6 +548,7 @@ class Line:
             "calibration": quantized.calibration.digest,
             "training": self.training_patients,
             "state": asdict(self.protocol_state),
+            "stress": self.settings.validation.stress,
         }
         return self._own.stage(
             "validate",
@@ -505,8 +564,9 @@ class Line:
         model: Model,
         image: FirmwareImage,
         predictions: PredictionSet,
+        notes: tuple[str, ...] = (),
     ) -> ValidationResult:
-        """What the protocol says of the predictions."""
+        """What the protocol says of the predictions; `notes` are what a reader must know besides."""
         return run_validation(
             self.test,
             load_protocol(self.project.protocol),
@@ -516,8 +576,11 @@ class Line:
             io_digest=predictions.io_digest,
             lost_samples=0,
             calibration_patients=calibration_patients,
-            operator_outputs=operator_outputs(self.test, model, quantized, predictions.library),
-            also_noted=predictions.notes,
+            operator_outputs=operator_outputs(
+                self.test, model, quantized, predictions.library, predictions.device_tensors
+            ),
+            float_layers=float_layers(self.test, model, quantized),
+            also_noted=(*predictions.notes, *self._stress_note(), *notes),
             training_patients=self.training_patients,
             protocol_state=self.protocol_state,
             excluded=self._test[1],
@@ -536,6 +599,7 @@ class Line:
         predictions: PredictionSet,
         also_benchmarked: tuple[BenchmarkResult, ...],
         comparison: BackendComparison | None,
+        stress: StressResult | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
         key, demo = self._signing_key()
@@ -558,8 +622,10 @@ class Line:
             demo_key=demo,
             also_benchmarked=also_benchmarked,
             comparison=comparison,
+            stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
+            packages=installed_packages(),
         )
         test = self.test
         beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
@@ -570,11 +636,18 @@ class Line:
                 for record, patient, label, time_s in beats
             ),
             predictions=outputs,
-            files=(("logs/device.log", _device_log(benchmark, predictions)),),
+            files=(
+                ("logs/device.log", _device_log(benchmark, predictions)),
+                *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
+            ),
         )
         return write_report(evidence, attachments, self.folder, key)
 
     # ------------------------------------------------------------------------------------------------ plumbing
+
+    def _stress_note(self) -> tuple[str, ...]:
+        left_out = load_protocol(self.project.protocol).stress is not None and not self.stressing
+        return ("the protocol's stress conditions were not run (validation.stress = false)",) if left_out else ()
 
     def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
         return {
@@ -597,8 +670,8 @@ class Line:
         return path, True
 
 
-def _is_int8(path: Path) -> bool:
-    return all(tensor.dtype is TensorType.INT8 for tensor in int8_interface(read_tflite(path)).input_tensors)
+def _is_quantized(path: Path) -> bool:
+    return all(is_quantized(tensor) for tensor in integer_interface(read_tflite(path)).input_tensors)
 
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:

@@ -21,7 +21,7 @@ from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
 from leadwire.planner import plan_memory
 from leadwire.tflm_arena import plan_tflm, trust_arena
 
@@ -34,11 +34,11 @@ _CODE_BYTES = 32_768
 
 
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
-    """The model as the device runs it: float inputs and outputs around an INT8 body are the host's to convert.
+    """The model as the device runs it: float inputs and outputs around an integer body are the host's to convert.
 
     UnsupportedModelError (3) names every operator, layer and remedy.
     """
-    model = int8_interface(read_tflite(path, labels=labels))
+    model = integer_interface(read_tflite(path, labels=labels))
     registry.check(model)
     return model
 

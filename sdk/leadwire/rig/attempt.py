@@ -21,7 +21,7 @@ from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BusyBoardError, DeviceError, WrongDeviceError
 from leadwire.flash import flash_image
 from leadwire.model.tflite import read_tflite
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
 
 from . import locks
 from .file import RigBoard, Stage, canonical_port
@@ -169,7 +169,7 @@ def measure(
     job: Job, running: RunningBoard, progress: Callable[[int, int], None]
 ) -> tuple[tuple[bytes, ...], BenchmarkResult]:
     """Outputs of all samples in order, and the benchmark."""
-    model = int8_interface(read_tflite(job.model))
+    model = integer_interface(read_tflite(job.model))
     kept: list[tuple[bytes, ...]] = []
     told = 0.0
 

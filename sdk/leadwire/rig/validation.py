@@ -16,6 +16,7 @@ from leadwire.protocols import load_protocol
 from .records import Job, ValidationWork
 
 Progress = Callable[[int, int], None]
+_NO_STRESS = "the protocol's stress conditions were not run: a rig does not, 'leadwire stress' does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,5 @@ def validate_board(
     line = Line(project, job.board.board, folder, _Told(tell), fresh=False)
     model = read_model(work.quantized, labels=load_protocol(project.protocol).labels)
     predictions = line.predict_on_device(model, work.on_host, running, folder)
-    return line.judge(work.quantized, work.calibration_patients, model, job.image, predictions)
+    notes = (_NO_STRESS,) if line.stressing else ()
+    return line.judge(work.quantized, work.calibration_patients, model, job.image, predictions, notes)

@@ -27,6 +27,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from leadwire.artifacts import QuantizationMode
 from leadwire.errors import BadInputError, BuildError, ModelFileError, UnsupportedModelError
 
 PINNED_ENVIRONMENT: Final = {
@@ -56,16 +57,21 @@ def pinned() -> tuple[tuple[str, str], ...]:
 
 
 def convert(
-    source: Path, inputs: Mapping[str, npt.NDArray[np.float32]], *, per_tensor_dense: bool, timeout_s: float
+    source: Path,
+    inputs: Mapping[str, npt.NDArray[np.float32]],
+    *,
+    mode: QuantizationMode = "int8",
+    per_tensor_dense: bool,
+    timeout_s: float,
 ) -> tuple[bytes, bytes]:
-    """(full-INT8 .tflite, float .tflite) of a Keras file, SavedModel folder or float .tflite.
+    """(full-integer .tflite of a mode, float .tflite) of a Keras file, SavedModel folder or float .tflite.
 
     `inputs` are the calibration samples by input name, float32 [n, ...]. ModelFileError, BadInputError (2),
     UnsupportedModelError (3) with the converter's own words, BuildError (5) when it takes longer than `timeout_s`.
     """
     with TemporaryDirectory(prefix="leadwire-") as folder:
-        _run("convert", source, inputs, Path(folder), timeout_s, per_tensor_dense=per_tensor_dense)
-        return (Path(folder) / "int8.tflite").read_bytes(), (Path(folder) / "float.tflite").read_bytes()
+        _run("convert", source, inputs, Path(folder), timeout_s, mode=mode, per_tensor_dense=per_tensor_dense)
+        return (Path(folder) / "integer.tflite").read_bytes(), (Path(folder) / "float.tflite").read_bytes()
 
 
 def predict(
@@ -84,7 +90,7 @@ def _run(
     inputs: Mapping[str, npt.NDArray[np.float32]],
     folder: Path,
     timeout_s: float,
-    **options: bool,
+    **options: bool | str,
 ) -> None:
     np.savez(folder / "inputs.npz", allow_pickle=False, **{f"input:{name}": array for name, array in inputs.items()})
     request = {"task": task, "source": str(source.resolve()), **options}

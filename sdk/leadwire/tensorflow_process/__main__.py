@@ -29,6 +29,7 @@ class _Worker:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
         self.task, self.source = str(request["task"]), Path(request["source"])
         self.per_tensor_dense = bool(request.get("per_tensor_dense", False))
+        self.wide = request.get("mode") == "int16x8"
         with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
             self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
 
@@ -86,7 +87,7 @@ class _Worker:
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
             model.input,
         )
-        single = keras.models.clone_model(model, input_tensors=fixed)
+        single = keras.models.clone_model(model, input_tensors=fixed, clone_function=_as_device_can)
         single.set_weights(model.get_weights())
         self._convert(lambda: self.tf.lite.TFLiteConverter.from_keras_model(single))
 
@@ -149,10 +150,14 @@ class _Worker:
         converter = converter_of()
         converter.optimizations = [lite.Optimize.DEFAULT]
         converter.representative_dataset = self._samples
-        converter.target_spec.supported_ops = [lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = self.tf.int8
+        wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = self._activation_type()
         converter._experimental_disable_per_channel_quantization_for_dense_layers = self.per_tensor_dense
-        self._store("int8.tflite", converter.convert())
+        self._store("integer.tflite", converter.convert())
+
+    def _activation_type(self) -> Any:
+        return self.tf.int16 if self.wide else self.tf.int8
 
     def _quantize_tflite(self, blob: bytes) -> None:
         """The converter's own second half (calibrate, quantize), which is public only for its first half's output."""
@@ -171,9 +176,9 @@ class _Worker:
         self.answer(stage="convert")
         self._store("float.tflite", blob)
         calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
-        int8 = self.tf.int8
-        self._store("int8.tflite", mlir_quantize(
-            calibrated, input_data_type=int8, output_data_type=int8,
+        activations = self._activation_type()
+        self._store("integer.tflite", mlir_quantize(
+            calibrated, inference_type=activations, input_data_type=activations, output_data_type=activations,
             disable_per_channel_for_dense_layers=self.per_tensor_dense,
         ))  # fmt: skip
 
@@ -200,6 +205,39 @@ def _end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os._exit(1)
+
+
+def _as_device_can(layer: Any) -> Any:
+    """A copy of a Keras layer. Keras repeats values by a TILE, which TensorFlow Lite Micro does not have: an upsampling
+    layer becomes one that resizes to the nearest, which gives the same."""
+    kind, config = type(layer).__name__, layer.get_config()
+    if kind == "UpSampling1D":
+        return _repeat(1, int(config["size"]), config["name"])
+    if kind == "UpSampling2D" and config["interpolation"] == "nearest" and config["data_format"] == "channels_last":
+        rows, columns = config["size"]
+        return _repeat(int(rows), int(columns), config["name"])
+    return type(layer).from_config(config)
+
+
+def _repeat(rows: int, columns: int, name: str) -> Any:
+    import keras
+    import tensorflow as tf
+
+    class Repeat(keras.layers.Layer):  # type: ignore[misc]
+        """[batch, steps, channels] or [batch, rows, columns, channels], each value as often as the factors say."""
+
+        def call(self, x: Any) -> Any:
+            picture = x if len(x.shape) == 4 else tf.expand_dims(x, 1)
+            size = picture.shape[1] * rows, picture.shape[2] * columns
+            resized = tf.image.resize(picture, size, method="nearest")
+            return resized if len(x.shape) == 4 else tf.squeeze(resized, 1)
+
+        def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+            if len(shape) == 4:
+                return shape[0], shape[1] * rows, shape[2] * columns, shape[3]
+            return shape[0], shape[1] * columns, shape[2]
+
+    return Repeat(name=name)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ _LEAST_TURNED_CHANNELS: Final = 16
 _MVE_LANES: Final = 16
 _MVE_CHANNEL_BLOCK: Final = 124
 _MVE_ONE_CHANNEL_OUTPUTS: Final = 8
+_MVE_WIDE_LANES: Final = 8
+_WIDE_FAST_TAPS: Final = 512
+_SOFTMAX_TABLE: Final = 2 * 513
+"""Bytes of exp and of 1 / (1 + x), which the kernel for int16 fills while it is prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,9 @@ def _convolution(model: Model, operator: Operator, cmsis: Extension | None) -> R
     channels = model.required(operator, 1).shape[3 if depthwise else 0]
     first = ("out0", "in0", "in1") if cmsis is None else ("in0", "in1", "out0")
     size = 0
-    if cmsis is not None:
+    if cmsis is not None and _is_wide(model, operator):
+        size = (_wide_depthwise_scratch if depthwise else _wide_convolution_scratch)(_Shapes.of(model, operator), cmsis)
+    elif cmsis is not None:
         size = (_depthwise_scratch if depthwise else _convolution_scratch)(_Shapes.of(model, operator), cmsis)
     return Requests(
         options="CONV_2D options",
@@ -184,12 +190,31 @@ def _depthwise_scratch(s: _Shapes, extension: Extension) -> int:
     return 2 * s.column
 
 
+def _wide_convolution_scratch(s: _Shapes, extension: Extension) -> int:
+    """Of int16: im2col of two positions, with 'mve' of four in whole vectors."""
+    if extension != "mve":
+        return 2 * 2 * s.column
+    return 4 * 2 * (s.column + -s.column % _MVE_WIDE_LANES)
+
+
+def _wide_depthwise_scratch(s: _Shapes, extension: Extension) -> int:
+    taps = s.x.filter * s.y.filter
+    fast = s.input_channels == s.output_channels and s.undilated and taps < _WIDE_FAST_TAPS
+    if not fast or extension == "none":
+        return 0
+    return 2 * s.column if extension == "dsp" else 4 * 2 * s.column + 8
+
+
+def _is_wide(model: Model, operator: Operator) -> bool:
+    return model.required(operator, 0).dtype is TensorType.INT16
+
+
 def _fully_connected(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
     weights, output = model.required(operator, 1), model.output(operator)
     scales = len(weights.quantization.scales) if weights.quantization is not None else 0
     scratch: list[int] = []
     tables = [4 * scales, 4 * scales] if scales > 1 else []
-    if cmsis is not None:
+    if cmsis is not None and not _is_wide(model, operator):
         as_convolution = len(output.shape) > 2 and weights.shape[-1] % 4 == 0
         if as_convolution and scales <= 1:
             scratch.append(8 * output.shape[-1])
@@ -218,13 +243,14 @@ def _softmax(model: Model, operator: Operator, cmsis: Extension | None) -> Reque
     return Requests(
         options="SOFTMAX options",
         data="SOFTMAX data" if cmsis is None else "CMSIS-NN SOFTMAX data",
+        tables=(_SOFTMAX_TABLE, _SOFTMAX_TABLE) if _is_wide(model, operator) else (),
         tensors=_looked_at(operator, ("in0", "out0")),
     )
 
 
 def _mean(model: Model, operator: Operator, cmsis: Extension | None) -> Requests:
     source, axes = model.required(operator, 0), model.required(operator, 1)
-    quantized = source.dtype is TensorType.INT8
+    quantized = source.dtype in (TensorType.INT8, TensorType.INT16)
     sums = (4 * model.output(operator).elements,) if quantized else ()
     return Requests(
         options="MEAN options",
@@ -289,6 +315,7 @@ _KERNELS: Final[dict[str, _Found]] = {
     "ADD": _simple("ADD options", "ADD data", "in0", "in1", "out0"),
     "AVERAGE_POOL_2D": _pooling,
     "BATCH_MATMUL": _batch_matmul,
+    "BATCH_TO_SPACE_ND": _simple("", "", "in0", "out0"),
     "CONCATENATION": _simple("CONCATENATION options", "CONCATENATION data", "in0", "out0", "inputs"),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,
@@ -296,6 +323,7 @@ _KERNELS: Final[dict[str, _Found]] = {
     "EXPAND_DIMS": _simple("", "", "in0", "in1", "out0"),
     "FULLY_CONNECTED": _fully_connected,
     "HARD_SWISH": _simple("", "HARD_SWISH data", "in0", "out0"),
+    "L2_NORMALIZATION": _simple("L2_NORMALIZATION options", "L2_NORMALIZATION data", "in0", "out0"),
     "LEAKY_RELU": _simple("LEAKY_RELU options", "LEAKY_RELU data", "in0", "out0"),
     "LOGISTIC": _simple("", "LOGISTIC data", "in0", "out0"),
     "MAX_POOL_2D": _pooling,
@@ -317,6 +345,7 @@ _KERNELS: Final[dict[str, _Found]] = {
     "RESIZE_NEAREST_NEIGHBOR": _simple("RESIZE_NEAREST_NEIGHBOR options", "", "in0", "in1", "out0"),
     "SLICE": _simple("", "", "in0", "in1", "in2", "out0"),
     "SOFTMAX": _softmax,
+    "SPACE_TO_BATCH_ND": _simple("", "SPACE_TO_BATCH_ND data", "in0", "out0"),
     "SPLIT": _simple("SPLIT options", "", "in0"),
     "SPLIT_V": _simple("SPLIT_V options", "", "in2"),
     "SQUEEZE": _simple("SQUEEZE options", "", "in0", "out0"),

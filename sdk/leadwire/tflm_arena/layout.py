@@ -46,6 +46,7 @@ _RECORDS: Final = {
     "LEAKY_RELU options":             ((4, 4), (4, 4), (4, 4), (4, 4)),
     "TRANSPOSE_CONV options":         ((16, 4), (20, 4), (20, 4), (20, 4)),
     "BATCH_MATMUL options":           ((3, 1), (3, 1), (3, 1), (3, 1)),
+    "L2_NORMALIZATION options":       ((1, 1), (4, 4), (4, 4), (4, 4)),
     "SPLIT options":                  ((4, 4), (4, 4), (4, 4), (4, 4)),
     "SPLIT_V options":                ((4, 4), (4, 4), (4, 4), (4, 4)),
     "PACK options":                   ((8, 4), (8, 4), (8, 4), (8, 4)),
@@ -73,6 +74,8 @@ _RECORDS: Final = {
     "TRANSPOSE_CONV data":            ((72, 4), (72, 4), (80, 8), (88, 8)),
     "BATCH_MATMUL data":              ((16, 4), (16, 4), (32, 8), (32, 8)),
     "BATCH_MATMUL quantization":      ((28, 4), (28, 4), (28, 4), (28, 4)),
+    "L2_NORMALIZATION data":          ((4, 4), (4, 4), (4, 4), (4, 4)),
+    "SPACE_TO_BATCH_ND data":         ((4, 4), (4, 4), (4, 4), (4, 4)),
     # what a CMSIS-NN kernel keeps, where it differs
     "CMSIS-NN CONV_2D data":          ((60, 4), (60, 4), (80, 8), (88, 8)),
     "CMSIS-NN FULLY_CONNECTED data":  ((72, 4), (72, 4), (96, 8), (104, 8)),

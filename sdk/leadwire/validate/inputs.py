@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ _RUNTIMES = ("float", "tflite", "tflm", "host_c", "device")
 class Run:
     """One runtime's checked predictions: `beats` int64 [k] are its beats of the dataset, `decided` int64 [k] the class
     of each (the largest output; of equal ones the first), `margins` float64 [k] the lead of the largest over the
-    second, `outputs` float64 [k, classes], `raw` int8 [k, output bytes] or None for float.
+    second, `outputs` float64 [k, classes], `raw` int8 or int16 [k, output values] or None for float.
     """
 
     runtime: str
@@ -29,7 +30,7 @@ class Run:
     decided: Integers
     margins: npt.NDArray[np.float64]
     outputs: npt.NDArray[np.float64]
-    raw: npt.NDArray[np.int8] | None
+    raw: npt.NDArray[np.signedinteger[Any]] | None
 
     def at(self, beats: Integers) -> Integers:
         """Rows of these beats, all of which must be among `beats`."""
@@ -77,9 +78,9 @@ def check_predictions(given: Iterable[Predictions], dataset: Dataset, model_dige
     for runtime in ("float", "tflite"):
         if len(runs[runtime].beats) != len(dataset.labels):
             raise BadInputError(f"predictions of runtime '{runtime}' must be of all beats of '{dataset.name}'")
-    widths = {run.raw.shape[1] for run in runs.values() if run.raw is not None}
-    if len(widths) > 1:
-        raise BadInputError(f"INT8 runtimes differ in output size: {sorted(widths)} bytes")
+    kinds = {f"{run.raw.shape[1]} {run.raw.dtype}" for run in runs.values() if run.raw is not None}
+    if len(kinds) > 1:
+        raise BadInputError(f"quantized runtimes differ in what they put out: {', '.join(sorted(kinds))} values")
     return {runtime: runs[runtime] for runtime in _RUNTIMES if runtime in runs}
 
 
@@ -129,13 +130,13 @@ def _beats(one: Predictions, dataset_beats: int, where: str) -> Integers:
     return beats.astype(np.int64)
 
 
-def _raw(one: Predictions, decided: Integers, where: str) -> npt.NDArray[np.int8]:
+def _raw(one: Predictions, decided: Integers, where: str) -> npt.NDArray[np.signedinteger[Any]]:
     raw = one.raw
-    if raw is None or raw.dtype != np.int8 or raw.ndim != 2 or len(raw) != len(decided):
+    if raw is None or raw.dtype not in (np.int8, np.int16) or raw.ndim != 2 or len(raw) != len(decided):
         found = "none" if raw is None else _shape(raw)
-        raise BadInputError(f"{where}: raw output bytes must be int8 [{len(decided)}, bytes], found {found}")
+        raise BadInputError(f"{where}: raw outputs must be int8 or int16 [{len(decided)}, values], found {found}")
     if raw.shape[1] == one.outputs.shape[1] and (raw.argmax(axis=1) != decided).any():
-        raise BadInputError(f"{where}: raw bytes and dequantized outputs decide differently")
+        raise BadInputError(f"{where}: raw and dequantized outputs decide differently")
     return raw
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         FirmwareImage,
         FirmwareProject,
         QuantizedModel,
+        StressFigure,
+        StressResult,
         ValidationResult,
     )
     from leadwire.package import FirmwarePackage
@@ -346,6 +348,40 @@ def _percent(value: float) -> str:
     return "-" if value != value else f"{value:.1%}"
 
 
+def stress(result: StressResult) -> None:
+    clean = result.conditions[0]
+    grid(
+        [
+            ("stress set", f"{clean.beats} beats of {clean.patients} patients"),
+            (
+                "device",
+                f"{sum(one.device_identical for one in result.conditions)} of "
+                f"{sum(one.device_beats for one in result.conditions)} outputs byte-identical",
+            ),
+            (
+                "excess loss",
+                f"of {result.compared} intervals {len(result.harmed)} wholly above zero, {len(result.spared)} below",
+            ),
+        ]
+    )
+    table_of(
+        "loss under stress less the loss of the same beats undisturbed, points",
+        ["condition", "level", *(figure.endpoint for figure in clean.figures)],
+        [
+            (one.title, f"{one.level:g} {one.unit}", *(_excess(figure) for figure in one.figures))
+            for one in result.conditions
+            if one.level is not None
+        ],
+        left=2,
+    )
+
+
+def _excess(figure: StressFigure) -> str:
+    interval = figure.excess.interval
+    shown = "" if interval is None else f" [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+    return f"{100 * figure.excess.estimate:+.2f}{shown}"
+
+
 def outcome(result: Outcome) -> None:
     for one in result.boards:
         _board_outcome(one)
@@ -372,6 +408,8 @@ def _board_outcome(one: BoardOutcome) -> None:
             ]
         )
         validation(one.validation)
+        if one.stress is not None:
+            stress(one.stress)
     elif last is one.benchmark and one.benchmark is not None:
         benchmark(one.benchmark)
     elif last is one.device and one.device is not None:

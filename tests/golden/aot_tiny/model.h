@@ -21,11 +21,13 @@ extern "C" {
 #define LW_MODEL_LABEL_COUNT 2
 
 /* input 0: 'ecg' [1, 6, 1], real = scale * (quantized - zero point) */
+#define LW_MODEL_INPUT_0_TYPE int8_t
 #define LW_MODEL_INPUT_0_BYTES 6
 #define LW_MODEL_INPUT_0_SCALE 0.5f
 #define LW_MODEL_INPUT_0_ZERO_POINT (-3)
 
 /* output 0: 'probability' [1, 2], real = scale * (quantized - zero point) */
+#define LW_MODEL_OUTPUT_0_TYPE int8_t
 #define LW_MODEL_OUTPUT_0_BYTES 2
 #define LW_MODEL_OUTPUT_0_SCALE 0.00390625f
 #define LW_MODEL_OUTPUT_0_ZERO_POINT (-128)

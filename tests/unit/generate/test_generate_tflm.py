@@ -20,7 +20,7 @@ from leadwire.generate.tflm import ADD_FUNCTIONS, registrations_of
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
 from leadwire.planner import plan_memory
 from leadwire.tflm_arena import arena_sizes, plan_tflm, predict_arena
 from leadwire.tflm_arena.sizes import MARGIN_BYTES
@@ -163,7 +163,7 @@ def test_the_file_must_be_the_models_own(tmp_path: Path) -> None:
 
 
 def test_float_inputs_are_refused_by_name(tmp_path: Path) -> None:
-    given = int8_interface(model(float_file()))
+    given = integer_interface(model(float_file()))
     with pytest.raises(UnsupportedModelError, match="float inputs or outputs 'real'") as caught:
         generated(tmp_path, given, float_file())
     assert "inference_input_type" in caught.value.hint

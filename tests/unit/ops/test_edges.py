@@ -8,7 +8,7 @@ import pytest
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from leadwire.ops.edges import int8_interface
+from leadwire.ops.edges import integer_interface
 from single_operator import Op, T, compile_program, run_program, sample_rows, spread_plan, write_tflite
 
 FLOAT = T(shape=(1, 6), dtype="float32")
@@ -24,7 +24,7 @@ def test_edges_come_off() -> None:
     whole = parse_tflite(data, "edges")
     with pytest.raises(UnsupportedModelError, match="float tensors"):
         registry.check(whole)
-    model = int8_interface(whole)
+    model = integer_interface(whole)
     registry.check(model)
     assert (model.inputs, model.outputs, [op.kind for op in model.operators]) == ((1,), (2,), ["RELU"])
     assert (model.digest, model.operators[0].index) == (whole.digest, 0)
@@ -41,12 +41,12 @@ def test_edges_come_off() -> None:
 
 def test_int8_model_is_left_alone() -> None:
     model = parse_tflite(write_tflite([FLOAT, BODY, DONE], [RELU], [1], [2]), "int8")
-    assert int8_interface(model) is model
+    assert integer_interface(model) is model
 
 
 def test_float_tensor_with_another_reader_stays() -> None:
     second = Op(kind="RELU", inputs=(0,), outputs=(3,))
     model = parse_tflite(write_tflite([FLOAT, BODY, DONE, FLOAT], [QUANTIZE, RELU, second], [0], [2, 3]), "two")
-    assert int8_interface(model) is model
+    assert integer_interface(model) is model
     with pytest.raises(UnsupportedModelError):
         registry.check(model)

@@ -1,0 +1,1 @@
+"""One file, one check: TITLE, REQUIREMENTS and `look(context)`, which yields findings."""

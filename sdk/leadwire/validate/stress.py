@@ -1,0 +1,113 @@
+"""Does quantization hurt more when the signal is bad? The protocol's figures of float and INT8 under each condition.
+
+Only counts, like all of this package: the predictions are made elsewhere. Each condition is compared with the same
+beats undisturbed, patient by patient, so that the excess has an interval of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from leadwire.artifacts import Statistic, StressCondition, StressFigure
+from leadwire.protocols import Endpoint, Protocol
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio_loss
+
+from .inputs import Integers
+from .scores import ratio_parts, sum_by_patient
+
+_COLUMNS = 8
+"""Of a beat, for one figure: numerator and denominator of float and of INT8, then the same undisturbed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressRun:
+    """Answers under one condition. `beats` int64 [k] are beats of the stress set, rising; `float_decided` and
+    `int8_decided` int64 [k]; `device_beats` of them were sent to the device, `device_identical` gave the same bytes.
+    """
+
+    title: str
+    level: float | None
+    unit: str
+    beats: Integers
+    float_decided: Integers
+    int8_decided: Integers
+    device_beats: int
+    device_identical: int
+
+
+def judge_stress(
+    protocol: Protocol,
+    labels: npt.NDArray[np.int64],
+    patients: Sequence[str],
+    records: Sequence[str],
+    runs: Sequence[StressRun],
+) -> tuple[StressCondition, ...]:
+    """`runs[0]` is undisturbed and covers all beats; `labels`, `patients`, `records` are those of the stress set."""
+    rule = protocol.statistics
+    bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
+    return tuple(_condition(protocol, labels, patients, records, run, runs[0], bootstrap) for run in runs)
+
+
+def _condition(
+    protocol: Protocol,
+    labels: npt.NDArray[np.int64],
+    patients: Sequence[str],
+    records: Sequence[str],
+    run: StressRun,
+    clean: StressRun,
+    bootstrap: Bootstrap,
+) -> StressCondition:
+    owners = [patients[beat] for beat in run.beats]
+    reference = labels[run.beats]
+    decisions = (run.float_decided, run.int8_decided, clean.float_decided[run.beats], clean.int8_decided[run.beats])
+    columns = []
+    for endpoint in protocol.endpoints:
+        population = protocol.population(endpoint.population)
+        belongs = np.asarray(
+            [population is None or population.holds(records[beat], patients[beat]) for beat in run.beats], dtype=bool
+        )
+        for decided in decisions:
+            parts = ratio_parts(endpoint.measure, endpoint.label, protocol, reference, decided)
+            columns.append(np.where(belongs[:, None], parts, 0.0))
+    per_patient = sum_by_patient(np.concatenate(columns, axis=1), owners)
+    sums = bootstrap_sums(per_patient, bootstrap)
+    figures = []
+    for i, endpoint in enumerate(protocol.endpoints):
+        of = slice(_COLUMNS * i, _COLUMNS * (i + 1))
+        figures.append(_figure(endpoint, per_patient[:, of], sums[:, of], bootstrap, protocol.statistics.level))
+    return StressCondition(
+        title=run.title,
+        level=run.level,
+        unit=run.unit,
+        beats=len(run.beats),
+        patients=len(set(owners)),
+        device_beats=run.device_beats,
+        device_identical=run.device_identical,
+        figures=tuple(figures),
+    )
+
+
+def _figure(endpoint: Endpoint, per_patient: Floats, sums: Floats, bootstrap: Bootstrap, level: float) -> StressFigure:
+    total = per_patient.sum(axis=0)
+    loss = bootstrap_interval(per_patient[:, :4], ratio_loss, bootstrap, level, sums=sums[:, :4])
+    excess = bootstrap_interval(per_patient, excess_loss, bootstrap, level, sums=sums)
+    return StressFigure(
+        endpoint=endpoint.name,
+        float_value=_ratio(total[0], total[1]),
+        int8_value=_ratio(total[2], total[3]),
+        loss=Statistic(name=f"loss of {endpoint.name}", estimate=float(ratio_loss(total[:4])), interval=loss),
+        excess=Statistic(name=f"excess loss of {endpoint.name}", estimate=float(excess_loss(total)), interval=excess),
+    )
+
+
+def excess_loss(sums: Floats) -> Floats:
+    """Loss under the condition less loss undisturbed, of sums [..., 8]."""
+    return np.asarray(ratio_loss(sums[..., :4]) - ratio_loss(sums[..., 4:]), dtype=np.float64)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")
