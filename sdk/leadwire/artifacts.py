@@ -663,9 +663,12 @@ class EndpointResult:
     """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin.
 
     `judged` is the interval the verdict was made by: from the lowest to the highest limit of the patient bootstrap and
-    the first beat-level interval. `mcnemar_mid_p` tests equality and is for information. `patients_needed` is how many
-    patients like these would end an inconclusive result, None where no number would or none is needed.
-    `worst_records` are those without which the loss would be smaller by a tenth of it or more, with by how much.
+    the first beat-level interval. `p_value` is the one-sided p of that judgement: of a loss of `margin` or more;
+    `adjusted_p_value` the same where the protocol corrects for several endpoints. `mcnemar_exact` and `mcnemar_mid_p`
+    test equality with beats for independent, `clustered_p` (Obuchowski) with patients; they are for information.
+    `patients_needed` is how many patients like these would end an inconclusive result, None where no number would or
+    none is needed. `worst_records` are those without which the loss would be smaller by a tenth of it or more, with by
+    how much.
     """
 
     endpoint: str
@@ -678,8 +681,31 @@ class EndpointResult:
     reason: str
     judged: Interval | None = None
     mcnemar_mid_p: float | None = None
+    mcnemar_exact: float | None = None
+    clustered_p: float | None = None
+    p_value: float | None = None
+    adjusted_p_value: float | None = None
     patients_needed: int | None = None
     worst_records: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquivalenceResult:
+    """Whether the mean difference of two runtimes' outputs for a class was shown to lie within +- `margin` (TOST).
+
+    `p_value` is the larger one of the two one-sided tests; the interval of `difference` has level 1 - 2 alpha. The INT8
+    output is `scale` (raw - `zero_point`).
+    """
+
+    name: str
+    label: str
+    difference: Statistic
+    margin: float
+    p_value: float
+    scale: float
+    zero_point: int
+    verdict: Verdict
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1018,6 +1044,8 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+    ec57: tuple[Ec57Result, ...] = ()
+    equivalences: tuple[EquivalenceResult, ...] = ()
     protocol_state: ProtocolState = field(default_factory=lambda: ProtocolState(state="unfrozen"))
     excluded: tuple[ExclusionResult, ...] = ()
     attributes: tuple[RecordAttributes, ...] = ()

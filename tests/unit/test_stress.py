@@ -4,7 +4,10 @@ refuses."""
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
 import struct
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +223,22 @@ def test_the_plot_shows_each_condition_and_says_how_many_are_worse(harmed: Case)
     assert drawn.count("<circle") == 6
     assert f"{len(harmed.result.harmed)} of 6 intervals lie above zero" in drawn
     assert "muscle" in drawn
+
+
+def test_the_verifier_that_travels_in_the_bundle_agrees_and_finds_changes(harmed: Case, root: Path) -> None:
+    """It shares no code with leadwire: standard library, its own draws and intervals."""
+    spec = importlib.util.spec_from_file_location("stress_verifier", root / "validation" / "verify.py")
+    assert spec is not None
+    assert spec.loader is not None
+    verifier = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    figures = verifier.Figures({}, tomllib.loads(PROTOCOL), None)
+    figures.stress(json.loads(json.dumps(dataclasses.asdict(harmed.result))), harmed.data)
+    assert figures.compared > 50
+    for what in ("value", "loss", "excess", "interval", "device", "level", "endpoint"):
+        with pytest.raises(verifier.RefusedError):
+            figures.stress(json.loads(json.dumps(dataclasses.asdict(changed(harmed.result, what)))), harmed.data)
+    with pytest.raises(verifier.RefusedError, match="go together"):
+        figures.stress(None, harmed.data)
+    with pytest.raises(verifier.RefusedError, match="not the file"):
+        figures.stress(dataclasses.asdict(harmed.result), harmed.data + b"\n")
