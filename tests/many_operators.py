@@ -304,6 +304,18 @@ def many_operators(seed: int, each: int = 5) -> bytes:
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 
+def padded_blocks() -> bytes:
+    """A SPACE_TO_BATCH_ND that pads on all sides, with bytes that TensorFlow Lite Micro leaves undefined."""
+    tensors = [
+        T(shape=(1, 3, 4, 2), zero_point=7),
+        T(shape=(2,), array=np.array([2, 3], np.int32), quantized=False),
+        T(shape=(2, 2), array=np.array([[2, 1], [1, 1]], np.int32), quantized=False),
+        T(shape=(6, 3, 2, 2), zero_point=7),
+    ]
+    op = Op(kind="SPACE_TO_BATCH_ND", inputs=(0, 1, 2), outputs=(3,), options="SpaceToBatchNDOptions")
+    return write_tflite(tensors, [op], [0], [3])
+
+
 def chain(seed: int, length: int = 7) -> bytes:
     """A .tflite file whose operators follow each other: what a plan overlaps is overwritten while it is read."""
     builder = _Builder(seed)
