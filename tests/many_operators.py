@@ -195,6 +195,17 @@ class _Builder:
         shape = (self.pick(1, 3), self.pick(1, 2, 17, 900))
         self.operator("L2_NORMALIZATION", (self.given(*shape),), T(shape=shape, scale=1 / 128), "L2NormOptions")
 
+    def index(self, kind: str) -> None:
+        shape = (self.pick(1, 3), self.pick(1, 4, 9), self.pick(1, 4))
+        result = T(shape=(shape[0], shape[2]), dtype="int32", quantized=False)
+        options = "ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions"
+        self.operator(kind, (self.given(*shape), self.integers(1)), result, options, outputType=2)
+
+    def integer_cast(self) -> None:
+        shape = (1, self.pick(1, 4, 9))
+        result = T(shape=shape, dtype="int32", quantized=False)
+        self.operator("CAST", (self.given(*shape),), result, "CastOptions", inDataType=9, outDataType=2)
+
     def slopes(self) -> None:
         shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
         slopes = self.random.integers(-128, 128, shape[2]).astype(np.int8)
@@ -286,6 +297,9 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.matrices()
         builder.slopes()
         builder.unit_vectors()
+        for kind in ("ARG_MAX", "ARG_MIN"):
+            builder.index(kind)
+        builder.integer_cast()
         for kind in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
             builder.blocks(kind)
         builder.multiply()
