@@ -71,6 +71,7 @@ typedef struct {
     lw_window window;
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
+    int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
 } lw_convolution_params;
 
 /* weights [output channels, filter height, filter width, input channels]; bias includes - zero point * sum(weights) */

@@ -52,7 +52,7 @@ from leadwire.ops.edges import integer_interface
 from leadwire.ops.rules import is_quantized
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
-from leadwire.quantize import CalibrationPolicy, quantize_model
+from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
 from leadwire.report import write_report
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
@@ -60,7 +60,9 @@ from leadwire.workspace import Workspace, file_digest, source_date
 
 from .backends import measure_backends
 from .energy import read_energy
+from .environment import installed_packages
 from .freeze import state_before_run
+from .layers import float_layers
 from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
 from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
 from .stress import check_recordings, noise_digests, run_stress
@@ -215,7 +217,13 @@ class Line:
             "options": asdict(self.settings.model),
             "tools": tool_versions(),
         }
-        return self._shared.stage("quantize", QuantizedModel, key, produce, lambda made: [made.path])
+        return self._shared.stage(
+            "quantize",
+            QuantizedModel,
+            key,
+            produce,
+            lambda made: [path for path in (made.path, float_twin(made.path)) if path.exists()],
+        )
 
     def plan(self, model: Model, backend: Backend | None = None, board: Board | None = None) -> MemoryPlan:
         """The memory of a backend's code on a board, by default of the project's on this line's."""
@@ -398,7 +406,10 @@ class Line:
                 progress=self._progress,
                 fresh=self._own.fresh,
             ),
-            lambda made: [one.path for one in made.stored],
+            lambda made: [
+                *(one.path for one in made.stored),
+                *(() if made.device_tensors is None else (made.device_tensors,)),
+            ],
         )
 
     def stress(
@@ -469,7 +480,10 @@ class Line:
                 io_digest=predictions.io_digest,
                 lost_samples=0,
                 calibration_patients=quantized.calibration.patients,
-                operator_outputs=operator_outputs(self.test, model, quantized.path, predictions.library),
+                operator_outputs=operator_outputs(
+                    self.test, model, quantized.path, predictions.library, predictions.device_tensors
+                ),
+                float_layers=float_layers(self.test, model, quantized.path),
                 also_noted=(*predictions.notes, *self._stress_note()),
                 training_patients=self.training_patients,
                 protocol_state=self.protocol_state,
@@ -516,6 +530,7 @@ class Line:
             stress=stress,
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
+            packages=installed_packages(),
         )
         test = self.test
         beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
