@@ -14,6 +14,7 @@ DATA = Path(os.environ.get("LEADWIRE_DATA") or ROOT.parent / "shared" / "data")
 NEEDS = {
     "qemu": ("qemu-system-arm",),
     "stm32flash": ("stm32flash",),
+    "bossac": ("bossac",),
     "qemu_riscv": ("qemu-system-riscv32",),
     "arm_gcc": ("arm-none-eabi-gcc",),
     "browser": ("chromium", "chromium-browser", "google-chrome"),

@@ -47,6 +47,7 @@ from leadwire.evidence.record import (
     Attachments,
     Beat,
     Evidence,
+    InstalledPackage,
     ModelSummary,
     OperatorSummary,
     TensorSummary,
@@ -246,7 +247,8 @@ def example_validation(
 
 
 def beat_times_s(beats: int) -> npt.NDArray[np.float64]:
-    return 303.1 + 0.83 * np.arange(beats)
+    """The first 24 beats are in EC57's learning period."""
+    return 280.1 + 0.83 * np.arange(beats)
 
 
 def example_dataset(reference: npt.NDArray[np.int64], patient: npt.NDArray[np.int64]) -> Dataset:
@@ -538,6 +540,16 @@ def example_evidence(
         ),
         environment=(("platform", "Linux x86_64"), ("python", "3.11.7")),
         demo_key=True,
+        packages=(
+            InstalledPackage(name="numpy", version="2.4.6", digest=sha256_hex(b"numpy"), maker="numpy's own word"),
+            InstalledPackage(
+                name="wfdb",
+                version="4.3.1",
+                digest=sha256_hex(b"wfdb"),
+                maker="The wfdb authors",
+                anomalies="https://example.org/wfdb/issues",
+            ),
+        ),
     )
     times = beat_times_s(len(reference))
     beats = tuple(

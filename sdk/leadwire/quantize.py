@@ -29,7 +29,7 @@ from leadwire.model.tflite import parse_tflite, read_tflite
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide, limits_of
 from leadwire.ops.edges import integer_interface
-from leadwire.ops.rules import is_quantized
+from leadwire.ops.rules import is_index, is_quantized
 from leadwire.workspace import file_digest, write_atomically
 
 Stratify = Literal["class", "patient", "class+patient"]
@@ -62,7 +62,8 @@ def quantize_model(
     per_tensor_dense: bool = False,
     timeout_s: float = 900.0,
 ) -> QuantizedModel:
-    """Write the full-integer form of `source` (.keras, .h5, SavedModel folder, float .tflite) to the file `out`.
+    """Write the full-integer form of `source` (.keras, .h5, SavedModel folder, float .tflite) to the file `out`, and
+    the float .tflite of the same graph beside it (`float_twin`).
 
     `dataset` is the split to calibrate on; LeakError (2) if one of `test_patients` is in it. `per_tensor_dense` gives
     each Dense layer one scale, for runtimes that know no per-channel FULLY_CONNECTED. A `source` that is full integer
@@ -80,7 +81,7 @@ def quantize_model(
         raise LeakError(shared, "calibration", "test")
     if source.suffix == ".tflite":
         model = integer_interface(read_tflite(source))
-        if all(is_quantized(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
+        if all(is_quantized(tensor) or is_index(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
             _check_mode(model, mode)
             return _adopt(source, model, out)
         _check_float(model)
@@ -93,6 +94,7 @@ def quantize_model(
     )  # fmt: skip
     registry.check(parse_tflite(integer, out.stem))
     write_atomically(out, integer)
+    write_atomically(float_twin(out), floating)
     return QuantizedModel(
         path=out,
         digest=sha256_hex(integer),
@@ -108,6 +110,11 @@ def quantize_model(
             ("calibration order", "ascending index"),
         ),
     )
+
+
+def float_twin(int8: Path) -> Path:
+    """Where the float .tflite of the same graph lies, whose operators have the same names: beside the INT8 file."""
+    return int8.with_name(f"{int8.stem}.float.tflite")
 
 
 def _check_source(source: Path) -> None:
@@ -257,7 +264,7 @@ def measure_layers(quantized: Path, floating: bytes, samples: Dataset) -> tuple[
         float_file = Path(folder) / "float.tflite"
         float_file.write_bytes(floating)
         model, float_model = read_tflite(quantized), read_tflite(float_file)
-        pairs = _counterparts(model, float_model)
+        pairs = counterparts(model, float_model)
         rows = reference.quantize_inputs(model, samples.inputs, samples.input_names)
         signal, noise = np.zeros(len(model.operators)), np.zeros(len(model.operators))
         saturated = np.zeros(len(model.operators))
@@ -284,8 +291,8 @@ def measure_layers(quantized: Path, floating: bytes, samples: Dataset) -> tuple[
     )
 
 
-def _counterparts(model: Model, float_model: Model) -> dict[int, int]:
-    """INT8 operator to float operator."""
+def counterparts(model: Model, float_model: Model) -> dict[int, int]:
+    """INT8 operator to the float operator whose output has the same name."""
     by_name = {
         (float_model.output(operator).name, float_model.output(operator).elements): operator.index
         for operator in float_model.operators

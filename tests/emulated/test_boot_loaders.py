@@ -33,7 +33,7 @@ from tests.unit.firmware.conftest import A, B, tiny_model
 from leadwire.artifacts import FirmwareImage
 from leadwire.board import Board, load_board, with_unique_id
 from leadwire.build import build_image
-from leadwire.build.bootloader import build_bootloader
+from leadwire.build.bootloader import IN_SYSTEM_MEMORY, build_bootloader
 from leadwire.device.client import DeviceClient
 from leadwire.device.recovery import RecoveryClient
 from leadwire.device.target import Target
@@ -67,29 +67,30 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], FirmwareI
 
 
 @pytest.fixture(scope="module")
-def loader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
     """The boot loader of a board, with a line eight times as fast: a pseudo-terminal does not mind."""
 
     @functools.cache
-    def build(board_id: str) -> Path:
+    def build(board_id: str, name: str) -> Path:
         board = load_board(board_id)
         quick = dataclasses.replace(board, link=dataclasses.replace(board.link, baud=921_600))
-        return build_bootloader(LOADER[board_id], quick, tmp_path_factory.mktemp("loader"))
+        return build_bootloader(name, quick, tmp_path_factory.mktemp("loader"))
 
     return build
 
 
 @pytest.fixture
-def power(loader: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[..., EmulatedBoard]]:
+def power(loader: Callable[[str, str], Path], tmp_path: Path) -> Iterator[Callable[..., EmulatedBoard]]:
     """`power(board id)`: the board switched on, its flash in tmp_path/flash.bin; `cut` says after how many operations
-    the supply fails."""
+    the supply fails, `by` which boot loader it has."""
     on: list[EmulatedBoard] = []
 
-    def switch(board_id: str, cut: int = 0, board: Board | None = None) -> EmulatedBoard:
+    def switch(board_id: str, cut: int = 0, board: Board | None = None, by: str = "") -> EmulatedBoard:
         for running in on:
             running.stop()
-        state = Chip(flash=tmp_path / "flash.bin", boot0=board_id == BY_ROM, power_cut_after=cut)
-        on.append(EmulatedBoard(loader(board_id), board or load_board(board_id), state))
+        name = by or LOADER[board_id]
+        state = Chip(flash=tmp_path / "flash.bin", boot0=name in IN_SYSTEM_MEMORY, power_cut_after=cut)
+        on.append(EmulatedBoard(loader(board_id, name), board or load_board(board_id), state))
         return on[-1]
 
     yield switch
@@ -189,6 +190,35 @@ def test_stm32flash_alone(image, power, tmp_path):
 def wrapped(image: FirmwareImage, tmp_path: Path) -> bytes:
     where = target(BY_RECOVERY, "none")
     return mcuboot.image_of(tool.Job(image=image, target=where, folder=tmp_path)).data
+
+
+@pytest.mark.bossac
+def test_bossac_alone(image, power, tmp_path):
+    """It takes the chip for an Arduino Zero's, whose boot loader's protocol ours speaks."""
+    built, board = image(BY_ROM), power(BY_ROM, by="samba")
+    file = tmp_path / "image.bin"
+    file.write_bytes(Contents.of(built.elf, load_board(BY_ROM)).data)
+    command = ["bossac", f"--port={board.port}", "--erase", "--write", "--verify", "--reset", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "Verify successful" in done.stdout, done.stdout + done.stderr
+    assert cells(tmp_path, built, BY_ROM) == file.read_bytes()
+    runs(board.port, built)
+
+
+@pytest.mark.bossac
+@pytest.mark.requirement("LW-FLA-001")
+def test_leadwire_by_bossac_after_a_power_cut(image, power, tmp_path):
+    built = image(BY_ROM)
+    holding(tmp_path, built, BY_ROM)
+    board = power(BY_ROM, cut=2, by="samba")
+    with pytest.raises(DeviceError):
+        flash_image(built, target(BY_ROM, board.port, "bossac", unique_id=""))
+    with pytest.raises(DeviceError, match="emulator ended"):
+        board.check()
+    board = power(BY_ROM, by="samba")
+    with flash_image(built, target(BY_ROM, board.port, "bossac", unique_id="")) as running:
+        assert running.flashed is not None and running.flashed.unique_id == UNIQUE_ID
+    runs(board.port, built)
 
 
 def test_smpclient_alone(image, power, tmp_path):

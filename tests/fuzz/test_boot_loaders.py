@@ -6,6 +6,7 @@ LEADWIRE_FUZZ_EXAMPLES says how often (make fuzz: for long).
 
 from __future__ import annotations
 
+import binascii
 import functools
 import hashlib
 import operator
@@ -25,7 +26,7 @@ from leadwire.flash.contents.mcuboot import wrap
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 BOOT, APP = FIRMWARE_TEMPLATES / "bootloaders", FIRMWARE_TEMPLATES / "app"
-SHARED = {"an3155": (), "mcuboot": ("frame.c", "cbor.c", "crc.c")}
+SHARED = {"an3155": (), "samba": ("crc.c",), "mcuboot": ("frame.c", "cbor.c", "crc.c")}
 FLAGS = (
     *("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
@@ -93,6 +94,60 @@ def test_an3155_survives_everything(loader):
             place = int(end[6:], 16)
             assert place % 128 == 0 and (0x08000000 <= place < 0x08100000 or 0x20001000 <= place < 0x20020000)
         assert said[:1] in (b"\x79", b"")
+
+
+def test_samba_survives_everything(loader):
+    run, dice = loader("samba"), random.Random(3)
+    for _ in range(EXAMPLES):
+        received: list[int | None] = []
+        for _ in range(dice.randrange(1, 12)):
+            received += a_samba_order(dice)
+            if dice.random() < 0.2:
+                received.append(None)
+        if dice.random() < 0.5:
+            received[dice.randrange(len(received))] = dice.choice([None, dice.randrange(256)])
+        _, end, _ = run(received, look=False)
+        assert end in ("end", "reset", "start 08000000"), end
+
+
+def test_samba_writes_what_it_was_given_and_no_more(loader):
+    """The second reading of the protocol is here: orders, XMODEM, and what the flash must hold then."""
+    run, data = loader("samba"), bytes(random.Random(4).randbytes(200))
+    place = 0x20001000
+    received = [*b"X00000000#", *f"S{place:08X},{len(data):08X}#".encode(), *xmodem(data)]
+    received += [*f"Y{place:08X},0#Y00000100,{len(data):08X}#".encode(), *b"R00000100,00000004#C\x06\x06"]
+    said, end, flash = run(received, b"\x00" * SIZE)
+    assert end == "end"
+    assert flash[: 1 << 18] == (b"\xff" * 256 + data).ljust(1 << 18, b"\xff")
+    assert flash[1 << 18 :] == b"\x00" * (SIZE - (1 << 18)), "behind what it shows nothing is erased"
+    block = data[:4].ljust(128, b"\x00")
+    crc = binascii.crc_hqx(block, 0).to_bytes(2, "big")
+    assert said == b"X\n\rC\x06\x06\x06Y\n\rY\n\r\x01\x01\xfe" + block + crc + b"\x04"
+
+
+def xmodem(data: bytes) -> bytes:
+    blocks = [data[at : at + 128].ljust(128, b"\x1a") for at in range(0, len(data), 128)]
+    framed = (
+        bytes([1, number & 0xFF, ~number & 0xFF]) + block + binascii.crc_hqx(block, 0).to_bytes(2, "big")
+        for number, block in enumerate(blocks, 1)
+    )
+    return b"".join(framed) + b"\x04"
+
+
+def a_samba_order(dice: random.Random) -> bytes:
+    """A command as a host sends it, with values at and around every border."""
+    borders = [0, 0x3FFFF, 0x40000, 0x08000000, 0x1FFF0000, 0x20000000, 0x20001000, 0x2001FFFF, 0xE000ED00, 0x41002018]
+    address = (dice.choice(borders) + dice.choice([0, 0, 1, -1, 255, 4096])) & 0xFFFFFFFF
+    number = dice.choice([0, 1, 4, 128, 129, 4096, 0x3FFFF, 0xFFFFFFFF])
+    letter = dice.choice("NVwoRSWXYYZT#")
+    order = f"{letter}{address:08X},{number:X}#".encode()
+    if letter == "S":
+        return order + xmodem(dice.randbytes(min(number, 300)))
+    if letter == "R":
+        return order + b"C" + b"\x06" * dice.randrange(4)
+    if letter == "W" and dice.random() < 0.3:
+        return b"WE000ED0C,05FA0004#"
+    return order
 
 
 def an_order(dice: random.Random) -> bytes:

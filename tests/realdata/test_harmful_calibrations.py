@@ -143,6 +143,10 @@ def test_calibration_data_at_a_quarter_of_their_scale(folder: Path, root: Path) 
     assert any("points of sensitivity to S" in reason for reason in validation["reasons"]), validation["reasons"]
     named = {reason.split()[1] for reason in validation["reasons"] if reason.startswith("record ")}
     assert {"232", "123"} <= named, validation["reasons"]
+    causes = validation["float_int8"]["causes"]
+    assert validation["float_int8"]["examined"] == 40
+    assert "saturation" in causes[0]["cause"]
+    assert causes[0]["operator"].startswith("input ")
     veb = next(one for one in validation["endpoints"] if one["endpoint"] == "VEB positive predictivity")
     assert veb["worst_records"]
     assert any(reason.startswith("VEB positive predictivity") for reason in validation["reasons"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evidence_example import FIRMWARE, LABELS, MODEL, example_dataset, example_protocol, simulate
+from evidence_example import FIRMWARE, LABELS, MODEL, beat_times_s, example_dataset, example_protocol, simulate
 from leadwire.artifacts import ProtocolState, RecordAttributes, ValidationResult, sha256_hex
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import DatasetError, LeakError
@@ -128,7 +128,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationResult, Pro
 def test_excluded_beats_are_in_no_figure(run: Any) -> None:
     validation, _, _, dataset, _ = run
     reference, patient, _ = simulate()
-    early = [number < 2 and 303.1 + 0.83 * beat < 340 for beat, number in enumerate(patient)]
+    times = beat_times_s(len(patient))
+    early = [number < 2 and time < 340 for time, number in zip(times, patient, strict=True)]
     unknown = [label == 4 and not gone for label, gone in zip(reference, early, strict=True)]
     assert [one.beats for one in validation.excluded] == [sum(early), sum(unknown)]
     assert sum(early) > 0
@@ -225,6 +226,7 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
     change = dataclasses.replace
     point, part, first = validation.operating_points[0], validation.subgroups[0], validation.records[0]
     worst = dataclasses.replace(validation.endpoints[0], worst_records=(("299", 0.5),))
+    assert validation.float_int8 is not None
     drift = change(point.drift, estimate=point.drift.estimate + 0.01)
     return {
         "drift": change(validation, operating_points=(change(point, drift=drift),)),
@@ -248,6 +250,9 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
                 *validation.records[1:],
             ),
         ),
+        "margins": change(
+            validation, float_int8=change(validation.float_int8, margins=validation.float_int8.margins[1:])
+        ),
         "worst": change(validation, endpoints=(worst, *validation.endpoints[1:])),
         "frozen": change(validation, protocol_state=ProtocolState(state="frozen", frozen_digest="0" * 64)),
     }[what]
@@ -255,7 +260,7 @@ def changed(validation: ValidationResult, what: str) -> ValidationResult:
 
 @pytest.mark.parametrize(
     "what",
-    ["drift", "step", "no point", "group", "beats", "loss", "age", "excluded", "class", "worst", "frozen"],
+    ["drift", "step", "no point", "group", "beats", "loss", "age", "excluded", "class", "worst", "margins", "frozen"],
 )
 @pytest.mark.requirement("LW-EVD-004")
 def test_a_changed_figure_is_found(run: Any, what: str) -> None:

@@ -4,17 +4,23 @@ refuses."""
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
+import re
 import struct
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from evidence_example import example_evidence
 from leadwire.artifacts import StressResult, sha256_hex
 from leadwire.errors import EvidenceError
 from leadwire.evidence.stress import StressAnswers, false_stress, write_stress
 from leadwire.protocols import Protocol, load_protocol
+from leadwire.report.page import render_page
 from leadwire.report.plots import stress as plot
 from leadwire.validate import StressRun, judge_stress
 
@@ -220,3 +226,38 @@ def test_the_plot_shows_each_condition_and_says_how_many_are_worse(harmed: Case)
     assert drawn.count("<circle") == 6
     assert f"{len(harmed.result.harmed)} of 6 intervals lie above zero" in drawn
     assert "muscle" in drawn
+
+
+def test_the_verifier_that_travels_in_the_bundle_agrees_and_finds_changes(harmed: Case, root: Path) -> None:
+    """It shares no code with leadwire: standard library, its own draws and intervals."""
+    spec = importlib.util.spec_from_file_location("stress_verifier", root / "validation" / "verify.py")
+    assert spec is not None
+    assert spec.loader is not None
+    verifier = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    figures = verifier.Figures({}, tomllib.loads(PROTOCOL), None)
+    figures.stress(json.loads(json.dumps(dataclasses.asdict(harmed.result))), harmed.data)
+    assert figures.compared > 50
+    for what in ("value", "loss", "excess", "interval", "device", "level", "endpoint"):
+        with pytest.raises(verifier.RefusedError):
+            figures.stress(json.loads(json.dumps(dataclasses.asdict(changed(harmed.result, what)))), harmed.data)
+    with pytest.raises(verifier.RefusedError, match="go together"):
+        figures.stress(None, harmed.data)
+    with pytest.raises(verifier.RefusedError, match="not the file"):
+        figures.stress(dataclasses.asdict(harmed.result), harmed.data + b"\n")
+
+
+def test_the_report_shows_the_matrix_and_a_device_that_differs_fails(harmed: Case, tmp_path: Path) -> None:
+    evidence, _ = example_evidence(tmp_path)
+    evidence = dataclasses.replace(evidence, stress=harmed.result)
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(evidence, "ab" * 32).decode()))
+    assert "it answered each with the same bytes" in text
+    assert f"Of 6 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
+    assert "muscle 0 dB SNR V sensitivity" in text
+    assert evidence.verdict == "pass"
+    differs = dataclasses.replace(evidence, stress=changed(harmed.result, "device"))
+    assert differs.verdict == "fail"
+    assert "under stress (muscle 0) device and host differ in 1 of 4 beats" in differs.reasons
+    assert "it answered with other bytes under muscle" in re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(differs, "ab" * 32).decode())
+    )

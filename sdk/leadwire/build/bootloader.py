@@ -1,7 +1,8 @@
 """The boot loaders that come with leadwire, compiled for a board: what flash tools talk to over its serial port.
 
-`an3155` stands in an STM32's system memory and speaks ST's USART protocol; `mcuboot` stands at the start of its flash,
-starts a checked image and speaks MCUboot's serial recovery.
+`an3155` stands in an STM32's system memory and speaks ST's USART protocol; `samba` stands there and speaks SAM-BA's, as
+an Arduino Zero does; `mcuboot` stands at the start of its flash, starts a checked image and speaks MCUboot's serial
+recovery.
 """
 
 from __future__ import annotations
@@ -37,15 +38,20 @@ class _Place:
     shared: tuple[str, ...] = ("memory.c",)
 
 
+_SYSTEM_MEMORY = 0x1FFF0000
+"""RM0090, table 5."""
 _PLACES = MappingProxyType(
     {
-        "an3155": _Place(origin=0x1FFF0000, size_bytes=30 << 10),  # RM0090 table 5: system memory
+        "an3155": _Place(origin=_SYSTEM_MEMORY, size_bytes=30 << 10),
+        "samba": _Place(origin=_SYSTEM_MEMORY, size_bytes=30 << 10, shared=("memory.c", "crc.c")),
         "mcuboot": _Place(  # sectors 0 and 1
             origin=0x08000000, size_bytes=32 << 10, shared=("memory.c", "frame.c", "cbor.c", "crc.c")
         ),
     }
 )
 BOOTLOADERS = tuple(_PLACES)
+IN_SYSTEM_MEMORY = frozenset(name for name, place in _PLACES.items() if place.origin == _SYSTEM_MEMORY)
+"""Those that start when the pin BOOT0 is high."""
 
 
 def build_bootloader(name: str, board: Board, out: Path) -> Path:

@@ -47,7 +47,7 @@ def emulate(
     boot_loader: Annotated[
         str,
         typer.Option(
-            "--boot-loader", help="Instead of an image: an3155 or mcuboot, for 'leadwire flash' over the port."
+            "--boot-loader", help="Instead of an image: an3155, samba or mcuboot, for 'leadwire flash' over the port."
         ),
     ] = "",
     flash: Annotated[
@@ -59,7 +59,7 @@ def emulate(
     from tempfile import TemporaryDirectory
 
     from leadwire.board import load_board, with_unique_id
-    from leadwire.build.bootloader import build_bootloader
+    from leadwire.build.bootloader import IN_SYSTEM_MEMORY, build_bootloader
     from leadwire.emulator import Chip, run_until_interrupted
 
     emulated = with_unique_id(load_board(board), unique_id) if unique_id else load_board(board)
@@ -67,7 +67,7 @@ def emulate(
         raise BadInputError("emulate runs either an image or a boot loader", hint="give an ELF file, or --boot-loader")
     with TemporaryDirectory(prefix="leadwire-") as folder:
         program = elf or build_bootloader(boot_loader, emulated, Path(folder))
-        chip = Chip(flash=flash, boot0=boot_loader == "an3155")
+        chip = Chip(flash=flash, boot0=boot_loader in IN_SYSTEM_MEMORY)
         run_until_interrupted(program, emulated, lambda port: print_line({"port": port, "board": board}, as_json), chip)
 
 

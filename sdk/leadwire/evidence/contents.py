@@ -4,6 +4,7 @@ report.html  report.pdf  evidence.json  evidence.schema.json                  wh
 model.tflite  firmware.elf  protocol.toml  calibration.csv  predictions.csv   what it was found with
 stress.csv                                                                    answers under stress, where it was run
 sources/  logs/                                                               what the firmware was made of, and how
+sbom.cdx.json  vex.cdx.json  soup.csv                                         what is in the firmware and what made it
 verify.py                                                                     checks all of it with Python alone
 """
 
@@ -21,20 +22,23 @@ from leadwire.protocols import Protocol, load_protocol
 from leadwire.resources import VALIDATION
 
 from .archive import MAX_BUNDLE_BYTES
+from .bom import bom_mistakes, make_bom, make_vex
 from .document import FIRMWARE_FILE, MODEL_FILE, read_document, schema_text, write_document
 from .judgement import disagreements
 from .predictions import read_predictions, write_predictions
 from .record import Attachments, Evidence, chain_breaks
 from .review import is_review
+from .soup import make_soup
 from .stress import STRESS, false_stress
 
 REPORT, PRINTED = "report.html", "report.pdf"
 DOCUMENT, SCHEMA = "evidence.json", "evidence.schema.json"
 PROTOCOL, CALIBRATION, PREDICTIONS = "protocol.toml", "calibration.csv", "predictions.csv"
 VERIFIER, SOURCES, PROJECT_LIST = "verify.py", "sources", "leadwire-project.json"
+SBOM, VEX, SOUP = "sbom.cdx.json", "vex.cdx.json", "soup.csv"
 CONTENT = (
     REPORT, PRINTED, DOCUMENT, SCHEMA, MODEL_FILE, FIRMWARE_FILE, PROTOCOL, CALIBRATION, PREDICTIONS, VERIFIER,
-    f"{SOURCES}/{PROJECT_LIST}",
+    f"{SOURCES}/{PROJECT_LIST}", SBOM, VEX, SOUP,
 )  # fmt: skip
 MANIFEST, SIGNER = "manifest.sha256", "signer.pem"
 ENVELOPE, PROVENANCE = "statement.dsse.json", "provenance.dsse.json"
@@ -53,6 +57,9 @@ def gather(evidence: Evidence, attachments: Attachments, pages: Mapping[str, byt
         CALIBRATION: _calibration(evidence),
         PREDICTIONS: write_predictions(attachments, evidence.validation.labels),
         VERIFIER: (VALIDATION / VERIFIER).read_bytes(),
+        SBOM: make_bom(evidence),
+        VEX: make_vex(evidence),
+        SOUP: make_soup(evidence),
         **_sources(evidence.project.root),
     }
     files |= {f"logs/{path.name}": read_file(path, "log") for path in evidence.image.logs}
@@ -127,6 +134,7 @@ def check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Pat
     if files[CALIBRATION] != _calibration(evidence):
         wrong.append(f"'{CALIBRATION}' is not the calibration set of the model")
     wrong += _false_sources(evidence, files)
+    wrong += bom_mistakes(files[SBOM], evidence)
     if not wrong:
         table = read_predictions(files[PREDICTIONS], evidence.validation.labels, source=source)
         protocol = protocol_of(files[PROTOCOL], source)

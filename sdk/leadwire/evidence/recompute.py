@@ -41,6 +41,7 @@ def false_figures(validation: ValidationResult, protocol: Protocol, table: Table
         yield from _reliability(curve, table)
     yield from _records(validation, table)
     yield from _changed(validation, table)
+    yield from _margins(validation, table)
 
 
 def _metrics(metrics: RuntimeMetrics, protocol: Protocol, table: Table) -> Iterator[str]:
@@ -146,6 +147,27 @@ def _records(validation: ValidationResult, table: Table) -> Iterator[str]:
             yield f"the classes of record '{item.record}' do not follow from predictions.csv"
         if item.beats != len(beats) or item.patient != table.patients[beats[0]] or not _all_same(stated, right):
             yield f"the figures of record '{item.record}' do not follow from predictions.csv"
+
+
+def _margins(validation: ValidationResult, table: Table) -> Iterator[str]:
+    """How close the decisions were, in steps of INT8's output, and how many of each closeness changed."""
+    stated, floats = validation.float_int8, table.answers["float"].outputs
+    if stated is None or not floats:
+        return
+    judged = table.answers[validation.judged_runtime].decided
+    edges = sorted({edge for one in stated.margins for edge in (one.low, one.high) if edge is not None})
+    counts: dict[tuple[float, float | None], list[int]] = {}
+    for beat, decision in judged.items():
+        first, second = sorted(floats[beat], reverse=True)[:2]
+        margin = (first - second) / stated.step
+        low = max((edge for edge in edges if edge <= margin), default=-1.0)
+        high = min((edge for edge in edges if edge > margin), default=None)
+        cell = counts.setdefault((low, high), [0, 0])
+        cell[0] += 1
+        cell[1] += decision != table.answers["float"].decided[beat]
+    found = [(*span, *counts[span]) for span in sorted(counts, key=lambda span: span[0])]
+    if [(one.low, one.high, one.beats, one.changed) for one in stated.margins] != found:
+        yield "the margins of the decisions do not follow from predictions.csv"
 
 
 def _all_same(stated: Sequence[float], found: Sequence[float]) -> bool:

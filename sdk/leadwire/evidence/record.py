@@ -70,6 +70,18 @@ class ToolVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPackage:
+    """A Python package that leadwire runs on. `digest` is over the names and digests of its own files, empty where it
+    does not list them; `maker` and `anomalies` (the address of its list of issues) are its metadata's word."""
+
+    name: str
+    version: str
+    digest: str
+    maker: str = ""
+    anomalies: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
     """One test input: where it comes from, its reference class (an index into the dataset's labels) and when it was,
     in seconds from the start of its record; 0 where the dataset has no times."""
@@ -133,6 +145,7 @@ class Evidence:
     energy: EnergyResult | None = None
     stress: StressResult | None = None
     created: str | None = None
+    packages: tuple[InstalledPackage, ...] = ()
 
     @property
     def emulated(self) -> bool:

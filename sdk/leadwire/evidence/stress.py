@@ -3,7 +3,7 @@ matrix derived a second time from it.
 
 One row for each beat of the stress set: record, patient, reference class, then for condition number k the columns
 `k:float`, `k:int8`, `k:device`: the outputs in hex, float ones as big-endian binary32, INT8 ones as bytes. Cells are
-empty where a beat was not asked. The decision is the first largest output.
+empty where a beat was not asked; int16 outputs are little-endian. The decision is the first largest output.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _column(body: Sequence[Sequence[str]], start: int, classes: int) -> _Column:
         if not of_host:
             continue
         real = struct.unpack(f">{classes}f", bytes.fromhex(of_float))
-        raw = struct.unpack(f"{classes}b", bytes.fromhex(of_host))
+        raw = struct.unpack(f"<{classes}{'b' if len(of_host) == 2 * classes else 'h'}", bytes.fromhex(of_host))
         if any(value != value for value in real):
             raise ValueError(f"beat {beat} has an output that is not a number")
         floats[beat], int8[beat] = real.index(max(real)), raw.index(max(raw))

@@ -22,11 +22,13 @@ from leadwire.device.host_pool import HostPool
 from leadwire.device.journal import Journal
 from leadwire.device.running import RunningBoard
 from leadwire.device.samples import run_samples
+from leadwire.errors import DeviceError
 from leadwire.model.graph import Model
 from leadwire.model.tensor import values_of
 from leadwire.validate import OperatorOutput, OperatorOutputs
 from leadwire.workspace import write_atomically
 
+_BEATS_EXAMINED = 8
 _REPLUG_S = 15.0
 """A port that vanishes in mid-run is waited for so long."""
 
@@ -42,10 +44,19 @@ class StoredPredictions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostPredictions:
+    """What the runtimes of this computer answer; `library` is the generated C compiled for it."""
+
+    stored: tuple[StoredPredictions, ...]
+    library: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSet:
     """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat something,
     `starts` why the device started before each stretch of the run after the first; `library` is the generated C
-    compiled for the host.
+    compiled for the host. `device_tensors` are the device's own operator outputs of the first beats on which its bytes
+    differ from that C's, None where all are equal.
     """
 
     stored: tuple[StoredPredictions, ...]
@@ -53,6 +64,7 @@ class PredictionSet:
     retries: int
     library: Path
     starts: tuple[str, ...] = ()
+    device_tensors: Path | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -65,21 +77,17 @@ class PredictionSet:
         )
 
 
-def predict_all(
+def predict_on_host(
     dataset: Dataset,
     model: Model,
     *,
     source: Path,
     quantized: Path,
     library: Path,
-    device: RunningBoard,
-    device_beats: int,
     folder: Path,
     progress: Progress,
-    fresh: bool = False,
-) -> PredictionSet:
-    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all. Unless `fresh`, a run on
-    the device that was cut before goes on."""
+) -> tuple[StoredPredictions, ...]:
+    """Ask every runtime of this computer."""
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
     found.append(
@@ -90,6 +98,24 @@ def predict_all(
             _integers("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
         )
     found.append(_integers("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
+    return tuple(_store(one, folder) for one in found)
+
+
+def predict_on_device(
+    dataset: Dataset,
+    model: Model,
+    on_host: tuple[StoredPredictions, ...],
+    *,
+    library: Path,
+    device: RunningBoard,
+    device_beats: int,
+    folder: Path,
+    progress: Progress,
+    fresh: bool = False,
+) -> PredictionSet:
+    """Ask the device, which is sent `device_beats` beats drawn evenly, 0 meaning all; with what the host said the set
+    is whole. Unless `fresh`, a run that was cut before goes on."""
+    rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     beats = evenly(len(rows), device_beats or len(rows))
     journal = folder / "device.journal"
     if fresh:
@@ -106,15 +132,47 @@ def predict_all(
             journal=Journal(journal),
             replug_s=_REPLUG_S,
         )
-    answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
-    found.append(_integers("device", model, dataset, answers, beats))
+        answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
+        differing = beats[(answers != _host_rows(on_host)[beats]).any(axis=1)][:_BEATS_EXAMINED]
+        tensors = _device_tensors(client, model, rows, differing, folder)
     return PredictionSet(
-        stored=tuple(_store(one, folder) for one in found),
+        stored=(*on_host, _store(_integers("device", model, dataset, answers, beats), folder)),
         io_digest=run.io_digest,
         retries=run.retries,
         library=library,
         starts=tuple(epoch.cause for epoch in run.epochs[1:]),
+        device_tensors=tensors,
     )
+
+
+def _device_tensors(
+    client: DeviceClient, model: Model, rows: reference.Rows, beats: npt.NDArray[np.int64], folder: Path
+) -> Path | None:
+    """Where the device departs from the generated C, its operators are asked one by one, once, while it is at hand. A
+    device that cannot give them (no operator table) leaves the difference unexplained, not the run undone."""
+    path = folder / "device-tensors.npz"
+    path.unlink(missing_ok=True)
+    found: dict[str, npt.NDArray[np.int8]] = {}
+    try:
+        for beat in beats:
+            for operator in model.operators:
+                data = client.tensor(operator.index, rows[beat].tobytes())
+                found[f"{beat}:{operator.index}"] = np.frombuffer(data, dtype=np.int8)
+    except DeviceError:
+        found = {}
+    if not found:
+        return None
+    stream = io.BytesIO()
+    np.savez(stream, **found)  # type: ignore[arg-type]
+    write_atomically(path, stream.getvalue())
+    return path
+
+
+def _host_rows(on_host: tuple[StoredPredictions, ...]) -> reference.Rows:
+    """The bytes of the generated C on this computer."""
+    raw = next(_load(one).raw for one in on_host if one.runtime == "host_c")
+    assert raw is not None
+    return raw
 
 
 def evenly(total: int, wanted: int) -> npt.NDArray[np.int64]:
@@ -128,8 +186,14 @@ def load_predictions(stored: Sequence[StoredPredictions]) -> tuple[Predictions, 
     return tuple(_load(one) for one in stored)
 
 
-def operator_outputs(dataset: Dataset, model: Model, quantized: Path, library: Path) -> OperatorOutputs:
-    """How `validate` finds the first operator that differs; the device has the bytes of the generated C."""
+def operator_outputs(
+    dataset: Dataset, model: Model, quantized: Path, library: Path, device_tensors: Path | None
+) -> OperatorOutputs:
+    """How `validate` finds the first operator that differs; `device_tensors` where the device was asked for its own."""
+    of_device: dict[str, bytes] = {}
+    if device_tensors is not None:
+        with np.load(device_tensors, allow_pickle=False) as arrays:
+            of_device = {name: arrays[name].tobytes() for name in arrays.files}
 
     def outputs(runtime: str, beat: int) -> Sequence[OperatorOutput]:
         inputs = tuple(one[beat : beat + 1] for one in dataset.inputs)
@@ -140,6 +204,8 @@ def operator_outputs(dataset: Dataset, model: Model, quantized: Path, library: P
             )
         elif runtime == "host_c":
             tensors = list(_library_tensors(HostLibrary(library), row.tobytes()))
+        elif f"{beat}:0" in of_device:
+            tensors = [of_device[f"{beat}:{operator.index}"] for operator in model.operators]
         else:
             return ()
         return [

@@ -24,6 +24,7 @@ from leadwire.device.samples import run_samples
 from leadwire.errors import DatasetError
 from leadwire.evidence.stress import STRESS, StressAnswers, write_stress
 from leadwire.model.graph import Model
+from leadwire.model.tensor import values_of
 from leadwire.protocols import Condition, Protocol, StressRule
 from leadwire.validate import StressRun, exclude, judge_stress
 from leadwire.workspace import file_digest, write_atomically
@@ -105,7 +106,7 @@ def run_stress(
                 unit=one.unit,
                 beats=one.beats,
                 float_decided=one.floats.astype(np.float32).argmax(axis=1).astype(np.int64),
-                int8_decided=one.host.argmax(axis=1).astype(np.int64),
+                int8_decided=values_of(model.output_tensors, one.host).argmax(axis=1).astype(np.int64),
                 device_beats=len(places),
                 device_identical=int((of_device == one.host[places]).all(axis=1).sum()),
             )

@@ -16,6 +16,7 @@ from leadwire.errors import BadInputError, EvidenceError, FileMissingError
 from leadwire.evidence.envelope import open_envelope, sign_statement, statement_of, subjects
 from leadwire.evidence.keys import canonical_pem, fingerprint, load_private_key, load_public_key, public_pem
 from leadwire.evidence.statement import PREDICATE_TYPE
+from leadwire.report.templates import render_plain
 from leadwire.workspace import write_atomically
 
 from .check import FOLDER, CheckResult
@@ -26,7 +27,6 @@ DOCUMENT, PAGE, SIGNER, ENVELOPE = (
     "qualification.pem",
     "qualification.dsse.json",
 )
-_STYLES = FOLDER.parent / "report"
 _LARGEST = 16 << 20
 
 
@@ -88,7 +88,11 @@ def write_record(record: QualificationRecord, out: Path, key: Path) -> WrittenRe
     """
     private = load_private_key(key)
     pem = public_pem(private)
-    files = {DOCUMENT: _document(record), PAGE: _page(record, fingerprint(pem)), SIGNER: pem}
+    files = {
+        DOCUMENT: _document(record),
+        PAGE: render_plain(FOLDER / "record.html.j2", record=record, signer=fingerprint(pem)),
+        SIGNER: pem,
+    }
     files[ENVELOPE] = sign_statement(
         _statement(record, {name: sha256_hex(data) for name, data in files.items()}), private
     )
@@ -172,21 +176,6 @@ def _document(record: QualificationRecord) -> bytes:
         ],
     }
     return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode()
-
-
-def _page(record: QualificationRecord, signer: str) -> bytes:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader([FOLDER, _STYLES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = environment.get_template("record.html.j2").render(record=record, signer=signer)
-    return text.encode("utf-8", "xmlcharrefreplace")
 
 
 def _statement(record: QualificationRecord, digests: dict[str, str]) -> dict[str, Any]:

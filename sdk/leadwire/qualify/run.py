@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from types import ModuleType
 from leadwire.errors import BadInputError
 from leadwire.evidence.keys import load_private_key
 from leadwire.pipeline.watcher import Watcher
+from leadwire.workspace import source_date
 
 from . import checks as folder
 from .check import CheckResult, Context, Finding, Kind
@@ -55,17 +55,9 @@ def qualify_installation(out: Path, key: Path, *, by: str, only: Sequence[str] =
     a check that fails is a result.
     """
     load_private_key(key)
+    now = source_date() or datetime.now(UTC)
     results = run_checks(watcher, only)
-    return write_record(make_record(results, by=by, performed=_now()), out, key)
-
-
-def _now() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"SOURCE_DATE_EPOCH is '{epoch}', not seconds since 1970") from error
-    return moment.isoformat(timespec="seconds")
+    return write_record(make_record(results, by=by, performed=now.isoformat(timespec="seconds")), out, key)
 
 
 def run_checks(watcher: Watcher, only: Sequence[str] = ()) -> tuple[CheckResult, ...]:

@@ -11,48 +11,21 @@ import base64
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from leadwire.evidence.record import Evidence
 
-from . import numbers, plots, sides
+from . import plots
 from .sections import FOLDER, load_sections
-
-_FILTERS: tuple[Callable[..., Any], ...] = (
-    numbers.count,
-    numbers.size,
-    numbers.decimal,
-    numbers.si,
-    numbers.percent,
-    numbers.points,
-    numbers.interval,
-    numbers.signed_interval,
-    numbers.fraction,
-    numbers.runtime,
-    numbers.digest,
-    numbers.instructions,
-    sides.sides,
-    sides.judged_beats,
-    sides.partial,
-)
+from .templates import template_environment
 
 
 def render_page(evidence: Evidence, signer: str) -> bytes:
     """The report as UTF-8 HTML. `signer` is the fingerprint of the key that signs the bundle."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update({function.__name__: function for function in _FILTERS})
+    environment = template_environment()
     environment.globals["plot"] = _plots()
     sections = [
         (section, Markup(environment.get_template(section.file).render(_needed(evidence, signer, section.needs))))

@@ -87,7 +87,7 @@ class _Worker:
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
             model.input,
         )
-        single = keras.models.clone_model(model, input_tensors=fixed)
+        single = keras.models.clone_model(model, input_tensors=fixed, clone_function=_as_device_can)
         single.set_weights(model.get_weights())
         self._convert(lambda: self.tf.lite.TFLiteConverter.from_keras_model(single))
 
@@ -205,6 +205,39 @@ def _end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os._exit(1)
+
+
+def _as_device_can(layer: Any) -> Any:
+    """A copy of a Keras layer. Keras repeats values by a TILE, which TensorFlow Lite Micro does not have: an upsampling
+    layer becomes one that resizes to the nearest, which gives the same."""
+    kind, config = type(layer).__name__, layer.get_config()
+    if kind == "UpSampling1D":
+        return _repeat(1, int(config["size"]), config["name"])
+    if kind == "UpSampling2D" and config["interpolation"] == "nearest" and config["data_format"] == "channels_last":
+        rows, columns = config["size"]
+        return _repeat(int(rows), int(columns), config["name"])
+    return type(layer).from_config(config)
+
+
+def _repeat(rows: int, columns: int, name: str) -> Any:
+    import keras
+    import tensorflow as tf
+
+    class Repeat(keras.layers.Layer):  # type: ignore[misc]
+        """[batch, steps, channels] or [batch, rows, columns, channels], each value as often as the factors say."""
+
+        def call(self, x: Any) -> Any:
+            picture = x if len(x.shape) == 4 else tf.expand_dims(x, 1)
+            size = picture.shape[1] * rows, picture.shape[2] * columns
+            resized = tf.image.resize(picture, size, method="nearest")
+            return resized if len(x.shape) == 4 else tf.squeeze(resized, 1)
+
+        def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+            if len(shape) == 4:
+                return shape[0], shape[1] * rows, shape[2] * columns, shape[3]
+            return shape[0], shape[1] * columns, shape[2]
+
+    return Repeat(name=name)
 
 
 if __name__ == "__main__":

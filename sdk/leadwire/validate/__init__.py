@@ -12,9 +12,9 @@ from itertools import combinations
 import numpy as np
 
 from leadwire.artifacts import (
-    ChangedDecision,
     Divergence,
     EndpointResult,
+    EquivalenceResult,
     ExclusionResult,
     OperatingPointResult,
     Predictions,
@@ -22,14 +22,18 @@ from leadwire.artifacts import (
     ValidationResult,
     Verdict,
 )
-from leadwire.datasets.dataset import STRIP_HZ, Dataset
+from leadwire.datasets.dataset import Dataset
 from leadwire.errors import BadInputError
-from leadwire.protocols import Endpoint, Protocol
+from leadwire.protocols import EC57_START_S, Endpoint, Protocol
 from leadwire.stats import Bootstrap
 
+from .by_ec57 import by_ec57, can_be_scored
+from .divergence import FloatLayers, LayerPair, changed_decisions, explained, float_divergence
 from .endpoints import Beats, judge
+from .equivalences import equivalence
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
 from .inputs import Integers, Run, check_dataset, check_predictions
+from .multiplicity import adjusted
 from .operating_points import Outputs, grid, operating_point
 from .records import record_failures, records_of, subgroup_failures
 from .reliability import reliability
@@ -37,7 +41,16 @@ from .scope import check_excluded, exclude, in_population, known_attributes, sub
 from .scores import proportions, runtime_metrics
 from .stress import StressRun, judge_stress
 
-__all__ = ["OperatorOutput", "OperatorOutputs", "StressRun", "exclude", "judge_stress", "run_validation"]
+__all__ = [
+    "FloatLayers",
+    "LayerPair",
+    "OperatorOutput",
+    "OperatorOutputs",
+    "StressRun",
+    "exclude",
+    "judge_stress",
+    "run_validation",
+]
 
 _FEW_PATIENTS = 20
 
@@ -53,6 +66,7 @@ def run_validation(
     lost_samples: int,
     calibration_patients: Collection[str] | None,
     operator_outputs: OperatorOutputs | None = None,
+    float_layers: FloatLayers | None = None,
     changed_limit: int = 40,
     also_noted: tuple[str, ...] = (),
     training_patients: Collection[str] | None = None,
@@ -66,8 +80,8 @@ def run_validation(
     `calibration_patients` and `training_patients` must not occur in the dataset (LeakError); None where nobody knows
     them, which is noted. `protocol_state` says whether the protocol is the one that was frozen; None: nobody froze it.
     `excluded` is what `exclude` took away.
-    `operator_outputs` explains differing bytes. Of the changed decisions `changed_limit` are listed, first those that
-    INT8 got wrong. `also_noted` is what the caller knows of the run.
+    `operator_outputs` explains differing bytes, `float_layers` changed decisions. Of these `changed_limit` are listed,
+    first those that INT8 got wrong. `also_noted` is what the caller knows of the run.
 
     Raises DatasetError, LeakError or BadInputError for input that cannot be judged; a bad figure is a result.
     """
@@ -83,7 +97,7 @@ def run_validation(
     rule = protocol.statistics
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
 
-    identities = _identities(runs, None if operator_outputs is None else cache(operator_outputs))
+    identities = _identities(dataset, runs, None if operator_outputs is None else cache(operator_outputs))
     broken, unchecked = _identity_reasons(protocol, runs, identities)
     judged = _judged_run(protocol, runs, identities)
     scope = judged.beats
@@ -95,6 +109,7 @@ def run_validation(
         int8_decided=judged.decided,
         patients=patients,
         records=[dataset.records[beat] for beat in scope],
+        after_learning=dataset.times_s[scope] >= EC57_START_S,
     )
     members = {
         name: in_population(protocol.population(name), dataset, scope)
@@ -105,7 +120,8 @@ def run_validation(
         return judge(endpoint, protocol, beats.part(np.intersect1d(places, members[endpoint.population])), bootstrap)
 
     everything = np.arange(len(scope), dtype=np.int64)
-    endpoints = tuple(judge_part(endpoint, everything) for endpoint in protocol.endpoints)
+    endpoints = adjusted([judge_part(endpoint, everything) for endpoint in protocol.endpoints], rule)
+    equivalences = _equivalences(protocol, dataset, runs, judged)
     attributes = known_attributes(dataset, scope)
     subgroups = subgroup_results(protocol, dataset, scope, attributes, judge_part)
     records = records_of(dataset, runs, judged)
@@ -119,6 +135,15 @@ def run_validation(
         failures.append(f"{lost_samples} sample(s) were lost on the way to the device and back: the run is invalid")
     changed = scope[float_decided != judged.decided]
     same = np.stack([float_decided == judged.decided, np.ones(len(scope))], axis=1).astype(np.float64)
+    failures += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "fail"]
+    unchecked += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "inconclusive"]
+    missing = [one.name for one in protocol.equivalences][len(equivalences) :]
+    unchecked += [f"{name}: the INT8 outputs are not the classes' own, so nothing can be said" for name in missing]
+    on_grid = None if judged.raw is None else grid(judged.raw, judged.outputs)
+    step = None if on_grid is None else on_grid[0]
+    listed = explained(
+        changed_decisions(dataset, runs["float"], judged, changed, changed_limit, step), float_layers, step
+    )
     verdict, reasons = _overall(failures, unchecked, endpoints)
     return ValidationResult(
         protocol_name=protocol.name,
@@ -137,7 +162,7 @@ def run_validation(
         tflite_device=_pair(identities, "tflite", "device"),
         endpoints=endpoints,
         records=records,
-        changed=_changed(dataset, runs["float"], judged, changed, changed_limit),
+        changed=listed,
         changed_total=len(changed),
         lost_samples=lost_samples,
         io_digest=io_digest,
@@ -155,17 +180,41 @@ def run_validation(
         excluded=excluded,
         attributes=attributes,
         subgroups=subgroups,
-        operating_points=_operating_points(protocol, dataset, runs, judged, bootstrap),
+        operating_points=_operating_points(protocol, dataset, runs, judged, on_grid, bootstrap),
+        float_int8=None if step is None else float_divergence(listed, runs["float"], judged, step),
         reliability=tuple(curve for curve in curves if curve is not None),
+        ec57=by_ec57(runs, judged, dataset),
+        equivalences=equivalences,
+    )
+
+
+def _equivalences(
+    protocol: Protocol, dataset: Dataset, runs: dict[str, Run], judged: Run
+) -> tuple[EquivalenceResult, ...]:
+    """Those of the protocol; none where INT8's outputs are not the classes' own grid."""
+    scope = judged.beats
+    on_grid = None if judged.raw is None or not protocol.equivalences else grid(judged.raw, judged.outputs)
+    if on_grid is None or judged.raw is None:
+        return ()
+    patients = [dataset.patients[beat] for beat in scope]
+    real = on_grid[0] * (judged.raw.astype(np.int64) - on_grid[1])
+    differences = runs["float"].outputs[scope] - real
+    return tuple(
+        equivalence(one, protocol, differences[:, protocol.labels.index(one.label)], patients, on_grid)
+        for one in protocol.equivalences
     )
 
 
 def _operating_points(
-    protocol: Protocol, dataset: Dataset, runs: dict[str, Run], judged: Run, bootstrap: Bootstrap
+    protocol: Protocol,
+    dataset: Dataset,
+    runs: dict[str, Run],
+    judged: Run,
+    on_grid: tuple[float, int] | None,
+    bootstrap: Bootstrap,
 ) -> tuple[OperatingPointResult, ...]:
     """Those of the protocol whose class has beats; none where INT8's outputs are not the classes' own grid."""
     scope = judged.beats
-    on_grid = None if judged.raw is None else grid(judged.raw, judged.outputs)
     if on_grid is None:
         return ()
     found = []
@@ -184,10 +233,12 @@ def _operating_points(
 # ---------------------------------------------------------------------------------------------- identity, scope
 
 
-def _identities(runs: dict[str, Run], operator_outputs: OperatorOutputs | None) -> tuple[Divergence, ...]:
+def _identities(
+    dataset: Dataset, runs: dict[str, Run], operator_outputs: OperatorOutputs | None
+) -> tuple[Divergence, ...]:
     """Every two INT8 runtimes, the specification first: tflm, host_c, tflite, device."""
     present = [runs[runtime] for runtime in ("tflm", "host_c", "tflite", "device") if runtime in runs]
-    return tuple(compare(first, second, runs, operator_outputs) for first, second in combinations(present, 2))
+    return tuple(compare(first, second, dataset, runs, operator_outputs) for first, second in combinations(present, 2))
 
 
 def _pair(identities: tuple[Divergence, ...], first: str, second: str) -> Divergence:
@@ -219,34 +270,6 @@ def _judged_run(protocol: Protocol, runs: dict[str, Run], identities: tuple[Dive
     proof = _pair(identities, "host_c", "device")
     proven = proof.identical == len(device.beats) >= rule.minimum_device_beats
     return host_c if proven else device
-
-
-# ---------------------------------------------------------------------------------------------- decisions
-
-
-def _changed(
-    dataset: Dataset, float_run: Run, judged: Run, changed: Integers, limit: int
-) -> tuple[ChangedDecision, ...]:
-    """The first `limit` beats that float and INT8 decide differently, those that INT8 newly gets wrong first."""
-    harmed = float_run.decided[changed] == dataset.labels[changed]
-    names = dataset.label_names
-    listed = []
-    for beat in (int(beat) for beat in np.concatenate([changed[harmed], changed[~harmed]])[:limit]):
-        millivolts = dataset.strip_mv(beat)
-        listed.append(
-            ChangedDecision(
-                index=beat,
-                record=dataset.records[beat],
-                time_s=float(dataset.times_s[beat]),
-                reference=names[int(dataset.labels[beat])],
-                float_class=names[int(float_run.decided[beat])],
-                int8_class=names[int(judged.decided[judged.at(np.asarray([beat]))[0]])],
-                float_margin=float(float_run.margins[beat]),
-                strip_mv=millivolts,
-                strip_hz=STRIP_HZ if millivolts else 0.0,
-            )
-        )
-    return tuple(listed)
 
 
 # ---------------------------------------------------------------------------------------------- verdict
@@ -296,6 +319,8 @@ def _notes(
     notes = ["the decision is the class with the largest output; of equal outputs the first class"]
     if dataset.basis == "synthetic":
         notes.append("synthetic ECG: the figures say nothing of any patient")
+    if reason := can_be_scored(dataset):
+        notes.append(f"not scored by EC57: {reason}")
     if sent < total and judged.runtime == "device":
         notes.append(
             f"the device was sent {sent} of {total} beats; its metrics, the endpoints, records and changed decisions "

@@ -8,18 +8,35 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leadwire.artifacts import Divergence
+from leadwire.artifacts import DifferingBeat, Divergence
+from leadwire.datasets.dataset import STRIP_HZ, Dataset
 from leadwire.protocols import HostDeviceRule
 
-from .inputs import Integers, Run
+from .inputs import Run
 
 _BEATS_EXAMINED = 8
 _SAME_ARITHMETIC = ("tflm", "host_c", "device")
 """Runtimes that must give the same bytes; desktop TFLite ('tflite') is for comparison only."""
 
+_NOWHERE = "all operators agree where they can be read: the difference arises on the device or on the link"
+_KERNELS = (
+    "reported: reference and optimized kernels round the scaled sum once or twice (tensorflow#99072: 80 of 51,200 "
+    "values off by one)"
+)
+_TABLES = "reported: one runtime looks the function up in a table, the other computes it"
+_DIVISION = "reported: the division by the number of values is rounded at another place"
 _KNOWN_TFLITE_CAUSES = {
     "FULLY_CONNECTED": "known: with one scale for all outputs, TensorFlow Lite Micro rounds twice "
     "(SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT) where desktop TFLite rounds once; up to 2 LSB",
+    "CONV_2D": _KERNELS,
+    "DEPTHWISE_CONV_2D": _KERNELS,
+    "TRANSPOSE_CONV": _KERNELS,
+    "SOFTMAX": "reported: one runtime takes the exponential from a table of floats, the other in fixed point",
+    "LOGISTIC": _TABLES,
+    "TANH": _TABLES,
+    "RESIZE_BILINEAR": "reported: positions between samples are rounded in another way",
+    "MEAN": _DIVISION,
+    "AVERAGE_POOL_2D": _DIVISION,
 }
 
 
@@ -36,7 +53,9 @@ OperatorOutputs = Callable[[str, int], Sequence[OperatorOutput]]
 """(runtime, beat of the dataset) -> all operators' outputs in execution order; empty where they cannot be read."""
 
 
-def compare(first: Run, second: Run, runs: dict[str, Run], outputs_of: OperatorOutputs | None) -> Divergence:
+def compare(
+    first: Run, second: Run, dataset: Dataset, runs: dict[str, Run], outputs_of: OperatorOutputs | None
+) -> Divergence:
     """Comparison of two quantized runtimes, value by value, over the beats that both predicted."""
     beats = np.intersect1d(first.beats, second.beats, assume_unique=True)
     runtimes = (first.runtime, second.runtime)
@@ -46,18 +65,51 @@ def compare(first: Run, second: Run, runs: dict[str, Run], outputs_of: OperatorO
     apart = np.abs(first.raw[one].astype(np.int32) - second.raw[other].astype(np.int32))
     differing = beats[apart.any(axis=1)]
     sizes, counts = np.unique(apart[apart > 0], return_counts=True)
-    operator, cause = _explain(first, second, differing, runs, outputs_of)
+    places = [_part(first, second, int(beat), runs, outputs_of) for beat in differing[:_BEATS_EXAMINED]]
+    earliest = min((place for place in places if place.position is not None), key=_position, default=None)
+    if earliest is None:
+        earliest = places[0] if places else _Place(cause="identical")
+        readable = (place for place in places if place.cause == _NOWHERE)
+        earliest = next(readable, earliest)
     return Divergence(
         compared=len(beats),
         identical=len(beats) - len(differing),
         max_abs_lsb=int(apart.max()),
         decisions_changed=int(np.count_nonzero(first.decided[one] != second.decided[other])),
-        first_operator=operator,
-        cause=cause,
+        first_operator=earliest.operator,
+        cause=earliest.cause,
         runtimes=runtimes,
         values=int(apart.size),
         differing_values=int(counts.sum()),
         lsb_histogram=tuple((int(size), int(count)) for size, count in zip(sizes, counts, strict=True)),
+        beats=tuple(
+            _differing(int(beat), place, first, second, dataset)
+            for beat, place in zip(differing[:_BEATS_EXAMINED], places, strict=True)
+        ),
+    )
+
+
+def _differing(beat: int, place: _Place, first: Run, second: Run, dataset: Dataset) -> DifferingBeat:
+    at = np.asarray([beat], dtype=np.int64)
+    rows = (int(first.at(at)[0]), int(second.at(at)[0]))
+    assert first.raw is not None
+    assert second.raw is not None
+    raw = (first.raw[rows[0]].astype(np.int64), second.raw[rows[1]].astype(np.int64))
+    ranked = [np.sort(one) for one in raw]
+    names = dataset.label_names
+    millivolts = dataset.strip_mv(beat)
+    return DifferingBeat(
+        index=beat,
+        record=dataset.records[beat],
+        time_s=float(dataset.times_s[beat]),
+        reference=names[int(dataset.labels[beat])],
+        classes=(names[int(first.decided[rows[0]])], names[int(second.decided[rows[1]])]),
+        margins=(int(ranked[0][-1] - ranked[0][-2]), int(ranked[1][-1] - ranked[1][-2])),
+        differences=tuple(int(value) for value in raw[1] - raw[0]),
+        first_operator=place.operator,
+        cause=place.cause,
+        strip_mv=millivolts,
+        strip_hz=STRIP_HZ if millivolts else 0.0,
     )
 
 
@@ -92,27 +144,33 @@ def must_agree(first: str, second: str) -> bool:
     return first in _SAME_ARITHMETIC and second in _SAME_ARITHMETIC
 
 
-def _explain(
-    first: Run, second: Run, differing: Integers, runs: dict[str, Run], outputs_of: OperatorOutputs | None
-) -> tuple[str | None, str]:
-    """First diverging operator over the first differing beats, and the cause."""
-    if len(differing) == 0:
-        return None, "identical"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where two runtimes part on one beat: the operator's place and name, None where it cannot be told, and why."""
+
+    position: int | None = None
+    operator: str | None = None
+    cause: str
+
+
+def _position(place: _Place) -> int:
+    return -1 if place.position is None else place.position
+
+
+def _part(first: Run, second: Run, beat: int, runs: dict[str, Run], outputs_of: OperatorOutputs | None) -> _Place:
     if outputs_of is None:
-        return None, "not examined: operator outputs were not at hand"
-    readable, earliest = False, None
-    for beat in differing[:_BEATS_EXAMINED]:
-        one = outputs_of(_readable_twin(first, int(beat), runs), int(beat))
-        other = outputs_of(_readable_twin(second, int(beat), runs), int(beat))
-        readable |= bool(one) and bool(other)
-        place = _first_difference(one, other)
-        if place is not None and (earliest is None or place < earliest[0]):
-            earliest = place, one[place]
-    if earliest is not None:
-        return earliest[1].description, _cause(first.runtime, second.runtime, earliest[1].kind)
-    if readable:
-        return None, "all operators agree where they can be read: the difference arises on the device or on the link"
-    return None, "not examined: this runtime does not give operator outputs"
+        return _Place(cause="not examined: operator outputs were not at hand")
+    one = outputs_of(_readable_twin(first, beat, runs), beat)
+    other = outputs_of(_readable_twin(second, beat, runs), beat)
+    if not one or not other:
+        return _Place(cause="not examined: this runtime does not give operator outputs")
+    position = _first_difference(one, other)
+    if position is None:
+        return _Place(cause=_NOWHERE)
+    found = one[position]
+    return _Place(
+        position=position, operator=found.description, cause=_cause(first.runtime, second.runtime, found.kind)
+    )
 
 
 def _readable_twin(run: Run, beat: int, runs: dict[str, Run]) -> str:

@@ -97,8 +97,8 @@ def _rank(target: float, beats: float) -> int:
 
 
 def first_step(threshold: float, scale: float, zero_point: int) -> int:
-    """The lowest raw value whose real value is at least the threshold; 128 where none is."""
-    return min(128, max(-128, ceil(threshold / scale - 1e-9) + zero_point))
+    """The lowest raw value whose real value is at least the threshold; it may lie beyond the ends of the range."""
+    return ceil(threshold / scale - 1e-9) + zero_point
 
 
 def drift(target: float, outputs: Outputs, bootstrap: Bootstrap, level: float) -> Statistic:

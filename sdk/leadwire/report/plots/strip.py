@@ -10,14 +10,14 @@ import math
 
 from markupsafe import Markup
 
-from leadwire.artifacts import ChangedDecision
+from leadwire.artifacts import ChangedDecision, DifferingBeat
 from leadwire.report.numbers import SPACE, decimal
 from leadwire.report.svg import element, figure, polyline, rect, text
 
 _WIDEST_MM, _TALLEST_MM, _EDGE = 85.0, 60.0, 0.5
 
 
-def draw(beat: ChangedDecision) -> Markup:
+def draw(beat: ChangedDecision | DifferingBeat) -> Markup:
     """The beat is in the middle of its strip, marked by a small triangle."""
     finite = sorted(value for value in beat.strip_mv if math.isfinite(value)) or [0.0]
     seconds = len(beat.strip_mv) / beat.strip_hz if beat.strip_hz > 0 else 0.0
@@ -41,7 +41,7 @@ def draw(beat: ChangedDecision) -> Markup:
         width + 2 * _EDGE,
         height + 13,
         title,
-        f"Reference {beat.reference}, float {beat.float_class}, INT8 {beat.int8_class}.",
+        _said(beat),
         rect(_EDGE, 6, width, height, "paper"),
         *_grid(width, height),
         polyline(points, "trace"),
@@ -50,6 +50,12 @@ def draw(beat: ChangedDecision) -> Markup:
         class_="strip",
         unit="mm",
     )
+
+
+def _said(beat: ChangedDecision | DifferingBeat) -> str:
+    if isinstance(beat, ChangedDecision):
+        return f"Reference {beat.reference}, float {beat.float_class}, INT8 {beat.int8_class}."
+    return f"Reference {beat.reference}, decided as {beat.classes[0]} and as {beat.classes[1]}."
 
 
 def _grid(width: float, height: float) -> list[Markup]:
