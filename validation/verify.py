@@ -593,14 +593,17 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def bootstrap(drawn: list[float], estimate: float, without_one: list[float], level: float, method: str):
-    """Limits over resampled patients (Efron 1979; BCa: Efron 1987), None where too many resamples are undefined."""
+def bootstrap(
+    drawn: list[float], estimate: float, without_one: list[float], level: float, method: str, margin: float = math.nan
+):
+    """Limits over resampled patients (Efron 1979; BCa: Efron 1987) and the one-sided p of `margin` or more; None where
+    too many resamples are undefined."""
     tail = (1 - level) / 2
     defined = sorted(value for value in drawn if math.isfinite(value))
     if len(without_one) < 2 or len(defined) < (1 - tail) * len(drawn):
         return None
     if method == "percentile":
-        return quantile(defined, tail), quantile(defined, 1 - tail)
+        return (quantile(defined, tail), quantile(defined, 1 - tail)), p_of(defined, margin, 0.0, 0.0)
     lower = sum(value < estimate for value in defined) + sum(value == estimate for value in defined) / 2
     bias = NORMAL.inv_cdf(min(max(lower, 0.5), len(defined) - 0.5) / len(defined))
     kept = [value for value in without_one if math.isfinite(value)]
@@ -615,7 +618,48 @@ def bootstrap(drawn: list[float], estimate: float, without_one: list[float], lev
         return NORMAL.cdf(bias + moved / room) if room > 0 else float(moved > 0)
 
     z = NORMAL.inv_cdf(tail)
-    return quantile(defined, corrected(z)), quantile(defined, corrected(-z))
+    limits = quantile(defined, corrected(z)), quantile(defined, corrected(-z))
+    return limits, p_of(defined, margin, bias, pull)
+
+
+def p_of(defined: list[float], margin: float, bias: float, pull: float) -> float:
+    """The alpha at which the upper limit would lie at the margin, at least 1 / (B + 1)."""
+    size = len(defined)
+    least, below = 1 / (size + 1), sum(value < margin for value in defined)
+    if not below:
+        return 1.0
+    if below == size:
+        return least
+    place = below - 1 + (margin - defined[below - 1]) / (defined[below] - defined[below - 1])
+    share = min(max(place / (size - 1), least), 1 - least)
+    if bias or pull:
+        moved = NORMAL.inv_cdf(share) - bias
+        room = 1 + pull * moved
+        share = NORMAL.cdf(moved / room - bias) if room > 0 else float(moved > 0)
+    return max(least, 1 - share)
+
+
+def ec57_runs(beats: list[tuple[int, str, str]], members: str, side: int) -> Counter:
+    """Runs of one side (1 the reference, 2 the test) from 5:00 on: how often one of each length, up to 6, met which
+    longest of the other side within 150 ms around it. A beat is looked at once."""
+    found: Counter = Counter()
+    free, place, other = 0, 0, 3 - side
+    while place < len(beats):
+        if beats[place][0] < 300_000_000 or beats[place][side] not in members:
+            place += 1
+            continue
+        end = place
+        while end < len(beats) and beats[end][side] in members:
+            end += 1
+        while beats[free][0] < beats[place][0] - 150_000:
+            free += 1
+        line = ""
+        while free < len(beats) and beats[free][0] <= beats[end - 1][0] + 150_000:
+            line += "x" if beats[free][other] in members else " "
+            free += 1
+        found[min(6, end - place), min(6, max(map(len, line.split()), default=0))] += 1
+        place = end
+    return found
 
 
 def ratio(part: float, whole: float) -> float:
@@ -641,17 +685,21 @@ def wilson(hits: int, whole: int, z: float) -> tuple[float, float]:
     return (low if hits else 0.0), (high if hits < whole else 1.0)
 
 
+def tango_score(b: int, c: int, n: int, delta: float) -> float:
+    middle = (2 * n - b + c) * delta - b - c
+    root = math.sqrt(max(0.0, middle**2 + 8 * n * c * delta * (1 - delta)))
+    variance = n * ((root - middle) / (2 * n) + delta * (1 - delta))
+    far = b - c - n * delta
+    return far / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, far) if far else 0.0
+
+
 def tango(b: int, c: int, n: int, z: float) -> tuple[float, float]:
     """Tango 1998: the differences whose score statistic, restricted to them, is z or -z."""
     if n == 0:
         return -1.0, 1.0
 
     def score(delta: float) -> float:
-        middle = (2 * n - b + c) * delta - b - c
-        root = math.sqrt(max(0.0, middle**2 + 8 * n * c * delta * (1 - delta)))
-        variance = n * ((root - middle) / (2 * n) + delta * (1 - delta))
-        far = b - c - n * delta
-        return far / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, far) if far else 0.0
+        return tango_score(b, c, n, delta)
 
     limits = []
     for goal, end in ((z, -1.0), (-z, 1.0)):
@@ -684,28 +732,96 @@ def newcombe(a: int, b: int, c: int, d: int, z: float) -> tuple[float, float]:
     return max(-1.0, p1 - p2 - reach(p1 - l1, u2 - p2)), min(1.0, p1 - p2 + reach(u1 - p1, p2 - l2))
 
 
-def delta_method(rows: Counter, centre: float, unseen: list, z: float) -> tuple[float, float]:
-    """The difference of two ratios, linearised (Moskowitz and Pepe 2006), half a beat added to each kind of change."""
+def delta_error(rows: Counter, centre: float, unseen: list) -> float:
+    """The standard error of the difference of two ratios, linearised (Moskowitz and Pepe 2006), half a beat added to
+    each kind of change; NaN where it is not defined."""
     weights = Counter({kind: float(count) for kind, count in rows.items()})
     for kind in unseen:
         weights[kind] += 0.5
     a, b, c, d = (math.fsum(weight * kind[place] for kind, weight in weights.items()) for place in range(4))
     if not math.isfinite(centre) or not b or not d:
-        return -1.0, 1.0
+        return math.nan
     variance = 0.0
     for kind, weight in weights.items():
         variance += weight * ((kind[0] - a / b * kind[1]) / b - (kind[2] - c / d * kind[3]) / d) ** 2
-    half = z * math.sqrt(variance)
-    return max(-1.0, centre - half), min(1.0, centre + half)
+    return math.sqrt(variance)
 
 
-def mid_p(b: int, c: int) -> float:
-    """McNemar's test, mid-p (Fagerland 2013), in whole numbers."""
+def mcnemar(b: int, c: int) -> tuple[float, float]:
+    """McNemar's test, mid-p (Fagerland 2013) and exact, in whole numbers."""
     n, few = b + c, min(b, c)
-    if b == c:
-        return 1.0
     below = sum(math.comb(n, k) for k in range(few + 1))
-    return (2 * below - math.comb(n, few)) / 2**n
+    exact = min(1.0, 2 * below / 2**n)
+    return (1.0 if b == c else (2 * below - math.comb(n, few)) / 2**n), exact
+
+
+def obuchowski(differences: list[int]) -> float | None:
+    """Equality with patients for independent (Obuchowski 1998)."""
+    patients, square = len(differences), sum(one * one for one in differences)
+    if patients < 2:
+        return None
+    if not square:
+        return 1.0
+    return math.erfc(math.sqrt((patients - 1) / patients * sum(differences) ** 2 / square / 2))
+
+
+def student_above(t: float, degrees: int) -> float:
+    """The probability of Student's t above `t`: half the regularised incomplete beta function of degrees / (degrees +
+    t^2) with degrees / 2 and 1 / 2, as a continued fraction (Abramowitz and Stegun 26.5.8)."""
+    if t < 0:
+        return 1 - student_above(-t, degrees)
+    a, b, x = degrees / 2, 0.5, degrees / (degrees + t * t)
+    if t == 0:
+        return 0.5
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(t * t / (degrees + t * t))
+    )
+
+    def fraction(a: float, b: float, x: float) -> float:
+        value = 0.0
+        for m in range(400, 0, -1):
+            odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+            even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+            value = even / (1 + odd / (1 + value))
+        return 1 / (1 + (-(a + b) * x / (a + 1)) / (1 + value))
+
+    if x < (a + 1) / (a + b + 2):
+        return front * fraction(a, b, x) / a / 2
+    return (1 - front * fraction(b, a, 1 - x) / b) / 2
+
+
+def student_quantile(above: float, degrees: int) -> float:
+    """The t that has `above` above it, below one half."""
+    low, high = 0.0, 1.0
+    while student_above(high, degrees) > above:
+        low, high = high, 2 * high
+    while high - low > 1e-14 * high:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if student_above(middle, degrees) > above else (low, middle)
+    return high
+
+
+def corrected(results: list[tuple[str, float | None]], rule: dict) -> list[tuple[str, float | None]]:
+    """Verdict and adjusted p of endpoints with verdict and p, by the protocol's rule for several endpoints."""
+    how, alpha = rule.get("multiplicity", "all"), rule.get("one_sided_alpha", 0.025)
+    if how == "all":
+        return [(verdict, None) for verdict, _ in results]
+    found, shown, most = [], True, 0.0
+    for verdict, p in results:
+        known = 1.0 if p is None else p
+        if how == "hierarchical":
+            most = max(most, known if verdict == "pass" else 1.0)
+            adjusted, keeps = most, shown
+            shown = shown and verdict == "pass"
+        else:
+            others = sorted(1.0 if one is None else one for _, one in results)
+            adjusted = max(min(1.0, (len(others) - i) * one) for i, one in enumerate(others) if one <= known)
+            keeps = adjusted <= alpha
+        kept = "inconclusive" if verdict == "pass" and not keeps else verdict
+        found.append((verdict, None) if p is None else (kept, adjusted))
+    return found
 
 
 def group_of(rule: dict, one: dict) -> tuple[float, str]:
@@ -771,6 +887,8 @@ class Figures:
             return int(reference == decision), 1
         place = self.labels.index(label)
         excused = self.rules.get(label, {}).get("not_false_positive", [])
+        if measure.startswith("ec57_"):
+            measure, excused = measure[5:], {"V": "FQ", "S": "Q"}[label]
         hit, of_class = int(reference == place == decision), int(reference == place)
         called = int(decision == place and self.labels[reference] not in excused)
         if measure == "sensitivity":
@@ -795,13 +913,18 @@ class Figures:
 
     def bootstrapped(self, per_patient: list[list[int]], statistic, sums: list | None = None):
         """The total of each column, and the limits of the statistic; `sums` where the columns were drawn already."""
+        total, found = self.judged_over_patients(per_patient, statistic, sums)
+        return total, found and found[0]
+
+    def judged_over_patients(self, per_patient: list[list[int]], statistic, sums: list | None, margin=math.nan):
+        """The same, with the p of a statistic of `margin` or more beside the limits."""
         total = [sum(column) for column in zip(*per_patient, strict=True)]
         if len(per_patient) < 2:
             return total, None
         without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
         sums = resampled(per_patient, self.draws(len(per_patient))) if sums is None else sums
         values = [statistic(row) for row in sums]
-        return total, bootstrap(values, statistic(total), without, self.level, self.method)
+        return total, bootstrap(values, statistic(total), without, self.level, self.method, margin)
 
     def by_patient(self, kinds: list[tuple[str, str]], decided: dict[int, int], paired: bool) -> list[list[int]]:
         """Sums of what the beats add, by patient in the order of names: of float and INT8 where `paired`, else of INT8,
@@ -878,10 +1001,31 @@ class Figures:
     # ---- endpoints
 
     def endpoint(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> str:
-        """The verdict of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
+        """The verdict of an endpoint over `beats`, with nothing corrected for others."""
+        verdict, _ = self.uncorrected(stated, rule, beats, where)
+        self.agree(stated["verdict"], verdict, f"the verdict of {where}{rule['name']}")
+        self.agree(stated["adjusted_p_value"], None, f"the adjusted p of {where}{rule['name']}")
+        return verdict
+
+    def endpoints(self, judged: dict[int, int]) -> set[str]:
+        """The verdicts, by the protocol's rule for several endpoints."""
+        stated, rules = self.validation["endpoints"], self.protocol["endpoints"]
+        alone = [self.uncorrected(one, rule, judged) for one, rule in zip(stated, rules, strict=True)]
+        found = corrected(alone, self.protocol.get("statistics", {}))
+        for one, (verdict, adjusted) in zip(stated, found, strict=True):
+            self.agree(one["verdict"], verdict, f"the verdict of {one['endpoint']}")
+            self.agree(one["adjusted_p_value"], adjusted, f"the adjusted p of {one['endpoint']}")
+        return {verdict for verdict, _ in found}
+
+    def uncorrected(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> tuple[str, float | None]:
+        """Verdict and p of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
         name, kind = f"{where}{rule['name']}", (rule["measure"], rule.get("label", ""))
         beats = self.of_population(rule.get("population", ""), beats)
-        total, by_patient = self.bootstrapped(self.by_patient([kind], beats, paired=True) or [[0, 0, 0, 0]], loss_of)
+        if rule["measure"].startswith("ec57_"):
+            beats = {beat: decision for beat, decision in beats.items() if self.beats.times[beat] >= 300}
+        rows = self.by_patient([kind], beats, paired=True) or [[0, 0, 0, 0]]
+        total, over_patients = self.judged_over_patients(rows, loss_of, None, rule["margin"])
+        by_patient = over_patients and over_patients[0]
         loss = loss_of(total)
         self.agree(stated["endpoint"], rule["name"], f"the name of {name}")
         self.agree(stated["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
@@ -889,11 +1033,17 @@ class Figures:
         self.agree(stated["loss"]["estimate"], loss, f"the loss of {name}")
         self.agree(stated["margin"], rule["margin"], f"the margin of {name}")
         self.limits(stated["loss"]["interval"], by_patient, f"the patient interval of {name}")
-        by_beat, p_value = self.by_beat(kind, beats, loss)
+        by_beat, p_beats, equality = self.by_beat(kind, beats, loss, rule["margin"])
         self.agree(len(stated["beat_level"]), len(by_beat), f"the number of beat-level intervals of {name}")
         for number, found in enumerate(by_beat):
             self.limits(stated["beat_level"][number], found, f"beat-level interval {number + 1} of {name}")
-        self.agree(stated["mcnemar_mid_p"], p_value, f"McNemar's mid-p of {name}")
+        self.agree(stated["mcnemar_mid_p"], equality[0], f"McNemar's mid-p of {name}")
+        self.agree(stated["mcnemar_exact"], equality[1], f"McNemar's exact p of {name}")
+        one_sided = [row[0] - row[2] for row in rows if row[1]]
+        clustered = None if equality[0] is None else obuchowski(one_sided)
+        self.agree(stated["clustered_p"], clustered, f"Obuchowski's p of {name}")
+        p_value = max(over_patients[1], p_beats) if over_patients and math.isfinite(loss) else None
+        self.agree(stated["p_value"], p_value, f"the p of {name}")
         judged = by_patient and (min(by_patient[0], by_beat[0][0]), max(by_patient[1], by_beat[0][1]))
         self.limits(stated["judged"], judged, f"the judged interval of {name}")
         if judged is None or not math.isfinite(loss):
@@ -903,9 +1053,8 @@ class Figures:
         else:
             enough = not self.too_small(rule, beats)
             verdict = "pass" if judged[1] < rule["margin"] and enough else "inconclusive"
-        self.agree(stated["verdict"], verdict, f"the verdict of {name}")
         self.worst(stated, kind, beats, total, loss, name)
-        return verdict
+        return verdict, p_value
 
     def worst(self, stated: dict, kind: tuple, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
         """The three records that most of the loss would vanish with, a tenth of it or more each."""
@@ -937,19 +1086,27 @@ class Figures:
             if self.belongs(rule, self.beats.records[beat], self.beats.patients[beat])
         }
 
-    def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float):
+    def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float, margin: float):
+        """Closed forms that take beats as independent, their p of a loss of `margin`, and McNemar's two."""
         float_decided, reference = self.beats.decided["float"], self.beats.reference
         rows = Counter(
             (*self.parts(*kind, reference[beat], float_decided[beat]), *self.parts(*kind, reference[beat], decision))
             for beat, decision in beats.items()
         )
         rows = Counter({row: count for row, count in rows.items() if any(row)})
-        if kind[0] in ("accuracy", "sensitivity"):
+        if kind[0] in ("accuracy", "sensitivity", "ec57_sensitivity"):
             a, b, c, d = (rows[hit, 1, other, 1] for hit, other in ((1, 1), (1, 0), (0, 1), (0, 0)))
-            return [tango(b, c, a + b + c + d, self.z), newcombe(a, b, c, d, self.z)], mid_p(b, c)
-        hit, miss = ((1, 1), (0, 0)) if kind[0] == "positive_predictivity" else ((2, 2), (0, 1))
+            n = a + b + c + d
+            p_value = NORMAL.cdf(tango_score(b, c, n, margin)) if n else 1.0
+            return [tango(b, c, n, self.z), newcombe(a, b, c, d, self.z)], p_value, mcnemar(b, c)
+        hit, miss = ((2, 2), (0, 1)) if kind[0] == "f1" else ((1, 1), (0, 0))
         unseen = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
-        return [delta_method(rows, loss, unseen, self.z)], None
+        error = delta_error(rows, loss, unseen)
+        if error != error:
+            return [(-1.0, 1.0)], 1.0, (None, None)
+        half = self.z * error
+        p_value = NORMAL.cdf((loss - margin) / error) if error else float(loss >= margin)
+        return [(max(-1.0, loss - half), min(1.0, loss + half))], p_value, (None, None)
 
     def too_small(self, rule: dict, judged: dict[int, int]) -> bool:
         if len({self.beats.patients[beat] for beat in judged}) < self.protocol["minimum_patients"]:
@@ -1088,6 +1245,110 @@ class Figures:
         found = (quantile(drawn, tail), quantile(drawn, 1 - tail)) if enough else None
         self.limits(stated["drift"]["interval"], found, f"the drift of {name}")
 
+    # ---- equivalence of outputs
+
+    def equivalences(self, runtime: str) -> set[str]:
+        """Two one-sided t tests of the mean difference of an output, patients for independent."""
+        judged, stated = self.beats.bytes.get(runtime, {}), self.validation["equivalences"]
+        rules = self.protocol.get("equivalences", [])
+        usable = len({value for row in judged.values() for value in row}) > 1 and "float" not in self.beats.bytes
+        listed = [rule["name"] for rule in rules] if usable else []
+        self.agree([one["name"] for one in stated], listed, "the list of equivalences")
+        alpha = self.protocol.get("statistics", {}).get("one_sided_alpha", 0.025)
+        verdicts = {"inconclusive"} if len(stated) < len(rules) else set()
+        for one, rule in zip(stated, rules, strict=False):
+            name, place, sums = f"equivalence {rule['name']}", self.labels.index(rule["label"]), {}
+            for beat, row in judged.items():
+                int8 = one["scale"] * (row[place] - one["zero_point"])
+                sums.setdefault(self.beats.patients[beat], []).append(self.beats.values["float"][beat][place] - int8)
+            patients, beats = len(sums), sum(map(len, sums.values()))
+            mean = math.fsum(value for values in sums.values() for value in values) / beats
+            found, p_value = (-1.0, 1.0), 1.0
+            if patients > 1:
+                square = math.fsum((math.fsum(values) - mean * len(values)) ** 2 for values in sums.values())
+                error = math.sqrt(patients / (patients - 1) * square) / beats
+                half = student_quantile(alpha, patients - 1) * error
+                found = (mean - half, mean + half)
+                inside = rule["margin"] - abs(mean)
+                p_value = student_above(inside / error, patients - 1) if error else float(inside <= 0)
+            self.agree(one["difference"]["estimate"], mean, name)
+            self.agree(one["difference"]["interval"]["low"], found[0], f"the lower limit of {name}")
+            self.agree(one["difference"]["interval"]["high"], found[1], f"the upper limit of {name}")
+            self.agree(one["p_value"], p_value, f"the p of {name}")
+            self.agree([one["margin"], one["label"]], [rule["margin"], rule["label"]], f"the margin of {name}")
+            verdict = "pass" if p_value < alpha and patients >= self.protocol["minimum_patients"] else "inconclusive"
+            verdict = "fail" if found[0] > rule["margin"] or found[1] < -rule["margin"] else verdict
+            self.agree(one["verdict"], verdict, f"the verdict of {name}")
+            verdicts.add(verdict)
+        return verdicts
+
+    # ---- ANSI/AAMI EC57, at the reference's beats
+
+    def ec57(self, runtime: str) -> None:
+        times, records = self.beats.times, self.beats.records
+        last, usable = {}, set(self.labels) <= set("NSVFQ")
+        for record, time in zip(records, times, strict=True):
+            usable &= time > last.get(record, -1.0)
+            last[record] = time
+        usable = usable and max(last.values()) >= 300
+        names = list(dict.fromkeys(("float", "tflite", runtime))) if usable else []
+        self.agree([one["test"] for one in self.validation["ec57"]], names, "the list of EC57's runtimes")
+        for stated in self.validation["ec57"]:
+            who, decided = f"EC57 of {stated['test']}", self.beats.decided[stated["test"]]
+            need(stated["deviations"], f"{who} is not called NON-STANDARD")
+            of_record: dict[str, list[tuple[int, str, str]]] = {}
+            for beat in self.beats.decided[runtime]:
+                called, reference = self.labels[decided[beat]], self.labels[self.beats.reference[beat]]
+                of_record.setdefault(records[beat], []).append((round(times[beat] * 1e6), reference, called))
+            self.agree([one["record"] for one in stated["records"]], sorted(of_record), f"the records of {who}")
+            total, shares, runs = Counter(), [], Counter()
+            for one in stated["records"]:
+                beats, where = of_record[one["record"]], f"{who}, record {one['record']}"
+                pairs = Counter((reference, called) for time, reference, called in beats if time >= 300_000_000)
+                total += pairs
+                shares.append(self.ec57_figures(one["figures"], pairs, where))
+                self.ec57_matrix(one["matrix"], pairs, where)
+                for kind, members in zip(one["runs"], ("VF", "S"), strict=True):
+                    for key, side, flipped in (("sensitivity", 1, False), ("positive_predictivity", 2, True)):
+                        found = ec57_runs(beats, members, side)
+                        table = [[found[(t, r) if flipped else (r, t)] for t in range(7)] for r in range(7)]
+                        self.agree(kind[key], table, f"the {kind['kind']} runs of {where}")
+                        runs.update({(members, key, r, t): table[r][t] for r in range(7) for t in range(7)})
+                need(not one["rr_error_ms"] and not one["shutdown_s"], f"{where} has an RR error or a shutdown")
+                quiet = [value for item in one["episodes"] for key, value in item.items() if key != "kind"]
+                need(not any(quiet), f"{where} has episodes")
+            self.ec57_matrix(stated["matrix"], total, who)
+            self.ec57_figures(stated["gross"], total, who)
+            for kind, members in zip(stated["runs"], ("VF", "S"), strict=True):
+                for key in ("sensitivity", "positive_predictivity"):
+                    table = [[runs[members, key, r, t] for t in range(7)] for r in range(7)]
+                    self.agree(kind[key], table, f"all {kind['kind']} runs of {who}")
+            for place, one in enumerate(stated["average"]):
+                defined = [ratio(*share[place]) for share in shares if share[place][1]]
+                mean = math.fsum(defined) / len(defined) if defined else math.nan
+                self.agree(one["estimate"], mean, f"the average {one['name']} of {who}")
+
+    def ec57_matrix(self, stated: list, pairs: Counter, where: str) -> None:
+        self.agree(
+            stated, [[pairs[row, column] for column in "NSVFQOX"] for row in "NSVFQOX"], f"the matrix of {where}"
+        )
+
+    def ec57_figures(self, stated: list, pairs: Counter, where: str) -> list[tuple[int, int]]:
+        def of(rows: str, columns: str) -> int:
+            return sum(pairs[row, column] for row in rows for column in columns)
+
+        beats, v, s, false = of("NSVFQ", "NSVFQ"), of("V", "V"), of("S", "S"), of("NS", "V")
+        found = [(beats, beats), (beats, beats), (v, of("V", "NSVFQ")), (v, v + false), (s, of("S", "NSVFQ"))]
+        found += [(s, of("NSVF", "S")), (false, false + of("NSFQ", "NSFQ"))]
+        names = [
+            f"{beat} {what}" for beat in ("QRS", "VEB", "SVEB") for what in ("sensitivity", "positive predictivity")
+        ]
+        self.agree([one["name"] for one in stated], [*names, "VEB false positive rate"], f"the figures of {where}")
+        for one, (part, whole) in zip(stated, found, strict=True):
+            self.agree([one["numerator"], one["denominator"]], [part, whole], f"{one['name']} of {where}")
+            self.agree(one["estimate"], ratio(part, whole), f"{one['name']} of {where}")
+        return found
+
     # ---- the whole
 
     def check(self) -> str:
@@ -1120,7 +1381,8 @@ class Figures:
         rules = self.protocol["endpoints"]
         self.agree([one["endpoint"] for one in stated["endpoints"]], [one["name"] for one in rules], "the endpoints")
         judged = beats.decided[runtime]
-        verdicts = {self.endpoint(one, rule, judged) for one, rule in zip(stated["endpoints"], rules, strict=True)}
+        verdicts = self.endpoints(judged) | self.equivalences(runtime)
+        self.ec57(runtime)
         ruined |= self.subgroups(judged)
         for one in stated["reliability"]:
             self.reliability(one)

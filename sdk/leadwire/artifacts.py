@@ -254,6 +254,26 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserImage:
+    """What a board's user built from a package of leadwire, as it lies on disk: the ELF and, where flashing takes other
+    files, those: .hex, .bin or .uf2 of the same program, or the flasher_args.json of ESP-IDF's build folder."""
+
+    elf: Path
+    flash_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashFile:
+    """A file that is written as it is; `offset_bytes` from the start of the flash, None where the file says its own
+    addresses or lies where the ELF does."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    offset_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedObject:
     """An object file with bytes in the image, from the linker's map.
 
@@ -276,7 +296,9 @@ class FirmwareImage:
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
     `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
-    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither.
+    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither. `package` is the
+    ecosystem of the package that the board's user built the image from, empty for leadwire's own; `flash_files` are
+    what that build made for the flash.
     """
 
     elf: Path
@@ -296,6 +318,8 @@ class FirmwareImage:
     model_ram_bytes: int
     stack: StackBound
     personality: Personality = "bench"
+    package: str = ""
+    flash_files: tuple[FlashFile, ...] = ()
     linked: tuple[LinkedObject, ...] = ()
 
     @property
@@ -639,9 +663,12 @@ class EndpointResult:
     """loss = float - INT8 on the device, in percentage points / 100, judged against the protocol's margin.
 
     `judged` is the interval the verdict was made by: from the lowest to the highest limit of the patient bootstrap and
-    the first beat-level interval. `mcnemar_mid_p` tests equality and is for information. `patients_needed` is how many
-    patients like these would end an inconclusive result, None where no number would or none is needed.
-    `worst_records` are those without which the loss would be smaller by a tenth of it or more, with by how much.
+    the first beat-level interval. `p_value` is the one-sided p of that judgement: of a loss of `margin` or more;
+    `adjusted_p_value` the same where the protocol corrects for several endpoints. `mcnemar_exact` and `mcnemar_mid_p`
+    test equality with beats for independent, `clustered_p` (Obuchowski) with patients; they are for information.
+    `patients_needed` is how many patients like these would end an inconclusive result, None where no number would or
+    none is needed. `worst_records` are those without which the loss would be smaller by a tenth of it or more, with by
+    how much.
     """
 
     endpoint: str
@@ -654,8 +681,31 @@ class EndpointResult:
     reason: str
     judged: Interval | None = None
     mcnemar_mid_p: float | None = None
+    mcnemar_exact: float | None = None
+    clustered_p: float | None = None
+    p_value: float | None = None
+    adjusted_p_value: float | None = None
     patients_needed: int | None = None
     worst_records: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquivalenceResult:
+    """Whether the mean difference of two runtimes' outputs for a class was shown to lie within +- `margin` (TOST).
+
+    `p_value` is the larger one of the two one-sided tests; the interval of `difference` has level 1 - 2 alpha. The INT8
+    output is `scale` (raw - `zero_point`).
+    """
+
+    name: str
+    label: str
+    difference: Statistic
+    margin: float
+    p_value: float
+    scale: float
+    zero_point: int
+    verdict: Verdict
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -994,6 +1044,8 @@ class ValidationResult:
     judged_runtime: str = "device"
     identities: tuple[Divergence, ...] = ()
     reasons: tuple[str, ...] = ()
+    ec57: tuple[Ec57Result, ...] = ()
+    equivalences: tuple[EquivalenceResult, ...] = ()
     protocol_state: ProtocolState = field(default_factory=lambda: ProtocolState(state="unfrozen"))
     excluded: tuple[ExclusionResult, ...] = ()
     attributes: tuple[RecordAttributes, ...] = ()

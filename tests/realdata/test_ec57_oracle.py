@@ -23,7 +23,7 @@ DATA = Path(os.environ.get("LEADWIRE_DATA", ""))
 ORACLE, MITDB = DATA / "ec57_oracle", DATA / "mitdb"
 RECORDS = ("syn01", "syn02", "syn03")
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.realdata, pytest.mark.requirement("LW-VAL-008")]
 oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason="LEADWIRE_DATA holds no ec57_oracle")
 mitdb = pytest.mark.skipif(not (MITDB / "100.atr").is_file(), reason="LEADWIRE_DATA holds no mitdb")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evidence_example import FIRMWARE, LABELS, MODEL, example_dataset, example_protocol, simulate
+from evidence_example import FIRMWARE, LABELS, MODEL, beat_times_s, example_dataset, example_protocol, simulate
 from leadwire.artifacts import ProtocolState, RecordAttributes, ValidationResult, sha256_hex
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import DatasetError, LeakError
@@ -128,7 +128,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ValidationResult, Pro
 def test_excluded_beats_are_in_no_figure(run: Any) -> None:
     validation, _, _, dataset, _ = run
     reference, patient, _ = simulate()
-    early = [number < 2 and 303.1 + 0.83 * beat < 340 for beat, number in enumerate(patient)]
+    times = beat_times_s(len(patient))
+    early = [number < 2 and time < 340 for time, number in zip(times, patient, strict=True)]
     unknown = [label == 4 and not gone for label, gone in zip(reference, early, strict=True)]
     assert [one.beats for one in validation.excluded] == [sum(early), sum(unknown)]
     assert sum(early) > 0

@@ -129,7 +129,10 @@ def _of_endpoint(
         ("float", item.float_value, right.float_value),
         ("INT8", item.int8_value, right.int8_value),
         ("loss", item.loss.estimate, right.loss),
-        ("McNemar mid-p", item.mcnemar_mid_p, right.mid_p),
+        ("McNemar mid-p", item.mcnemar_mid_p, right.tests.mid_p),
+        ("McNemar exact p", item.mcnemar_exact, right.tests.exact),
+        ("Obuchowski p", item.clustered_p, right.tests.clustered),
+        ("p", item.p_value, right.tests.own),
         ("patients needed", item.patients_needed, _needed(endpoint, right, protocol, table, beats)),
     ):
         yield DerivedFigure(
@@ -148,7 +151,12 @@ def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Tabl
     if right.verdict != "inconclusive":
         return None
     population = protocol.population(endpoint.population)
-    judged = [one for one in beats if population is None or population.holds(table.records[one], table.patients[one])]
+    judged = [
+        one
+        for one in beats
+        if (population is None or population.holds(table.records[one], table.patients[one]))
+        and (not endpoint.is_ec57 or table.times_s[one] >= 300.0)
+    ]
     everyone = len({table.patients[beat] for beat in judged})
     demands = [(everyone, protocol.minimum_patients)]
     if endpoint.label:

@@ -7,7 +7,7 @@ docs/manual/statistics.md says what follows from what.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -16,22 +16,38 @@ from leadwire.artifacts import Divergence, EndpointResult, Interval, ValidationR
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import (
     Bootstrap,
+    McNemar,
     PairedTable,
     bootstrap_interval,
+    bootstrap_p_value,
     mcnemar,
     newcombe_paired,
+    obuchowski_p_value,
     paired_ratio_delta,
+    paired_ratio_p_value,
     ratio_loss,
     tango,
+    tango_p_value,
 )
 
 from .predictions import Table
 from .recompute import false_figures, same, share
-from .scope import false_operating_points, false_scope, parts_of
+from .recount import false_ec57
+from .scope import false_equivalences, false_operating_points, false_scope, parts_of
 
 _SAME_ARITHMETIC = {"tflm", "host_c", "device"}
 _Row = tuple[int, int, int, int]
 """What one beat adds to a figure: numerator and denominator of float, then of INT8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tests:
+    """p values: of equality (McNemar's, Obuchowski's), and of a loss at the margin or beyond (the endpoint's own)."""
+
+    mid_p: float | None = None
+    exact: float | None = None
+    clustered: float | None = None
+    own: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +60,10 @@ class Expected:
     by_patient: Interval | None
     by_beat: tuple[Interval, ...]
     judged: Interval | None
-    mid_p: float | None
+    tests: Tests
     verdict: Verdict
-    worst: tuple[tuple[str, float], ...]
+    adjusted: float | None = None
+    worst: tuple[tuple[str, float], ...] = ()
 
 
 def disagreements(validation: ValidationResult, protocol: Protocol, table: Table) -> tuple[str, ...]:
@@ -64,10 +81,12 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
     if [item.endpoint for item in validation.endpoints] != [endpoint.name for endpoint in protocol.endpoints]:
         return (*found, "the endpoints are not those of protocol.toml")
     judged = table.answers[runtime].decided
-    derived = [expected(endpoint, protocol, table, judged) for endpoint in protocol.endpoints]
+    derived = corrected([expected(endpoint, protocol, table, judged) for endpoint in protocol.endpoints], protocol)
     for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, derived, strict=True):
         found += _endpoint(item, endpoint, right)
     found += false_scope(validation, protocol, table)
+    found += false_ec57(validation, table)
+    found += false_equivalences(validation, protocol, table)
     if found:
         return tuple(dict.fromkeys(found))
     harmed = False
@@ -80,7 +99,10 @@ def disagreements(validation: ValidationResult, protocol: Protocol, table: Table
         binding = any(one.name == part.subgroup and one.judged for one in protocol.subgroups)
         harmed |= binding and "fail" in {right.verdict for right in rights}
     found += false_operating_points(validation, protocol, table)
-    verdict = _overall(validation, protocol, table, {right.verdict for right in derived}, harmed=harmed)
+    verdicts = {right.verdict for right in derived} | {item.verdict for item in validation.equivalences}
+    if len(validation.equivalences) < len(protocol.equivalences):
+        verdicts.add("inconclusive")
+    verdict = _overall(validation, protocol, table, verdicts, harmed=harmed)
     if validation.verdict != verdict:
         found.append(f"the verdict is '{validation.verdict}' where the figures say '{verdict}'")
     if (verdict == "pass") == bool(validation.reasons):
@@ -187,8 +209,16 @@ def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iter
             yield f"the {what} of endpoint '{name}' does not follow from predictions.csv"
     if len(item.beat_level) != len(right.by_beat):
         yield f"endpoint '{name}' has not {len(right.by_beat)} beat-level interval(s)"
-    if (item.mcnemar_mid_p is None) != (right.mid_p is None) or not same(item.mcnemar_mid_p or 0, right.mid_p or 0):
-        yield f"McNemar's mid-p of endpoint '{name}' does not follow from predictions.csv"
+    tests = right.tests
+    for what, stated_p, found_p in (
+        ("McNemar's mid-p", item.mcnemar_mid_p, tests.mid_p),
+        ("McNemar's exact p", item.mcnemar_exact, tests.exact),
+        ("Obuchowski's p", item.clustered_p, tests.clustered),
+        ("p value", item.p_value, tests.own),
+        ("adjusted p value", item.adjusted_p_value, right.adjusted),
+    ):
+        if (stated_p is None) != (found_p is None) or not same(stated_p or 0, found_p or 0):
+            yield f"the {what} of endpoint '{name}' does not follow from predictions.csv".replace("the McN", "McN")
     if len(item.worst_records) != len(right.worst) or not all(
         one == other and same(first, second)
         for (one, first), (other, second) in zip(item.worst_records, right.worst, strict=True)
@@ -210,7 +240,8 @@ def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[i
     int8_decided = {
         beat: decision
         for beat, decision in beats.items()
-        if population is None or population.holds(table.records[beat], table.patients[beat])
+        if (population is None or population.holds(table.records[beat], table.patients[beat]))
+        and (not endpoint.is_ec57 or table.times_s[beat] >= 300.0)
     }
     rule, classes = protocol.statistics, range(len(protocol.labels))
     parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
@@ -229,10 +260,11 @@ def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[i
     totals = [sum(patient[column] for patient in sums.values()) for column in range(4)]
     float_value, int8_value = share(totals[0], totals[1]), share(totals[2], totals[3])
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
-    by_patient = bootstrap_interval(
-        np.array(list(sums.values()), dtype=np.float64).reshape(-1, 4), ratio_loss, bootstrap, level=rule.level
-    )
-    by_beat, mid_p = _by_beat(endpoint, rows, rule.level)
+    per_patient = np.array(list(sums.values()), dtype=np.float64).reshape(-1, 4)
+    by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level=rule.level)
+    p_patients = bootstrap_p_value(per_patient, ratio_loss, bootstrap, endpoint.margin, rule.level)
+    by_beat, p_beats, equality = _by_beat(endpoint, rows, rule.level)
+    one_sided = [float(row[0] - row[2]) for row in sums.values() if row[1]] if equality is not None else []
     judged = by_patient and Interval(
         low=min(by_patient.low, by_beat[0].low),
         high=max(by_patient.high, by_beat[0].high),
@@ -248,10 +280,42 @@ def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[i
         by_patient=by_patient,
         by_beat=by_beat,
         judged=judged,
-        mid_p=mid_p,
+        tests=Tests(
+            mid_p=equality.mid_p if equality else None,
+            exact=equality.exact if equality else None,
+            clustered=obuchowski_p_value(np.array(one_sided)) if len(one_sided) > 1 else None,
+            own=max(p_patients, p_beats) if p_patients is not None and isfinite(loss) else None,
+        ),
         verdict=_verdict(loss, judged, endpoint.margin, short=short),
         worst=_worst(of_records, totals, loss),
     )
+
+
+def corrected(endpoints: list[Expected], protocol: Protocol) -> list[Expected]:
+    """The same where the protocol's rule for several endpoints takes a pass back."""
+    rule = protocol.statistics
+    if rule.multiplicity == "all":
+        return endpoints
+    found, largest, going = [], 0.0, True
+    ranks = sorted(1.0 if one.tests.own is None else one.tests.own for one in endpoints)
+    for one in endpoints:
+        if rule.multiplicity == "hierarchical":
+            mine = 1.0 if one.tests.own is None or one.verdict != "pass" else one.tests.own
+            largest = adjusted = max(largest, mine)
+            kept = going
+            going = going and one.verdict == "pass"
+        else:
+            below = [rank for rank, p in enumerate(ranks) if p <= (1.0 if one.tests.own is None else one.tests.own)]
+            adjusted = max(min(1.0, (len(ranks) - rank) * ranks[rank]) for rank in below)
+            kept = adjusted <= rule.one_sided_alpha
+        verdict: Verdict = one.verdict
+        if one.tests.own is None:
+            found.append(one)
+            continue
+        if verdict == "pass" and not kept:
+            verdict = "inconclusive"
+        found.append(replace(one, adjusted=adjusted, verdict=verdict))
+    return found
 
 
 def _worst(of_records: dict[str, list[int]], totals: list[int], loss: float) -> tuple[tuple[str, float], ...]:
@@ -269,20 +333,23 @@ def _worst(of_records: dict[str, list[int]], totals: list[int], loss: float) -> 
 
 def _parts(endpoint: Endpoint, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
     """What a beat adds to numerator and denominator of the endpoint's figure."""
-    if endpoint.measure == "accuracy":
+    measure = endpoint.measure.removeprefix("ec57_")
+    if measure == "accuracy":
         return int(reference == decision), 1
     index = protocol.labels.index(endpoint.label)
     excused = protocol.labels[reference] in protocol.class_rule(endpoint.label).not_false_positive
+    if measure != endpoint.measure:
+        excused = protocol.labels[reference] in {"V": "FQ", "S": "Q"}[endpoint.label]
     hit = int(reference == decision == index)
     of_class, called = int(reference == index), int(decision == index and not excused)
-    if endpoint.measure == "sensitivity":
+    if measure == "sensitivity":
         return hit, of_class
-    return (hit, called) if endpoint.measure == "positive_predictivity" else (2 * hit, of_class + called)
+    return (hit, called) if measure == "positive_predictivity" else (2 * hit, of_class + called)
 
 
-def _by_beat(endpoint: Endpoint, rows: list[_Row], level: float) -> tuple[tuple[Interval, ...], float | None]:
-    """The closed forms, and McNemar's mid-p where the same beats count in both runtimes."""
-    if endpoint.measure in ("accuracy", "sensitivity"):
+def _by_beat(endpoint: Endpoint, rows: list[_Row], level: float) -> tuple[tuple[Interval, ...], float, McNemar | None]:
+    """The closed forms with their p at the margin, and McNemar's test where the same beats count in both runtimes."""
+    if endpoint.measure in ("accuracy", "sensitivity", "ec57_sensitivity"):
         hits = [(row[0], row[2]) for row in rows]
         pairs = PairedTable(
             both=hits.count((1, 1)),
@@ -290,13 +357,14 @@ def _by_beat(endpoint: Endpoint, rows: list[_Row], level: float) -> tuple[tuple[
             second_only=hits.count((0, 1)),
             neither=hits.count((0, 0)),
         )
-        mid_p = mcnemar(pairs.first_only, pairs.second_only).mid_p
-        return (tango(pairs, level), newcombe_paired(pairs, level)), mid_p
+        intervals = (tango(pairs, level), newcombe_paired(pairs, level))
+        return intervals, tango_p_value(pairs, endpoint.margin), mcnemar(pairs.first_only, pairs.second_only)
     # A call that only one of the two makes: of a beat of the class, and of another beat.
-    hit, miss = ((1, 1), (0, 0)) if endpoint.measure == "positive_predictivity" else ((2, 2), (0, 1))
+    hit, miss = ((2, 2), (0, 1)) if endpoint.measure == "f1" else ((1, 1), (0, 0))
     unseen = np.array([[*hit, *miss], [*miss, *hit], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
     beats = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return (paired_ratio_delta(beats, level, unseen=unseen),), None
+    p_value = paired_ratio_p_value(beats, endpoint.margin, unseen=unseen)
+    return (paired_ratio_delta(beats, level, unseen=unseen),), p_value, None
 
 
 def _too_small(endpoint: Endpoint, protocol: Protocol, table: Table, judged: dict[int, int]) -> bool:

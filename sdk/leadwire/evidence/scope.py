@@ -13,7 +13,7 @@ import numpy as np
 
 from leadwire.artifacts import Interval, OperatingPointResult, ValidationResult
 from leadwire.protocols import OperatingPoint, Protocol, Subgroup
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio_loss
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio_loss, tost
 
 from .predictions import Table
 from .recompute import same, share
@@ -74,6 +74,40 @@ def _groups(validation: ValidationResult, protocol: Protocol) -> list[tuple[str,
 def _value(subgroup: Subgroup, one: object) -> str | float | None:
     value: str | float | None = getattr(one, {"noise": "snr_db"}.get(subgroup.by, subgroup.by))
     return value
+
+
+# ---------------------------------------------------------------------------------------------- equivalences
+
+
+def false_equivalences(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
+    """Equivalences that are missing, or whose figures do not follow."""
+    judged, floats = table.answers[validation.judged_runtime], table.answers["float"]
+    raw = {value for row in judged.raw.values() for value in row}
+    rules = protocol.equivalences if len(raw) > 1 and floats.outputs else ()
+    if [one.name for one in validation.equivalences] != [one.name for one in rules]:
+        yield "the equivalences are not those of protocol.toml"
+        return
+    for stated, rule in zip(validation.equivalences, rules, strict=True):
+        place, alpha = table.labels.index(rule.label), protocol.statistics.one_sided_alpha
+        sums: dict[str, list[float]] = {}
+        for beat, row in sorted(judged.raw.items()):
+            mine = sums.setdefault(table.patients[beat], [0.0, 0.0])
+            mine[0] += floats.outputs[beat][place] - stated.scale * (row[place] - stated.zero_point)
+            mine[1] += 1
+        found = tost(np.array([sums[patient] for patient in sorted(sums)]), rule.margin, alpha)
+        interval = stated.difference.interval
+        pairs = [(stated.difference.estimate, found.estimate), (stated.p_value, found.p_value)]
+        if interval is not None:
+            pairs += [(interval.low, found.interval.low), (interval.high, found.interval.high)]
+        if interval is None or not all(same(one, other) for one, other in pairs):
+            yield f"the figures of equivalence '{rule.name}' do not follow from predictions.csv"
+        verdict = "inconclusive"
+        if found.interval.low > rule.margin or found.interval.high < -rule.margin:
+            verdict = "fail"
+        elif len(sums) >= protocol.minimum_patients and found.p_value < alpha:
+            verdict = "pass"
+        if (stated.verdict, stated.margin, stated.label) != (verdict, rule.margin, rule.label):
+            yield f"the verdict of equivalence '{rule.name}' is '{stated.verdict}' where its figures say '{verdict}'"
 
 
 # ---------------------------------------------------------------------------------------------- operating points

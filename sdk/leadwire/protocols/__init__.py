@@ -24,9 +24,12 @@ from .scope import Exclusion, OperatingPoint, Population, Subgroup, Text
 from .stress import Condition, StressRule
 
 __all__ = [
+    "EC57_EXCUSED",
+    "EC57_START_S",
     "ClassRule",
     "Condition",
     "Endpoint",
+    "Equivalence",
     "Exclusion",
     "HostDeviceRule",
     "Measure",
@@ -42,7 +45,15 @@ __all__ = [
     "protocol_path",
 ]
 
-Measure = Literal["accuracy", "sensitivity", "positive_predictivity", "f1"]
+Measure = Literal[
+    "accuracy", "sensitivity", "positive_predictivity", "f1", "ec57_sensitivity", "ec57_positive_predictivity"
+]
+"""Those of EC57 leave out the first five minutes of each record and take the standard's own rule for false
+positives.
+"""
+EC57_EXCUSED = {"V": ("F", "Q"), "S": ("Q",)}
+"""Beats that EC57 counts as no false positive of a class: fusion and unknown ones called V, unknown ones called S."""
+EC57_START_S = 300.0
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -77,11 +88,37 @@ class Endpoint:
     label: str = ""
     population: str = ""
 
+    @property
+    def is_ec57(self) -> bool:
+        return self.measure.startswith("ec57_")
+
+    @property
+    def share(self) -> str:
+        """The measure without the standard that it follows: 'sensitivity' of 'ec57_sensitivity'."""
+        return self.measure.removeprefix("ec57_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equivalence:
+    """The mean difference (float - INT8) of the output for `label` over all judged beats must be shown to lie within
+    +- `margin`, both one-sided tests at `one_sided_alpha`. Outputs are what the network gives, probabilities after a
+    softmax.
+    """
+
+    name: Text
+    label: Text
+    margin: Annotated[float, Field(gt=0.0, le=1e6)]
+    rationale: Text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsRule:
     """`one_sided_alpha` 0.025 judges by the upper limit of the two-sided 95 % interval. `power` is for planning only:
     the probability with which the stated number of patients would end an inconclusive result.
+
+    `multiplicity` says how several endpoints share alpha. 'all': all must pass, each at alpha (intersection-union: no
+    correction is needed for the run's verdict, but no single pass is a claim). 'holm': each pass is a claim of its own.
+    'hierarchical': endpoints are tested in the order of the file, and after one that is not shown none passes.
     """
 
     one_sided_alpha: Annotated[float, Field(ge=0.0005, le=0.2)] = 0.025
@@ -89,6 +126,7 @@ class StatisticsRule:
     method: Literal["percentile", "bca"] = "percentile"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     power: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
+    multiplicity: Literal["all", "holm", "hierarchical"] = "all"
 
     @property
     def level(self) -> float:
@@ -145,6 +183,7 @@ class Protocol:
     subgroups: Annotated[tuple[Subgroup, ...], Field(max_length=20)] = ()
     operating_points: Annotated[tuple[OperatingPoint, ...], Field(max_length=20)] = ()
     stress: StressRule | None = None
+    equivalences: Annotated[tuple[Equivalence, ...], Field(max_length=100)] = ()
     digest: str = ""
 
     def population(self, name: str) -> Population | None:
@@ -154,6 +193,12 @@ class Protocol:
     def class_rule(self, label: str) -> ClassRule:
         """The rule of a class; one without demands where the file says nothing of it."""
         return next((rule for rule in self.classes if rule.label == label), ClassRule(label=label, name=label))
+
+    def excused(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """Reference classes whose beats are no false positives when they are called by the endpoint's label."""
+        if endpoint.is_ec57:
+            return EC57_EXCUSED[endpoint.label]
+        return self.class_rule(endpoint.label).not_false_positive
 
 
 def load_protocol(reference: str | Path) -> Protocol:
@@ -210,11 +255,14 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
                 yield f"classes[{i}].not_false_positive: '{label}' cannot be excused from itself"
     populations = _texts([one.get("name") for one in _tables(table.get("populations"))])
     yield from _repeated("populations.name", populations)
-    for key in ("subgroups", "operating_points"):
+    for key in ("subgroups", "operating_points", "equivalences"):
         yield from _repeated(f"{key}.name", _texts([one.get("name") for one in _tables(table.get(key))]))
     for i, point in enumerate(_tables(table.get("operating_points"))):
         for label in _texts([point.get("label")]):
             yield from _unknown(f"operating_points[{i}].label", label, labels)
+    for i, rule in enumerate(_tables(table.get("equivalences"))):
+        for label in _texts([rule.get("label")]):
+            yield from _unknown(f"equivalences[{i}].label", label, labels)
     for i, rule in enumerate(_tables(table.get("exclusions"))):
         for label in _texts(rule.get("labels")):
             yield from _unknown(f"exclusions[{i}].labels", label, labels)
@@ -230,6 +278,8 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
             yield f"endpoints[{i}].label: missing; {endpoint.get('measure', 'this measure')} belongs to a class"
         elif isinstance(label, str):
             yield from _unknown(f"endpoints[{i}].label", label, labels)
+            if str(endpoint.get("measure")).startswith("ec57_") and label not in EC57_EXCUSED:
+                yield f"endpoints[{i}].label: EC57 has this figure for {' and '.join(EC57_EXCUSED)}, not for '{label}'"
 
 
 def _repeated(key: str, values: list[str]) -> Iterator[str]:

@@ -52,6 +52,13 @@ def percent(value: float | None, digits: int = 2) -> str:
     return NONE if value is None or not math.isfinite(value) else f"{decimal(100 * value, digits)}{SPACE}%"
 
 
+def probability(value: float | None) -> str:
+    """A p value: 0.0317; very small ones as a bound."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"<{SPACE}0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
 def points(value: float | None, digits: int = 2) -> str:
     """A difference of proportions in percentage points, signed unless it is zero: +0.11."""
     if value is None or not math.isfinite(value):

@@ -17,6 +17,7 @@ _FILTERS: tuple[Callable[..., Any], ...] = (
     numbers.decimal,
     numbers.si,
     numbers.percent,
+    numbers.probability,
     numbers.points,
     numbers.interval,
     numbers.signed_interval,

@@ -14,6 +14,7 @@ import numpy as np
 from leadwire.artifacts import (
     Divergence,
     EndpointResult,
+    EquivalenceResult,
     ExclusionResult,
     OperatingPointResult,
     Predictions,
@@ -23,13 +24,16 @@ from leadwire.artifacts import (
 )
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import BadInputError
-from leadwire.protocols import Endpoint, Protocol
+from leadwire.protocols import EC57_START_S, Endpoint, Protocol
 from leadwire.stats import Bootstrap
 
+from .by_ec57 import by_ec57, can_be_scored
 from .divergence import FloatLayers, LayerPair, changed_decisions, explained, float_divergence
 from .endpoints import Beats, judge
+from .equivalences import equivalence
 from .identity import OperatorOutput, OperatorOutputs, broken_rule, compare, must_agree, not_compared
 from .inputs import Integers, Run, check_dataset, check_predictions
+from .multiplicity import adjusted
 from .operating_points import Outputs, grid, operating_point
 from .records import record_failures, records_of, subgroup_failures
 from .reliability import reliability
@@ -105,6 +109,7 @@ def run_validation(
         int8_decided=judged.decided,
         patients=patients,
         records=[dataset.records[beat] for beat in scope],
+        after_learning=dataset.times_s[scope] >= EC57_START_S,
     )
     members = {
         name: in_population(protocol.population(name), dataset, scope)
@@ -115,7 +120,8 @@ def run_validation(
         return judge(endpoint, protocol, beats.part(np.intersect1d(places, members[endpoint.population])), bootstrap)
 
     everything = np.arange(len(scope), dtype=np.int64)
-    endpoints = tuple(judge_part(endpoint, everything) for endpoint in protocol.endpoints)
+    endpoints = adjusted([judge_part(endpoint, everything) for endpoint in protocol.endpoints], rule)
+    equivalences = _equivalences(protocol, dataset, runs, judged)
     attributes = known_attributes(dataset, scope)
     subgroups = subgroup_results(protocol, dataset, scope, attributes, judge_part)
     records = records_of(dataset, runs, judged)
@@ -129,6 +135,10 @@ def run_validation(
         failures.append(f"{lost_samples} sample(s) were lost on the way to the device and back: the run is invalid")
     changed = scope[float_decided != judged.decided]
     same = np.stack([float_decided == judged.decided, np.ones(len(scope))], axis=1).astype(np.float64)
+    failures += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "fail"]
+    unchecked += [f"{one.name}: {one.reason}" for one in equivalences if one.verdict == "inconclusive"]
+    missing = [one.name for one in protocol.equivalences][len(equivalences) :]
+    unchecked += [f"{name}: the INT8 outputs are not the classes' own, so nothing can be said" for name in missing]
     on_grid = None if judged.raw is None else grid(judged.raw, judged.outputs)
     step = None if on_grid is None else on_grid[0]
     listed = explained(
@@ -173,6 +183,25 @@ def run_validation(
         operating_points=_operating_points(protocol, dataset, runs, judged, on_grid, bootstrap),
         float_int8=None if step is None else float_divergence(listed, runs["float"], judged, step),
         reliability=tuple(curve for curve in curves if curve is not None),
+        ec57=by_ec57(runs, judged, dataset),
+        equivalences=equivalences,
+    )
+
+
+def _equivalences(
+    protocol: Protocol, dataset: Dataset, runs: dict[str, Run], judged: Run
+) -> tuple[EquivalenceResult, ...]:
+    """Those of the protocol; none where INT8's outputs are not the classes' own grid."""
+    scope = judged.beats
+    on_grid = None if judged.raw is None or not protocol.equivalences else grid(judged.raw, judged.outputs)
+    if on_grid is None or judged.raw is None:
+        return ()
+    patients = [dataset.patients[beat] for beat in scope]
+    real = on_grid[0] * (judged.raw.astype(np.int64) - on_grid[1])
+    differences = runs["float"].outputs[scope] - real
+    return tuple(
+        equivalence(one, protocol, differences[:, protocol.labels.index(one.label)], patients, on_grid)
+        for one in protocol.equivalences
     )
 
 
@@ -290,6 +319,8 @@ def _notes(
     notes = ["the decision is the class with the largest output; of equal outputs the first class"]
     if dataset.basis == "synthetic":
         notes.append("synthetic ECG: the figures say nothing of any patient")
+    if reason := can_be_scored(dataset):
+        notes.append(f"not scored by EC57: {reason}")
     if sent < total and judged.runtime == "device":
         notes.append(
             f"the device was sent {sent} of {total} beats; its metrics, the endpoints, records and changed decisions "

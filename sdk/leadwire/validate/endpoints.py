@@ -11,20 +11,27 @@ from dataclasses import dataclass
 from math import ceil, inf, isfinite
 
 import numpy as np
+import numpy.typing as npt
 
 from leadwire.artifacts import EndpointResult, Interval, Statistic, Verdict
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import (
     Bootstrap,
     Floats,
+    McNemar,
     PairedTable,
     bootstrap_interval,
+    bootstrap_p_value,
+    bootstrap_sums,
     clusters_needed,
     mcnemar,
     newcombe_paired,
+    obuchowski_p_value,
     paired_ratio_delta,
+    paired_ratio_p_value,
     ratio_loss,
     tango,
+    tango_p_value,
 )
 
 from .inputs import Integers
@@ -42,13 +49,15 @@ _CHANGES: dict[str, Floats] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beats:
-    """The beats an endpoint is judged on: reference classes, what float and INT8 decided, and whose they are."""
+    """The beats an endpoint is judged on: reference classes, what float and INT8 decided, whose they are, and which of
+    them EC57 counts: those after the first five minutes of their record."""
 
     reference: Integers
     float_decided: Integers
     int8_decided: Integers
     patients: Sequence[str]
     records: Sequence[str]
+    after_learning: npt.NDArray[np.bool_]
 
     def part(self, places: Integers) -> Beats:
         """The beats at these places, in their order."""
@@ -58,15 +67,19 @@ class Beats:
             int8_decided=self.int8_decided[places],
             patients=[self.patients[place] for place in places],
             records=[self.records[place] for place in places],
+            after_learning=self.after_learning[places],
         )
 
 
 def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Bootstrap) -> EndpointResult:
     """The endpoint's loss with intervals and verdict. Rows hold numerator and denominator of float, then of INT8."""
     level = protocol.statistics.level
+    if endpoint.is_ec57:
+        beats = beats.part(np.flatnonzero(beats.after_learning).astype(np.int64))
+    excused = protocol.excused(endpoint) if endpoint.label else ()
     rows = np.concatenate(
         [
-            ratio_parts(endpoint.measure, endpoint.label, protocol, beats.reference, decided)
+            ratio_parts(endpoint.share, endpoint.label, protocol, beats.reference, decided, excused)
             for decided in (beats.float_decided, beats.int8_decided)
         ],
         axis=1,
@@ -74,14 +87,22 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
     per_patient = sum_by_patient(rows, beats.patients)
     sums = per_patient.sum(axis=0)
     loss = float(ratio_loss(sums))
-    by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level)
-    table = None
-    if endpoint.measure in _CHANGES:
-        entering = rows[rows.any(axis=1)]
-        beat_level: tuple[Interval, ...] = (paired_ratio_delta(entering, level, unseen=_CHANGES[endpoint.measure]),)
+    drawn = bootstrap_sums(per_patient, bootstrap) if len(per_patient) else None
+    by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level, sums=drawn)
+    p_patients = bootstrap_p_value(per_patient, ratio_loss, bootstrap, endpoint.margin, level, sums=drawn)
+    equality: McNemar | None = None
+    clustered: float | None = None
+    if endpoint.share in _CHANGES:
+        entering, unseen = rows[rows.any(axis=1)], _CHANGES[endpoint.share]
+        beat_level: tuple[Interval, ...] = (paired_ratio_delta(entering, level, unseen=unseen),)
+        p_beats = paired_ratio_p_value(entering, endpoint.margin, unseen=unseen)
     else:
         table = _table(rows)
         beat_level = (tango(table, level), newcombe_paired(table, level))
+        p_beats = tango_p_value(table, endpoint.margin)
+        equality = mcnemar(table.first_only, table.second_only)
+        counting = per_patient[per_patient[:, 1] > 0]
+        clustered = obuchowski_p_value(counting[:, 0] - counting[:, 2]) if len(counting) > 1 else None
     judged = None if by_patient is None else _hull(by_patient, beat_level[0])
     shortages, enough_patients = _shortages(endpoint, protocol, beats)
     verdict, reason = _verdict(loss, judged, endpoint.margin, shortages)
@@ -98,7 +119,10 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
         verdict=verdict,
         reason=reason,
         judged=judged,
-        mcnemar_mid_p=None if table is None else mcnemar(table.first_only, table.second_only).mid_p,
+        mcnemar_mid_p=None if equality is None else equality.mid_p,
+        mcnemar_exact=None if equality is None else equality.exact,
+        clustered_p=clustered,
+        p_value=max(p_patients, p_beats) if p_patients is not None and isfinite(loss) else None,
         patients_needed=_needed(verdict, loss, judged, endpoint.margin, protocol, len(per_patient), enough_patients),
         worst_records=worst,
     )

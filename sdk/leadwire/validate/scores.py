@@ -18,16 +18,24 @@ from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums
 from .inputs import Integers, Run
 
 
-def ratio_parts(measure: Measure, label: str, protocol: Protocol, reference: Integers, decided: Integers) -> Floats:
+def ratio_parts(
+    measure: str,
+    label: str,
+    protocol: Protocol,
+    reference: Integers,
+    decided: Integers,
+    excused_labels: Sequence[str] | None = None,
+) -> Floats:
     """Numerator and denominator of a figure, beat by beat: float64 [n, 2]. `label` is ignored for accuracy.
 
-    Beats of the reference classes that the protocol excuses (`not_false_positive`) do not enter a denominator by being
-    called `label`.
+    Beats of the excused reference classes, those of the protocol's `not_false_positive` unless they are given, do not
+    enter a denominator by being called `label`.
     """
     if measure == "accuracy":
         return np.stack([reference == decided, np.ones(len(reference))], axis=1).astype(np.float64)
     index = protocol.labels.index(label)
-    excused = [protocol.labels.index(other) for other in protocol.class_rule(label).not_false_positive]
+    names = protocol.class_rule(label).not_false_positive if excused_labels is None else excused_labels
+    excused = [protocol.labels.index(other) for other in names if other in protocol.labels]
     is_class, called = reference == index, decided == index
     hit, counted = is_class & called, called & ~np.isin(reference, excused)
     if measure == "sensitivity":
