@@ -47,7 +47,6 @@ def _types(model: Model, op: Operator) -> bool:
     return (
         is_int8(model.input(op, 0))
         and is_int8(hidden)
-        and is_int16(cell)
         and hidden.variable
         and cell.variable
         and is_int8(model.output(op))
@@ -202,10 +201,14 @@ SPEC = OperatorSpec(
             remedy="use a plain LSTM layer, or build it with unroll=True",
         ),
         Rule(
-            text="input, output and hidden state are int8, the last two of one scale and zero point; the cell state is "
-            "int16; both states are variables",
+            text="input, output and hidden state are int8, the last two of one scale and zero point; states are variables",
             holds=_types,
             remedy="convert with full INT8 quantization (a fused LSTM has no 16x8 form)",
+        ),
+        Rule(
+            text="the cell state is int16 with one scale and zero point 0",
+            holds=lambda model, op: is_int16(model.input(op, _CELL)),
+            remedy="convert with full INT8 quantization",
         ),
         computed(0),
         Rule(
