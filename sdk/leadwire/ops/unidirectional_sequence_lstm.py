@@ -201,7 +201,7 @@ SPEC = OperatorSpec(
             remedy="use a plain LSTM layer, or build it with unroll=True",
         ),
         Rule(
-            text="input, output and hidden state are int8, the last two of one scale and zero point; states are variables",
+            text="input, output and hidden state are int8, the last two of one scale; both states are variables",
             holds=_types,
             remedy="convert with full INT8 quantization (a fused LSTM has no 16x8 form)",
         ),

@@ -239,7 +239,7 @@ HUGE_BIAS = T(shape=(2,), array=np.array([2**31 - 1, 0], np.int32), scale=0.25)
 
 REFUSED: list[tuple[str, str, Case]] = [
     ("UNIDIRECTIONAL_SEQUENCE_LSTM", "no peepholes", PEEPHOLES),
-    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "states are variables", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 15, act(1, 2, 4, scale=1))),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "both states", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 15, act(1, 2, 4, scale=1))),
     ("UNIDIRECTIONAL_SEQUENCE_LSTM", "all tables have", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, ones(4, 2))),
     ("UNIDIRECTIONAL_SEQUENCE_LSTM", "biases constant int32", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 9, ones(4))),
     ("UNIDIRECTIONAL_SEQUENCE_LSTM", "activation is TANH", with_fields("UNIDIRECTIONAL_SEQUENCE_LSTM", timeMajor=True)),
