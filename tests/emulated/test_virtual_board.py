@@ -30,7 +30,7 @@ def echo(port, data: bytes) -> bytes:
 
 
 def until_booted(port) -> None:
-    """QEMU drops what arrives before the firmware has enabled the receiver; the answer to an earlier byte may be late."""
+    """QEMU drops what arrives before the receiver is enabled; the answer to an earlier byte may be late."""
     port.timeout = 0.5
     for asked in (bytes([first]) for first in range(ord("0"), ord("0") + 40)):
         port.write(asked)
