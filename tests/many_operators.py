@@ -166,13 +166,17 @@ class _Builder:
     def transpose_convolution(self) -> None:
         h, w, cin, cout = self.pick(1, 1, 3), self.pick(1, 4, 5), self.pick(1, 3, 8), self.pick(1, 3, 4)
         kh, kw, stride, same = self.pick(1, 2), self.pick(1, 2, 3, 4), self.pick(1, 2, 3), self.pick(0, 1)
-        height, width = ((size * stride if same else (size - 1) * stride + taps) for size, taps in ((h, kh), (w, kw)))
+        kh, stride_h = (1, 1) if h == 1 else (kh, stride)  # a signal, or a picture
+        height, width = (
+            size * step if same else (size - 1) * step + taps
+            for size, step, taps in ((h, stride_h, kh), (w, stride, kw))
+        )
         shape, given = self.integers(1, height, width, cout), self.given(1, h, w, cin)
         weights, bias, scale = self.weights((cout, kh, kw, cin), 0)
         result = T(shape=(1, height, width, cout), scale=scale, zero_point=self.pick(*ZEROS))
         self.operator(
             "TRANSPOSE_CONV", (shape, weights, given, bias), result, "TransposeConvOptions", padding=0 if same else 1,
-            strideH=stride, strideW=stride, fusedActivationFunction=self.pick(0, 1, 3),
+            strideH=stride_h, strideW=stride, fusedActivationFunction=self.pick(0, 1, 3),
         )  # fmt: skip
 
     def matrices(self) -> None:

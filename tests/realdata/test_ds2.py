@@ -27,7 +27,8 @@ def board(root: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactor
     example = root / "examples" / "arrhythmia"
     text = (example / "leadwire.toml").read_text()
     text = text.replace('"arrhythmia.keras"', json.dumps(str(example / "arrhythmia.keras")))
-    text = text.replace("device_beats = 0        # all of DS2 over the link", f"device_beats = {DEVICE_BEATS}")
+    shorter = f"device_beats = {DEVICE_BEATS}\nstress = false"
+    text = text.replace("device_beats = 0        # all of DS2 over the link", shorter)
     assert f"device_beats = {DEVICE_BEATS}" in text
     (folder / "leadwire.toml").write_text(text)
     done = subprocess.run(
