@@ -19,6 +19,9 @@ extern "C" {
 /* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
 #if defined(__GNUC__)
 #define LW_NOINLINE __attribute__((noinline))
+#if defined(__thumb__) && !defined(__thumb2__)
+#define LW_FEW_REGISTERS /* Armv6-M */
+#endif
 #define LW_INLINE inline __attribute__((always_inline))
 #else
 #define LW_NOINLINE
