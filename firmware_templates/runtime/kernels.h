@@ -244,6 +244,15 @@ typedef struct {
 } lw_reduce_params;
 
 void lw_reduce_extremum_s8(const lw_reduce_params *params, const int8_t *input, int8_t *output);
+/* output: four bytes for each index */
+void lw_arg_extremum_s8(const lw_reduce_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t input_bytes, output_bytes; /* of a value */
+} lw_cast_params;
+
+void lw_cast_s8(const lw_cast_params *params, const int8_t *input, int8_t *output);
 
 typedef struct {
     lw_broadcast shape; /* a: the input, b: the slopes */

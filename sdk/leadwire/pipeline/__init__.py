@@ -20,9 +20,10 @@ from leadwire.artifacts import (
     MemoryPlan,
     QuantizedModel,
     StressResult,
+    UserImage,
     ValidationResult,
 )
-from leadwire.board import load_board, require_port
+from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError
@@ -30,6 +31,7 @@ from leadwire.evidence.bundle import Bundle
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
+from .audit import AuditedRun, audited_run
 from .line import Line
 from .sources import host_board, is_host, read_model
 from .watcher import Watcher
@@ -63,20 +65,53 @@ class Outcome:
 
 
 def run_project(
-    project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False, target: Target | None = None
+    project: LoadedProject,
+    *,
+    until: str,
+    watcher: Watcher,
+    fresh: bool = False,
+    target: Target | None = None,
+    user_image: UserImage | None = None,
 ) -> Outcome:
     """Run a project's line up to stage `until`.
 
     The first board goes the whole way and has its files in the output folder; further boards are built and benchmarked,
-    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board.
+    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board, and
+    `user_image` the image for it.
     Raises the errors of the stages; a validation that fails is a result and not an error.
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
     boards = [load_board(name) for name in project.boards] if target is None else [target.board]
+    with audited_run(project, until, tuple(board.id for board in boards)) as run:
+        outcome = _run_boards(project, boards, until, run, watcher, fresh=fresh, target=target, user_image=user_image)
+        ended = outcome.boards[0]
+        run.note(
+            "end",
+            verdict=ended.validation.verdict if ended.validation else None,
+            bundle_sha256=ended.bundle.digest if ended.bundle else None,
+        )
+    return outcome
+
+
+def _run_boards(
+    project: LoadedProject,
+    boards: list[Board],
+    until: str,
+    run: AuditedRun,
+    watcher: Watcher,
+    *,
+    fresh: bool,
+    target: Target | None,
+    user_image: UserImage | None,
+) -> Outcome:
+    """The first board all the way, the others as far as the benchmark."""
+    images = {load_board(name).id: image for name, image in project.images.items()}
+    if target is not None and user_image is not None:
+        images[target.board.id] = user_image
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [
-        Line(project, board, folder, watcher, fresh=fresh, target=target)
+        Line(project, board, folder, watcher, fresh=fresh, target=target, user_image=images.get(board.id), run=run)
         for board, folder in zip(boards, folders, strict=True)
     ]
     last = STAGES.index(until)
@@ -86,12 +121,15 @@ def run_project(
         )
     if last > STAGES.index("budget"):
         for board in boards:
-            require_port(board)
+            if board.id not in images:
+                require_port(board)
     if project.settings.target.personality != "bench" and last > STAGES.index("build"):
         raise BadInputError(
             f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",
             hint="run the line up to 'build', and measure with 'leadwire mlperf'",
         )
+    for line in lines:
+        line.check_image_settings()
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))
