@@ -31,8 +31,8 @@ KERNEL = re.compile(r"^void (lw_\w+)\(", re.MULTILINE)
 HEAD = f"""# Stack of the kernels
 
 Bytes of stack that a kernel takes at most with all it calls, read from its machine code (`build/stack.py`) as the
-pinned zig compiles it with -O2; - where the core has other kernels. A test compares this page with the code and holds every
-figure below {MOST_BYTES}. The report of a project states the bound of its whole image.
+pinned zig compiles it with -O2; - where the core has other kernels. A test compares this page with the code and holds
+every figure below {MOST_BYTES}. The report of a project states the bound of its whole image.
 
 | kernel | {" | ".join(CORE_NAMES)} |
 |{"---|" * (len(CORE_NAMES) + 1)}
