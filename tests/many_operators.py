@@ -195,6 +195,17 @@ class _Builder:
         shape = (self.pick(1, 3), self.pick(1, 2, 17, 900))
         self.operator("L2_NORMALIZATION", (self.given(*shape),), T(shape=shape, scale=1 / 128), "L2NormOptions")
 
+    def index(self, kind: str) -> None:
+        shape = (self.pick(1, 3), self.pick(1, 4, 9), self.pick(1, 4))
+        result = T(shape=(shape[0], shape[2]), dtype="int32", quantized=False)
+        options = "ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions"
+        self.operator(kind, (self.given(*shape), self.integers(1)), result, options, outputType=2)
+
+    def integer_cast(self) -> None:
+        shape = (1, self.pick(1, 4, 9))
+        result = T(shape=shape, dtype="int32", quantized=False)
+        self.operator("CAST", (self.given(*shape),), result, "CastOptions", inDataType=9, outDataType=2)
+
     def slopes(self) -> None:
         shape = (1, self.pick(1, 3, 7), self.pick(1, 4, 5))
         slopes = self.random.integers(-128, 128, shape[2]).astype(np.int8)
@@ -286,6 +297,9 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         builder.matrices()
         builder.slopes()
         builder.unit_vectors()
+        for kind in ("ARG_MAX", "ARG_MIN"):
+            builder.index(kind)
+        builder.integer_cast()
         for kind in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
             builder.blocks(kind)
         builder.multiply()
@@ -302,6 +316,18 @@ def many_operators(seed: int, each: int = 5) -> bytes:
         for kind in ("CONCATENATION", "PACK"):
             builder.join(kind)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
+
+
+def padded_blocks() -> bytes:
+    """A SPACE_TO_BATCH_ND that pads on all sides, with bytes that TensorFlow Lite Micro leaves undefined."""
+    tensors = [
+        T(shape=(1, 3, 4, 2), zero_point=7),
+        T(shape=(2,), array=np.array([2, 3], np.int32), quantized=False),
+        T(shape=(2, 2), array=np.array([[2, 1], [1, 1]], np.int32), quantized=False),
+        T(shape=(6, 3, 2, 2), zero_point=7),
+    ]
+    op = Op(kind="SPACE_TO_BATCH_ND", inputs=(0, 1, 2), outputs=(3,), options="SpaceToBatchNDOptions")
+    return write_tflite(tensors, [op], [0], [3])
 
 
 def chain(seed: int, length: int = 7) -> bytes:

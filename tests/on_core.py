@@ -138,17 +138,18 @@ class OnCore:
         return np.frombuffer(b"".join(self.infer(row)[0] for row in rows), np.int8).reshape(len(rows), -1)
 
 
-def load(model: Model, plan: MemoryPlan, toolchain: str = "zig") -> OnCore:
-    """The generated C of `model`, compiled as firmware is and loaded."""
+def load(model: Model, plan: MemoryPlan, toolchain: str = "zig", core_name: str = "cortex-m4f") -> OnCore:
+    """The generated C of `model`, compiled as firmware is and loaded. It runs on an emulated Cortex-M4, which executes
+    the code of a smaller core instruction by instruction."""
     folder = Path(mkdtemp(dir=_FOLDER.name))
     project = generate_project(model, plan, load_board("virtual-stm32f405"), folder)
     (folder / "main.c").write_text(MAIN)
     (folder / "link.ld").write_text(SCRIPT)
-    tools, core = find_toolchain(toolchain), CORES["cortex-m4f"]  # type: ignore[arg-type]
+    tools, core = find_toolchain(toolchain), CORES[core_name]  # type: ignore[arg-type]
     flags = [*tools.compile_flags(core), *(f"-I{path}" for path in project.include_dirs)]
     objects = []
     for number, source in enumerate(("main.c", *project.model_sources)):
-        key = (toolchain, (folder / source).read_bytes())
+        key = (toolchain + core_name, (folder / source).read_bytes())
         if key not in _objects or not source.startswith("runtime/"):
             target = folder / f"{number}.o"
             tools.compile(flags, source, folder, target)
@@ -160,10 +161,13 @@ def load(model: Model, plan: MemoryPlan, toolchain: str = "zig") -> OnCore:
     command = [*tools.command, *tools.target(core), *options, *map(str, objects), *tools.libraries, "-o", str(elf)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return _boot(model, elf)
+    loaded = boot(model, elf)
+    assert loaded.call("start") == 0
+    return loaded
 
 
-def _boot(model: Model, elf: Path) -> OnCore:
+def boot(model: Model, elf: Path) -> OnCore:
+    """An ELF file in the memory of a Cortex-M4, whose functions can be called."""
     emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     emulator.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
     for base, size in ((0x08000000, 1 << 20), (0x20000000, 1 << 20), (_STACK, 1 << 16), (_RETURN, 0x1000)):
@@ -185,5 +189,4 @@ def _boot(model: Model, elf: Path) -> OnCore:
         loaded.executed += loaded.lengths[address, size]
 
     emulator.hook_add(unicorn.UC_HOOK_BLOCK, count)
-    assert loaded.call("start") == 0
     return loaded

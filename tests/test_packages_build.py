@@ -6,21 +6,21 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leadwire.artifacts import FirmwareProject
+from leadwire.artifacts import FirmwareProject, UserImage
 from leadwire.board import load_board
+from leadwire.emulator import QemuBoard
 from leadwire.errors import WrongDeviceError
 from leadwire.package import FirmwarePackage, ecosystems, write_package
-from leadwire.pipeline.alone import bench_inputs, choose
+from leadwire.pipeline.alone import bench_inputs, bench_model, choose
 from leadwire.pipeline.attach import bench_running
 from leadwire.pipeline.packages import PackageOptions, package_model
 from leadwire.pipeline.watcher import Quiet
@@ -273,25 +273,23 @@ def test_zephyr_builds_the_bench_firmware_and_leadwire_measures_it(tmp_path: Pat
     options = PackageOptions(ecosystem="zephyr", board=load_board(board))
     package = package_model(path, options, tmp_path / "package", Quiet())
     elf = zephyr_elf(package.path / "samples" / "bench", tmp_path / "build")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
-    link = ("-icount", "shift=4", "-serial", f"tcp:127.0.0.1:{number},server=on,wait=off", "-kernel", str(elf))
-    port = f"socket://127.0.0.1:{number}"
-    with subprocess.Popen((*ZEPHYR_MACHINE, *link), stderr=subprocess.DEVNULL) as emulator:
-        try:
-            time.sleep(2)
-            attached = bench_running(
-                path, choose(board, "aot", "auto", port), Quiet(), pattern=False, inputs=10, warmup=1, elf=elf
-            )
-            with pytest.raises(WrongDeviceError, match="board"):
-                bench_running(path, choose("rpi-pico", "aot", "auto", port), Quiet(), pattern=True, inputs=1, warmup=0)
-        finally:
-            emulator.kill()
+    user = UserImage(elf=elf)
+    flashed = bench_model(
+        path, choose(board, "aot", "auto", user_image=user), Quiet(), pattern=False, inputs=10, warmup=1
+    )
+    assert flashed.instructions_per_inference is not None and flashed.flash_bytes is not None
+    with QemuBoard(elf, load_board(board)) as running:
+        options = choose(board, "aot", "auto", running.port, user_image=user)
+        attached = bench_running(path, options, Quiet(), pattern=False, inputs=10, warmup=1)
+        unknown = bench_running(path, replace(options, user_image=None), Quiet(), pattern=False, inputs=10, warmup=1)
+        with pytest.raises(WrongDeviceError, match="board"):
+            other = choose("rpi-pico", "aot", "auto", running.port)
+            bench_running(path, other, Quiet(), pattern=True, inputs=1, warmup=0)
     rows = np.array([np.frombuffer(row, np.int8) for row in bench_inputs(model(), pattern=False, count=10)])
     pairs = b"".join(given.tobytes() + said.tobytes() for given, said in zip(rows, answers(rows), strict=True))
-    assert attached.io_digest == hashlib.sha256(pairs).hexdigest()
-    assert attached.image_digest == hashlib.sha256(elf.read_bytes()).hexdigest()
-    assert attached.flash_bytes is None and attached.instructions_per_inference is None
+    assert attached.io_digest == flashed.io_digest == unknown.io_digest == hashlib.sha256(pairs).hexdigest()
+    assert attached.image_digest == flashed.image_digest == hashlib.sha256(elf.read_bytes()).hexdigest()
+    assert (unknown.image_digest, unknown.flash_bytes, attached.instructions_per_inference) == ("", None, None)
     assert attached.device.board_id == board and attached.stack_high_water_bytes > 0
 
 

@@ -12,7 +12,14 @@
 #define SLICE_BYTES (LW_PACKET_BYTES - 96u) /* output bytes in one answer; with all keys below LW_MESSAGE_BYTES */
 #define UNIQUE_ID_BYTES 16u
 
-static const uint8_t build_id[] = {LW_BUILD_ID};
+/* What this firmware is, where a reader of the file finds it, stripped or not: docs/manual/firmware.md. Bytes alone, so
+ * nothing lies between them. */
+static const struct {
+    char mark[17];
+    uint8_t build[16];
+    char model[sizeof LW_MODEL_DIGEST];
+    char board[sizeof LW_BOARD_ID];
+} identity = {"leadwire bench 1", {LW_BUILD_ID}, LW_MODEL_DIGEST, LW_BOARD_ID};
 
 static uint32_t total_bytes(const lw_tensor *tensors, uint32_t count)
 {
@@ -128,13 +135,13 @@ lw_rc lw_bench_describe(const lw_bench *bench, const uint8_t *request, size_t le
     lw_cbor_text(answer, "firmware");
     lw_cbor_text(answer, LW_MODEL.generator);
     lw_cbor_text(answer, "build");
-    lw_cbor_bytes(answer, build_id, sizeof build_id);
+    lw_cbor_bytes(answer, identity.build, sizeof identity.build);
     lw_cbor_text(answer, "model");
     lw_cbor_text(answer, LW_MODEL.name);
     lw_cbor_text(answer, "digest");
     lw_cbor_bytes(answer, LW_MODEL.digest, LW_DIGEST_BYTES);
     lw_cbor_text(answer, "board");
-    lw_cbor_text(answer, LW_BOARD_ID);
+    lw_cbor_text(answer, identity.board);
     lw_cbor_text(answer, "uid");
     lw_cbor_bytes(answer, unique_id, unique_id_bytes);
     put_number(answer, "clock_hz", lw_port_cycles_hz());

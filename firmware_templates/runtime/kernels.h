@@ -71,6 +71,7 @@ typedef struct {
     lw_window window;
     int32_t input_zero_point, output_zero_point;
     int32_t activation_min, activation_max;
+    int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
 } lw_convolution_params;
 
 /* weights [output channels, filter height, filter width, input channels]; bias includes - zero point * sum(weights) */
@@ -240,6 +241,15 @@ typedef struct {
 } lw_reduce_params;
 
 void lw_reduce_extremum_s8(const lw_reduce_params *params, const int8_t *input, int8_t *output);
+/* output: four bytes for each index */
+void lw_arg_extremum_s8(const lw_reduce_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t count;
+    int32_t input_bytes, output_bytes; /* of a value */
+} lw_cast_params;
+
+void lw_cast_s8(const lw_cast_params *params, const int8_t *input, int8_t *output);
 
 typedef struct {
     lw_broadcast shape; /* a: the input, b: the slopes */

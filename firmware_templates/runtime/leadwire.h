@@ -41,7 +41,7 @@ typedef struct {
     uint32_t bytes;
     int32_t dims[LW_MAX_RANK]; /* rank entries used */
     uint8_t rank;
-    uint8_t item_bytes; /* of a value: 1 is int8, 2 is int16 */
+    uint8_t item_bytes; /* of a value: 1 is int8, 2 is int16, 4 is int32 (an index, scale 1) */
     float scale;
     int32_t zero_point;
 } lw_tensor;

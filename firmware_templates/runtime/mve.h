@@ -16,6 +16,7 @@ typedef struct {
     int32_t input_zero_point;
     int32_t center;
     int32_t taps;
+    int32_t backward; /* from the last position to the first: the output lies above the input that it overlaps */
     lw_clamp_params clamp;
 } lw_vector_params;
 

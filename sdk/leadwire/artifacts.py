@@ -254,6 +254,26 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserImage:
+    """What a board's user built from a package of leadwire, as it lies on disk: the ELF and, where flashing takes other
+    files, those: .hex, .bin or .uf2 of the same program, or the flasher_args.json of ESP-IDF's build folder."""
+
+    elf: Path
+    flash_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashFile:
+    """A file that is written as it is; `offset_bytes` from the start of the flash, None where the file says its own
+    addresses or lies where the ELF does."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    offset_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedObject:
     """An object file with bytes in the image, from the linker's map.
 
@@ -276,7 +296,9 @@ class FirmwareImage:
 
     `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
     `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
-    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither.
+    and how each object was made (`build.log`) lie beside the ELF; a host's library has neither. `package` is the
+    ecosystem of the package that the board's user built the image from, empty for leadwire's own; `flash_files` are
+    what that build made for the flash.
     """
 
     elf: Path
@@ -296,6 +318,8 @@ class FirmwareImage:
     model_ram_bytes: int
     stack: StackBound
     personality: Personality = "bench"
+    package: str = ""
+    flash_files: tuple[FlashFile, ...] = ()
     linked: tuple[LinkedObject, ...] = ()
 
     @property

@@ -67,7 +67,9 @@ def run_benchmark(
         raise DatasetError("benchmark", found)
     on_host = board.emulation is not None and board.emulation.engine == "host"
     measure = _measure_host if on_host else _measure_device
+    started = time.monotonic()
     measured = measure(running, model, inputs, warmup, progress)
+    elapsed_s = time.monotonic() - started
     wide = on_host and image.backend == "tflm"  # an interpreter's arena is larger with 64-bit pointers
     if not wide and measured.info.arena_bytes != plan.arena_bytes:
         found, expected = f"{measured.info.arena_bytes} B", f"{plan.arena_bytes} B"
@@ -76,7 +78,7 @@ def run_benchmark(
     if keep is not None:
         keep(measured.outputs)
     instructions = measured.instructions
-    return BenchmarkResult(
+    result = BenchmarkResult(
         board_id=board.id,
         backend=image.backend,
         image_digest=image.digest,
@@ -101,6 +103,22 @@ def run_benchmark(
         device=measured.info,
         latency_bins=_bins(measured.latency_us),
     )
+    check_times(result, elapsed_s)
+    return result
+
+
+def check_times(result: BenchmarkResult, seconds: float) -> None:
+    """DeviceError where a real board says of one inference that it took longer than the whole run's `seconds`.
+
+    A counter that jumps back looks like one that wrapped. Emulators have their own time.
+    """
+    longest = result.latency_us.max / 1e6
+    if result.basis == "measured" and longest > seconds:
+        raise DeviceError(
+            f"the counter '{result.device.cycle_counter}' of '{result.board_id}' gives {longest:.1f} s for one "
+            f"inference of a run that took {seconds:.1f} s",
+            hint="the counter jumps or its frequency is wrong: check the clocks in the board's configuration",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ def check_image(image: FirmwareImage, plan: MemoryPlan, board: Board, model: Mod
             limit=board.budget.ram_bytes,
             unit="B",
             basis="linked",
-            note=f"arena and state {_grouped(image.model_ram_bytes)} + stack bound {_grouped(stack.bytes)}{unbounded}",
+            note=f"arena and state {_grouped(image.model_ram_bytes)} + stack {'reserve' if image.package else 'bound'} "
+            f"{_grouped(stack.bytes)}{unbounded}",
         ),
     )
     peak = _peak(plan, model) if model else ""

@@ -89,10 +89,13 @@ class NoPortError(BadInputError):
     """`ecosystems` are (ecosystem of `leadwire package`, the board's name there)."""
 
     def __init__(self, board_id: str, ecosystems: Sequence[tuple[str, str]]) -> None:
-        ways = [f"'leadwire package MODEL --for {name}' (board {there})" for name, there in ecosystems]
+        ways = [
+            f"'leadwire package MODEL --for {name} --board {board_id}' (there it is {there})"
+            for name, there in ecosystems
+        ]
         super().__init__(
             f"board '{board_id}' has no bare-metal port: leadwire builds no image for it",
-            hint=f"take the model into its own ecosystem: {', or '.join(ways)}" if ways else "",
+            hint=f"{', or '.join(ways)}; build its bench firmware and give the ELF with --image" if ways else "",
         )
 
 

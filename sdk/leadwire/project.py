@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode
+from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode, UserImage
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -58,10 +59,19 @@ class CalibrationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSettings:
+    """What the board's user built from a package: paths of the ELF and of further files for the flash."""
+
+    elf: str
+    flash_files: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
     """`backend` is validated; those of `compare` are built and benchmarked beside it on the same inputs.
 
-    `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given.
+    `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given. `images` are for
+    boards whose image leadwire does not build, by their name in `boards`.
     """
 
     boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
@@ -71,6 +81,7 @@ class TargetSettings:
     goal: Goal = "size"
     personality: Personality = "bench"
     port: str = ""
+    images: Mapping[str, ImageSettings] = field(default_factory=dict)
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
     latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -166,6 +177,12 @@ class LoadedProject:
     standing_in: bool
     tflm: Path | None = None
     energy: Path | None = None
+    images: Mapping[str, UserImage] = field(default_factory=dict)
+    """By the board's name in `boards`."""
+
+    def with_image(self, image: UserImage | None) -> LoadedProject:
+        """The same with this image on the first board; None changes nothing."""
+        return self if image is None else replace(self, images={**self.images, self.boards[0]: image})
 
 
 def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
@@ -196,6 +213,12 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         standing_in=standing_in,
         tflm=base / settings.tflm.path if settings.tflm.path else None,
         energy=base / settings.energy.record if settings.energy.record else None,
+        images={
+            _path_or_id(base, board): UserImage(
+                elf=base / image.elf, flash_files=tuple(base / file for file in image.flash_files)
+            )
+            for board, image in settings.target.images.items()
+        },
     )
 
 
@@ -205,8 +228,9 @@ def _path_or_id(base: Path, value: str) -> str:
 
 def _mistakes(settings: Project) -> list[str]:
     """What the types cannot say."""
-    boards = settings.target.boards
+    boards, images = settings.target.boards, settings.target.images
     checks = (
+        *((name in boards, f"target.images.{name}: not one of target.boards") for name in images),
         (len(set(boards)) == len(boards), "target.boards: each board once"),
         (
             settings.target.backend not in settings.target.compare
@@ -269,6 +293,7 @@ toolchain = "auto"              # zig, for the backend tflm arm-none-eabi-gcc; o
 goal = "size"                   # of the kernels of aot; or "speed": wider weights, as far as the flash budget goes
 personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf Tiny's runner (generate and build only)
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
+# images."nrf52840dk" = {{elf = "build/zephyr/zephyr.elf"}}   # built by you from leadwire's package
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0

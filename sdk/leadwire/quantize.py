@@ -29,7 +29,7 @@ from leadwire.model.tflite import parse_tflite, read_tflite
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide, limits_of
 from leadwire.ops.edges import integer_interface
-from leadwire.ops.rules import is_quantized
+from leadwire.ops.rules import is_index, is_quantized
 from leadwire.workspace import file_digest, write_atomically
 
 Stratify = Literal["class", "patient", "class+patient"]
@@ -81,7 +81,7 @@ def quantize_model(
         raise LeakError(shared, "calibration", "test")
     if source.suffix == ".tflite":
         model = integer_interface(read_tflite(source))
-        if all(is_quantized(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
+        if all(is_quantized(tensor) or is_index(tensor) for tensor in (*model.input_tensors, *model.output_tensors)):
             _check_mode(model, mode)
             return _adopt(source, model, out)
         _check_float(model)

@@ -34,7 +34,7 @@ from leadwire.model.tensor import Tensor, TensorType, values_of
 from leadwire.model.tflite import read_tflite
 from leadwire.ops.arithmetic import is_wide, limits_of
 from leadwire.ops.edges import integer_interface
-from leadwire.ops.rules import is_quantized
+from leadwire.ops.rules import is_index, is_quantized
 
 Rows = npt.NDArray[np.int8]
 Runtime = Literal["tflm", "tflite"]
@@ -84,7 +84,10 @@ def quantize_array(values: npt.NDArray[np.floating[Any]], tensor: Tensor) -> npt
 
 
 def dequantize_array(raw: npt.NDArray[np.signedinteger[Any]], tensor: Tensor) -> npt.NDArray[np.float64]:
-    """real = scale * (quantized - zero_point), in float64 from the file's float32 scale; the shape stays."""
+    """real = scale * (quantized - zero_point), in float64 from the file's float32 scale; the shape stays. An index is
+    the number it is."""
+    if is_index(tensor):
+        return raw.astype(np.float64)
     if tensor.quantization is None:
         raise UnsupportedModelError(f"tensor '{tensor.name}'", "has no scale")
     difference = raw.astype(np.float64) - tensor.quantization.zero_point
@@ -312,7 +315,8 @@ def _run(engine: _LiteRt | _Tflm, rows: Rows, progress: Progress | None) -> Rows
 
 
 def _check_rows(model: Model, rows: Rows) -> None:
-    wrong = [t for t in (*model.input_tensors, *model.output_tensors) if not is_quantized(t)]
+    wrong = [t for t in model.input_tensors if not is_quantized(t)]
+    wrong += [t for t in model.output_tensors if not is_quantized(t) and not is_index(t)]
     if wrong:
         raise UnsupportedModelError(
             f"tensor '{wrong[0].name}' of '{model.name}'",

@@ -18,8 +18,17 @@ from pathlib import Path
 import pytest
 
 from leadwire.model.tflite import parse_tflite
-from many_operators import many_operators
-from single_operator import WARNINGS, compile_program, every_choice, run_program, run_witness, sample_rows, spread_plan
+from many_operators import many_operators, padded_blocks
+from single_operator import (
+    WARNINGS,
+    compile_program,
+    every_choice,
+    run_program,
+    run_tflite,
+    run_witness,
+    sample_rows,
+    spread_plan,
+)
 from sixteen_bit import long_sums, sixteen_bit
 
 RUNTIME = Path(__file__).resolve().parents[2] / "firmware_templates" / "runtime"
@@ -91,6 +100,11 @@ def covered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Covered]:
             plan = replace(spread_plan(model, kernels), backward=turned)
             program = compile_program(model, plan, instrument=instrument)
             assert (run_program(program, model, rows) == expected).all(), kernels
+    data = padded_blocks()
+    model = parse_tflite(data, "padded")
+    rows = sample_rows(model, 0, count=1)
+    alone = compile_program(model, spread_plan(model), instrument=instrument)
+    assert (run_program(alone, model, rows) == run_tflite(data, model, rows)).all()
     (folder / "failing.c").write_text(FAILING)
     sources = [str(RUNTIME / name) for name in ("batch.c", "self_test.c")]
     flags = ["-std=c99", *WARNINGS, *instrument, f"-I{RUNTIME}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from leadwire.datasets.dataset import Dataset
 from leadwire.device.client import DeviceClient
 from leadwire.device.host_library import HostLibrary
 from leadwire.device.samples import run_samples
+from leadwire.device.target import Target
 from leadwire.flash import flash_image
 from leadwire.model.tflite import parse_tflite
-from leadwire.pipeline.alone import build_model, choose, generate_model, require_budget
+from leadwire.pipeline.alone import Options, bench_model, build_model, choose, generate_model, require_budget
 from leadwire.protocols import ClassRule, Endpoint, HostDeviceRule, Protocol, StatisticsRule
 from leadwire.resources import FIRMWARE_TEMPLATES
 from leadwire.validate import run_validation
@@ -174,3 +176,17 @@ def test_every_port_is_here_with_every_core_that_an_emulator_has_it_on() -> None
     here = {(board.port, board.core) for board in map(load_board, COUNTERS)}
     assert emulated == here
     assert {port.name for port in (FIRMWARE_TEMPLATES / "ports").iterdir() if port.is_dir()} == {p for p, _ in here}
+
+
+@pytest.mark.qemu
+def test_the_real_microbits_image_runs_on_qemus(tmp_path: Path) -> None:
+    """The very firmware that would be flashed: QEMU stands in for the board, and the figures say so."""
+    real = load_board("microbit")
+    assert real.emulation is None and real.basis == "measured"
+    stand_in = replace(real, flash_tool="qemu", emulation=load_board("qemu-microbit").emulation)
+    path = tmp_path / "small.tflite"
+    path.write_bytes(small_network())
+    options = Options(target=Target(board=stand_in), backend="aot", toolchain="auto")
+    result = bench_model(path, options, Quiet(), pattern=True, inputs=1, warmup=0)
+    assert (result.board_id, result.basis, result.device.clock_hz) == ("microbit", "emulated", 16_000_000)
+    assert result.output_crc32 == "4932a9f3"  # of docs/manual/ports.md, the same on every board

@@ -41,7 +41,7 @@ def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = [str(APP / f"{part}.c") for part in PARTS if part != "main"]
     subprocess.run(
         [compiler, "-g", "-O1", sanitizers, "-fno-sanitize-recover=all", "-Dmain=harness_main", *WARNINGS,
-         "-Wno-missing-prototypes", '-DLW_BOARD_ID="fuzzed"', "-DLW_MODEL=lw_model_test",
+         "-Wno-missing-prototypes", '-DLW_BOARD_ID="fuzzed"', "-DLW_MODEL=lw_model_test", '-DLW_MODEL_DIGEST="00"',
          f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
          *(f"-I{place}" for place in (folder, APP, HARNESS, FIRMWARE_TEMPLATES / "runtime")),
          str(HERE / "link_fuzz.c"), *parts, str(folder / "model.c"), "-o", str(folder / "fuzzer")],
@@ -110,7 +110,7 @@ def test_the_fuzzer_notices_a_firmware_that_remembers(fuzzer: Path, tmp_path: Pa
     parts = [str(APP / f"{part}.c") for part in PARTS if part not in ("main", "smp")]
     subprocess.run(
         ["clang", "-O1", "-w", "-fsanitize=fuzzer", "-Dmain=harness_main", '-DLW_BOARD_ID="fuzzed"',
-         "-DLW_MODEL=lw_model_test", f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
+         "-DLW_MODEL=lw_model_test", '-DLW_MODEL_DIGEST="00"', f"-DLW_BUILD_ID={','.join(map(str, range(16)))}",
          *(f"-I{place}" for place in (fuzzer.parent, APP, HARNESS, FIRMWARE_TEMPLATES / "runtime")),
          str(HERE / "link_fuzz.c"), *parts, str(broken), str(fuzzer.parent / "model.c"),
          "-o", str(tmp_path / "fuzzer")],

@@ -250,6 +250,41 @@ MUTATIONS = (
         "for _ in range(2):",
         ("tests/property/test_kernels_against_tflm.py::test_every_byte_of_a_table",),
     ),
+    Mutation(
+        "the loss undisturbed is not taken off",
+        f"{SDK}/validate/stress.py",
+        "ratio_loss(sums[..., :4]) - ratio_loss(sums[..., 4:])",
+        "ratio_loss(sums[..., :4])",
+        ("tests/unit/test_stress.py",),
+    ),
+    Mutation(
+        "a changed protocol may pass",
+        f"{SDK}/validate/__init__.py",
+        'if state.state == "changed":',
+        'if state.state == "unknown":',
+        ("tests/unit/test_protocol_scope.py",),
+    ),
+    Mutation(
+        "saturation is seen at one end alone",
+        f"{SDK}/validate/divergence.py",
+        "((pair.raw == pair.limits[1]) & (error < 0))",
+        "((pair.raw == pair.limits[1]) & (error > 0))",
+        ("tests/unit/test_divergence.py",),
+    ),
+    Mutation(
+        "noise is scaled by amplitude for power",
+        f"{SDK}/datasets/disturb.py",
+        "signal / power / 10 ** (snr_db / 10)",
+        "signal / power / 10 ** (snr_db / 20)",
+        ("tests/unit/datasets/test_disturb.py",),
+    ),
+    Mutation(
+        "every group is the whole test set",
+        f"{SDK}/validate/scope.py",
+        "np.flatnonzero(groups == group)",
+        "np.flatnonzero(groups != '')",
+        ("tests/unit/test_protocol_scope.py",),
+    ),
 )
 SHORT = 4
 

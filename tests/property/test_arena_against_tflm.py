@@ -122,6 +122,15 @@ def grow(graph: Graph, kind: str, draw: st.DrawFn) -> None:
         edges = graph.constant(np.zeros((2, 2), np.int32), quantized=False)
         options = f"{'SpaceToBatch' if kind.startswith('SPACE') else 'BatchToSpace'}NDOptions"
         graph.add(kind, (given, blocks, edges), T(shape=shape), options)
+    elif kind in ("ARG_MAX", "ARG_MIN"):
+        axis = graph.constant(np.array([0], np.int32), quantized=False)
+        options = "ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions"
+        graph.add(kind, (given, axis), T(shape=shape[1:], dtype="int32", quantized=False), options, outputType=2)
+        graph.head = given
+    elif kind == "CAST":
+        wide = T(shape=shape, dtype="int32", quantized=False)
+        graph.add(kind, (given,), wide, "CastOptions", inDataType=9, outDataType=2)
+        graph.head = given
     elif kind == "L2_NORMALIZATION":
         graph.add(kind, (given,), T(shape=shape), "L2NormOptions")
     elif kind == "BATCH_MATMUL":

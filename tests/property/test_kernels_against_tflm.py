@@ -337,6 +337,45 @@ def test_lengths_of_every_size() -> None:
         assert_same_as_tflm(write_tflite(tensors, [op], [0], [1]), depth)
 
 
+@pytest.mark.parametrize("kind", ["ARG_MAX", "ARG_MIN"])
+@checked
+@given(data=st.data())
+def test_position(kind: str, data: st.DataObject) -> None:
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    axis = draw(st.integers(0, len(shape) - 1))
+    written = axis - len(shape) if draw(st.booleans()) else axis
+    tensors = [
+        T(shape=shape, scale=draw(SCALES), zero_point=draw(ZEROS)),
+        T(shape=(1,), array=np.array([written], np.int32), quantized=False),
+        T(shape=(*shape[:axis], *shape[axis + 1 :]), dtype="int32", quantized=False),
+    ]
+    options = "ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions"
+    op = Op(kind=kind, inputs=(0, 1), outputs=(2,), options=options, fields={"outputType": 2})
+    compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
+
+
+@checked
+@given(st.data())
+def test_cast(data: st.DataObject) -> None:
+    """There and back: a byte's index through int16, int32 and narrower again."""
+    draw = data.draw
+    names = [draw(st.sampled_from(["int8", "int16", "int32"])) for _ in range(2)]
+    count = draw(st.integers(1, 9))
+    codes = {"int8": 9, "int16": 7, "int32": 2}
+    chain = ["int8", *names, "int32"]
+    tensors = [T(shape=(1, count), scale=0.5, zero_point=3)]
+    tensors += [T(shape=(1, count), dtype=name, quantized=False) for name in chain[1:]]
+    operators = [
+        Op(
+            kind="CAST", inputs=(index,), outputs=(index + 1,), options="CastOptions",
+            fields={"inDataType": codes[chain[index]], "outDataType": codes[chain[index + 1]]},
+        )
+        for index in range(3)
+    ]  # fmt: skip
+    compare(write_tflite(tensors, operators, [0], [3]), draw(SEEDS))
+
+
 @checked
 @given(st.data())
 def test_fully_connected(data: st.DataObject) -> None:

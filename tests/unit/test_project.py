@@ -54,6 +54,7 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
             (
                 "# folder",
                 "# port",
+                "# images",
                 "# flash",
                 "# ram",
                 "# latency",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import re
 import struct
 import tomllib
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evidence_example import example_evidence
 from leadwire.artifacts import StressResult, sha256_hex
 from leadwire.errors import EvidenceError
 from leadwire.evidence.stress import StressAnswers, false_stress, write_stress
 from leadwire.protocols import Protocol, load_protocol
+from leadwire.report.page import render_page
 from leadwire.report.plots import stress as plot
 from leadwire.validate import StressRun, judge_stress
 
@@ -242,3 +245,19 @@ def test_the_verifier_that_travels_in_the_bundle_agrees_and_finds_changes(harmed
         figures.stress(None, harmed.data)
     with pytest.raises(verifier.RefusedError, match="not the file"):
         figures.stress(dataclasses.asdict(harmed.result), harmed.data + b"\n")
+
+
+def test_the_report_shows_the_matrix_and_a_device_that_differs_fails(harmed: Case, tmp_path: Path) -> None:
+    evidence, _ = example_evidence(tmp_path)
+    evidence = dataclasses.replace(evidence, stress=harmed.result)
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(evidence, "ab" * 32).decode()))
+    assert "it answered each with the same bytes" in text
+    assert f"Of 6 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
+    assert "muscle 0 dB SNR V sensitivity" in text
+    assert evidence.verdict == "pass"
+    differs = dataclasses.replace(evidence, stress=changed(harmed.result, "device"))
+    assert differs.verdict == "fail"
+    assert "under stress (muscle 0) device and host differ in 1 of 4 beats" in differs.reasons
+    assert "it answered with other bytes under muscle" in re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(differs, "ab" * 32).decode())
+    )

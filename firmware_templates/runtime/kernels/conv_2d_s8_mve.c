@@ -143,7 +143,8 @@ void lw_conv_2d_s8_mve(const lw_vector_params *params, const int8_t *input, cons
 {
     const int32_t positions = params->window.output_height * params->window.output_width;
     const int32_t outputs = params->window.output_channels;
-    for (int32_t position = 0; position < positions; position++) {
+    for (int32_t step = 0; step < positions; step++) {
+        const int32_t position = params->backward ? positions - 1 - step : step;
         const int8_t *const column = lw_column(params, input, position, (int8_t *)scratch);
         const int8_t *w = (const int8_t *)weights;
         const int32_t *constants = channels;

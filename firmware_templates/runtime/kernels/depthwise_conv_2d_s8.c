@@ -151,21 +151,23 @@ void lw_depthwise_conv_2d_s8(const lw_convolution_params *params, const int8_t *
 {
     const lw_window *const window = &params->window;
     const int32_t row_bytes = window->input_width * window->input_channels;
-    int32_t top = -window->pad_top;
-    for (int32_t y = 0; y < window->output_height; y++) {
+    const int32_t rows = window->output_height;
+    const int32_t width = window->output_width;
+    for (int32_t row = 0; row < rows; row++) {
+        const int32_t y = params->backward ? rows - 1 - row : row;
+        const int32_t top = y * window->stride_y - window->pad_top;
         lw_inside inside;
         lw_clip(top, window->dilation_y, window->filter_height, window->input_height, &inside.row_begin,
                 &inside.row_end);
-        const int8_t *const row = input + (top + inside.row_begin * window->dilation_y) * row_bytes;
-        int32_t left = -window->pad_left;
-        for (int32_t x = 0; x < window->output_width; x++) {
+        const int8_t *const first = input + (top + inside.row_begin * window->dilation_y) * row_bytes;
+        for (int32_t column = 0; column < width; column++) {
+            const int32_t x = params->backward ? width - 1 - column : column;
+            const int32_t left = x * window->stride_x - window->pad_left;
             lw_clip(left, window->dilation_x, window->filter_width, window->input_width, &inside.tap_begin,
                     &inside.tap_end);
-            inside.input = row + (left + inside.tap_begin * window->dilation_x) * window->input_channels;
-            lw_position(params, &inside, weights, bias, rescale, output);
-            output += window->output_channels;
-            left += window->stride_x;
+            inside.input = first + (left + inside.tap_begin * window->dilation_x) * window->input_channels;
+            lw_position(params, &inside, weights, bias, rescale,
+                        output + (y * width + x) * window->output_channels);
         }
-        top += window->stride_y;
     }
 }

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from leadwire.artifacts import Section
+from leadwire.emulator.elf import check_counts, malformed
 from leadwire.errors import BuildError
 
 STACK_SECTION = ".stack"
@@ -83,12 +83,13 @@ def read_elf(path: Path) -> Elf:
     try:
         with path.open("rb") as stream:
             file = ELFFile(stream)
+            check_counts(file)
             sections = tuple(_section(index, section) for index, section in enumerate(file.iter_sections()))
             symbols = tuple(_symbols(file))
             return Elf(
                 entry=file.header["e_entry"], little_endian=file.little_endian, sections=sections, symbols=symbols
             )
-    except (ELFError, OSError, ValueError, KeyError) as error:
+    except malformed() as error:
         raise BuildError(f"'{path.name}' is not an ELF file: {error}") from error
 
 

@@ -14,6 +14,7 @@ from leadwire import __version__
 from leadwire.errors import BadInputError, BudgetError, LeadwireError, ValidationError
 
 if TYPE_CHECKING:
+    from leadwire.artifacts import UserImage
     from leadwire.pipeline import Outcome
     from leadwire.pipeline.alone import Built, Options
     from leadwire.views.console import ConsoleWatcher
@@ -59,6 +60,17 @@ ArenaBytes = Annotated[
     int | None,
     typer.Option("--arena-bytes", help="Arena of TFLite Micro; default: computed, with a margin.", min=1, max=2**31),
 ]
+Image = Annotated[
+    Path | None,
+    typer.Option("--image", help="The ELF that you built from leadwire's package: taken instead of building one."),
+]
+FlashFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--flash-file",
+        help="With --image: the .hex, .bin or .uf2 to write, or ESP-IDF's flasher_args.json; may be repeated.",
+    ),
+]
 Work = Annotated[
     Path | None, typer.Option("--work", help="Folder for generated sources and images; default: temporary.")
 ]
@@ -87,12 +99,24 @@ def options_of(
     work: Path | None = None,
     personality: str = "bench",
     goal: str = "size",
+    user_image: UserImage | None = None,
     **place: str,
 ) -> Options:
     """`place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
 
-    return choose(board, backend, toolchain, port, work, personality, goal, **place)
+    return choose(board, backend, toolchain, port, work, personality, goal, user_image, **place)
+
+
+def image_of(elf: Path | None, flash_files: list[Path] | None) -> UserImage | None:
+    """The image of --image and --flash-file, None without."""
+    from leadwire.artifacts import UserImage
+
+    if elf is None:
+        if flash_files:
+            raise BadInputError("--flash-file is of an image that you built", hint="add --image ELF")
+        return None
+    return UserImage(elf=elf.resolve(), flash_files=tuple(file.resolve() for file in flash_files or ()))
 
 
 def only_of_models(context: typer.Context, *names: str) -> None:
@@ -104,13 +128,15 @@ def only_of_models(context: typer.Context, *names: str) -> None:
         raise BadInputError(f"{options} cannot be given with a project file", hint="set it in the project file")
 
 
-def run_until(stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool) -> Outcome:
-    """Run a project up to a stage and show what it gave."""
+def run_until(
+    stage: str, project: Path, output: Path | None, fresh: bool, as_json: bool, image: UserImage | None = None
+) -> Outcome:
+    """Run a project up to a stage and show what it gave; the `image` is the first board's."""
     from leadwire import pipeline
     from leadwire.project import load_project
     from leadwire.views import line as views
 
-    loaded = load_project(project, output=output)
+    loaded = load_project(project, output=output).with_image(image)
     with watcher() as progress:
         outcome = pipeline.run_project(loaded, until=stage, watcher=progress, fresh=fresh)
     show(outcome, as_json, views.outcome)
@@ -122,7 +148,7 @@ def within_budget(built: Built) -> None:
     from leadwire.pipeline.alone import require_budget, require_reports
 
     try:
-        if built.board.port:
+        if built.board.port or built.image is not None:
             require_budget(built)
         else:
             require_reports(built)

@@ -16,8 +16,10 @@ from .app import (
     BackendName,
     BackendNames,
     BoardId,
+    FlashFiles,
     Fresh,
     GoalName,
+    Image,
     Json,
     ModelFile,
     Output,
@@ -28,6 +30,7 @@ from .app import (
     Toolchain,
     Work,
     app,
+    image_of,
     judge,
     only_of_models,
     options_of,
@@ -39,9 +42,16 @@ from .app import (
 
 
 @app.command()
-def run(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+def run(
+    project: ProjectFile,
+    image: Image = None,
+    flash_file: FlashFiles = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
     """Do the whole line: quantize, budget, generate, build, flash, bench, validate, stress, report."""
-    judge(run_until("report", project, output, fresh, as_json))
+    judge(run_until("report", project, output, fresh, as_json, image_of(image, flash_file)))
 
 
 @app.command()
@@ -95,6 +105,8 @@ def analyze(
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
     goal: GoalName = "size",
+    image: Image = None,
+    flash_file: FlashFiles = None,
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -102,8 +114,8 @@ def analyze(
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
-    options = options_of(board, backend, toolchain, "", work, goal=goal)
-    if options.board.port:
+    options = options_of(board, backend, toolchain, "", work, goal=goal, user_image=image_of(image, flash_file))
+    if options.board.port or options.user_image is not None:
         with alone.work_folder(options) as folder, watcher() as progress:
             built = alone.build_model(model, options, folder, progress)
     else:
@@ -247,6 +259,8 @@ def flash(
     unique_id: Annotated[
         str, typer.Option("--unique-id", help="The chip's number in hex; another chip is not written.")
     ] = "",
+    image: Image = None,
+    flash_file: FlashFiles = None,
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -256,7 +270,7 @@ def flash(
     place = {"tool": tool, "flash_port": flash_port, "probe": probe, "usb": usb, "unique_id": unique_id}
     if source.suffix == ".toml":
         only_of_models(context, "board", "backend", "toolchain", "port", "work", *place)
-        run_until("flash", source, output, fresh, as_json)
+        run_until("flash", source, output, fresh, as_json, image_of(image, flash_file))
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
@@ -267,6 +281,7 @@ def flash(
         toolchain,
         port,
         work,
+        user_image=image_of(image, flash_file),
         tool=tool,
         flash_port=flash_port,
         probe_serial=probe,
@@ -299,9 +314,8 @@ def bench(
         bool,
         typer.Option("--attach", help="Build and flash nothing: measure the firmware of a package on --port."),
     ] = False,
-    elf: Annotated[
-        Path | None, typer.Option("--elf", help="With --attach: the ELF that was flashed, to name its digest.")
-    ] = None,
+    image: Image = None,
+    flash_file: FlashFiles = None,
     work: Work = None,
     output: Output = None,
     fresh: Fresh = False,
@@ -324,24 +338,23 @@ def bench(
             "warmup",
             "work",
             "attach",
-            "elf",
         )
-        run_until("bench", source, output, fresh, as_json)
+        run_until("bench", source, output, fresh, as_json, image_of(image, flash_file))
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
-    if elf is not None and not attach:
-        raise BadInputError("--elf is of firmware that runs already", hint="add --attach")
     if attach:
         from leadwire.pipeline.attach import bench_running
 
-        options = options_of(board, backend, toolchain, port, work)
+        options = options_of(board, backend, toolchain, port, work, user_image=image_of(image, flash_file))
         with watcher() as progress:
-            result = bench_running(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup, elf=elf)
+            result = bench_running(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(result, as_json, views.benchmark)
         return
     if "," in backend:
+        if image is not None:
+            raise BadInputError("--image has one backend", hint="name the one of the package with --backend")
         from leadwire.pipeline.backends import choose_several, compare_model
 
         several = choose_several(board, backend, toolchain, port, work, goal)
@@ -349,16 +362,23 @@ def bench(
             comparison = compare_model(source, several, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(comparison, as_json, views.comparison)
         return
-    options = options_of(board, backend, toolchain, port, work, goal=goal)
+    options = options_of(board, backend, toolchain, port, work, goal=goal, user_image=image_of(image, flash_file))
     with watcher() as progress:
         result = alone.bench_model(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
     show(result, as_json, views.benchmark)
 
 
 @app.command()
-def validate(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+def validate(
+    project: ProjectFile,
+    image: Image = None,
+    flash_file: FlashFiles = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
     """Compare float, INT8 on the host and INT8 on the device on the test patients, judged by the protocol."""
-    judge(run_until("validate", project, output, fresh, as_json))
+    judge(run_until("validate", project, output, fresh, as_json, image_of(image, flash_file)))
 
 
 @app.command()
@@ -368,6 +388,13 @@ def stress(project: ProjectFile, output: Output = None, fresh: Fresh = False, as
 
 
 @app.command()
-def report(project: ProjectFile, output: Output = None, fresh: Fresh = False, as_json: Json = False) -> None:
+def report(
+    project: ProjectFile,
+    image: Image = None,
+    flash_file: FlashFiles = None,
+    output: Output = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
     """Write report.html, evidence.json and the signed bundle (stages already done are not run again)."""
-    run_until("report", project, output, fresh, as_json)
+    run_until("report", project, output, fresh, as_json, image_of(image, flash_file))

@@ -12,6 +12,7 @@ from leadwire.errors import BadInputError, FileMissingError
 _ARM = "EM_ARM"
 _ALLOCATED = 2  # SHF_ALLOC
 _LARGEST_FILE_BYTES = 64 << 20
+_MOST_SECTIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,12 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """`symbols` are the functions in order of address; empty for a stripped file."""
+    """`symbols` are the functions in order of address; empty for a stripped file. `placed` are the segments' bytes less
+    what linkers put between sections: files for the flash hold there what they like."""
 
     path: Path
     segments: tuple[Segment, ...]
+    placed: tuple[Segment, ...]
     symbols: tuple[Symbol, ...] = ()
 
     def locate(self, address: int) -> str:
@@ -51,29 +54,42 @@ class Program:
 def load_program(path: Path, *, machine: str | None = _ARM) -> Program:
     """Read an ELF file. FileMissingError, or BadInputError for anything that is not a whole executable for `machine`
     (None: any)."""
-    from elftools.common.exceptions import ELFError
-    from elftools.construct import ConstructError
-
     if not path.is_file():
         raise FileMissingError(path, role="firmware image")
     if path.stat().st_size > _LARGEST_FILE_BYTES:
         raise _bad(path, f"{path.stat().st_size} B are more than any microcontroller image has")
     try:
         return _parse(path, machine)
-    except (
+    except malformed() as error:
+        raise _bad(path, f"not a valid ELF file ({type(error).__name__})") from error
+
+
+def malformed() -> tuple[type[Exception], ...]:
+    """What pyelftools raises for a file that is no whole ELF file."""
+    from elftools.common.exceptions import ELFError
+    from elftools.construct import ConstructError
+
+    return (
         ELFError,
         ConstructError,
         ValueError,
-        KeyError,
-        IndexError,
+        LookupError,
         TypeError,
         AttributeError,
-        UnicodeError,
-        OverflowError,
+        ArithmeticError,
         OSError,
         AssertionError,
-    ) as error:
-        raise _bad(path, f"not a valid ELF file ({type(error).__name__})") from error
+    )
+
+
+def check_counts(elf: Any) -> None:
+    """ValueError where a header promises more sections or symbols than a file of this kind has: reading them would not
+    end."""
+    if elf.num_sections() > _MOST_SECTIONS or elf.num_segments() > _MOST_SECTIONS:
+        raise ValueError("too many sections")
+    for section in elf.iter_sections():
+        if section["sh_type"] in ("SHT_SYMTAB", "SHT_DYNSYM") and section["sh_size"] > _LARGEST_FILE_BYTES:
+            raise ValueError("too many symbols")
 
 
 def _parse(path: Path, machine: str | None) -> Program:
@@ -82,9 +98,10 @@ def _parse(path: Path, machine: str | None) -> Program:
 
     with path.open("rb") as stream:
         elf = ELFFile(stream)
+        check_counts(elf)
         if machine not in (None, elf["e_machine"]) or elf.elfclass != 32 or not elf.little_endian:
             raise _bad(path, f"not a 32-bit little-endian {'Arm ' if machine == _ARM else ''}file")
-        segments = []
+        segments, placed = [], []
         for header in elf.iter_segments("PT_LOAD"):
             data = bytes(header.data())
             if len(data) != header["p_filesz"]:
@@ -92,6 +109,7 @@ def _parse(path: Path, machine: str | None) -> Program:
             lead = _headers(elf, header)
             if data[lead:]:
                 segments.append(Segment(address=header["p_paddr"] + lead, data=data[lead:]))
+                placed += _sections(elf, header, data) or segments[-1:]
         if not segments:
             raise _bad(path, "nothing to load")
         symbols = [
@@ -101,7 +119,23 @@ def _parse(path: Path, machine: str | None) -> Program:
             for entry in section.iter_symbols()
             if entry["st_info"]["type"] == "STT_FUNC"
         ]
-    return Program(path=path, segments=tuple(segments), symbols=tuple(sorted(symbols, key=lambda s: s.address)))
+    return Program(
+        path=path,
+        segments=tuple(segments),
+        placed=tuple(placed),
+        symbols=tuple(sorted(symbols, key=lambda s: s.address)),
+    )
+
+
+def _sections(elf: Any, segment: Any, data: bytes) -> list[Segment]:
+    """The segment's sections, where it has any."""
+    found = []
+    for one in elf.iter_sections():
+        start = one["sh_offset"] - segment["p_offset"]
+        inside = one["sh_flags"] & _ALLOCATED and one["sh_type"] != "SHT_NOBITS" and 0 <= start < len(data)
+        if inside and one["sh_size"]:
+            found.append(Segment(address=segment["p_paddr"] + start, data=data[start : start + one["sh_size"]]))
+    return found
 
 
 def _headers(elf: Any, segment: Any) -> int:

@@ -55,7 +55,13 @@ def _without_paths(evidence: Evidence) -> Evidence:
     return dataclasses.replace(
         evidence,
         quantized=dataclasses.replace(evidence.quantized, path=Path(MODEL_FILE)),
-        image=dataclasses.replace(evidence.image, elf=Path(FIRMWARE_FILE)),
+        image=dataclasses.replace(
+            evidence.image,
+            elf=Path(FIRMWARE_FILE),
+            flash_files=tuple(
+                dataclasses.replace(file, path=Path(file.path.name)) for file in evidence.image.flash_files
+            ),
+        ),
         project=dataclasses.replace(evidence.project, root=Path()),
     )
 

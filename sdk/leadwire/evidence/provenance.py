@@ -17,6 +17,8 @@ from .record import Evidence
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:leadwire:build:1"
+_USER = "urn:leadwire:user-build"
+"""An image that the board's user built; behind it the package that it was built from."""
 _INVOCATION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,7 +60,9 @@ def make_provenance(evidence: Evidence, digests: Mapping[str, str], invocation: 
             ],
         },
         "runDetails": {
-            "builder": {"id": "pkg:pypi/leadwire", "version": {"leadwire": evidence.leadwire_version}},
+            "builder": {"id": f"{_USER}:{image.package}"}
+            if image.package
+            else {"id": "pkg:pypi/leadwire", "version": {"leadwire": evidence.leadwire_version}},
             "metadata": {"invocationId": invocation} if invocation else {},
             "byproducts": [
                 {"name": name, "digest": {"sha256": digests[name]}} for name in sorted(digests) if "logs/" in name

@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from leadwire.artifacts import FlashFile
+
 from .tool import Job
 
 PACKAGE = "esptool"
@@ -22,7 +24,10 @@ ARGUMENTS = {
 
 
 def argv(job: Job) -> tuple[str, ...]:
-    return _command(job, "no-reset", "write-flash", job.argument("offset", "0x10000"), str(job.file("bin")))
+    """The user's own files where there are any, each at its offset; esptool leaves them as they are (`keep`)."""
+    placed = [(f"{file.offset_bytes:#x}", str(file.path.resolve())) for file in _placed(job)]
+    parts = placed or [(job.argument("offset", "0x10000"), str(job.file("bin")))]
+    return _command(job, "no-reset", "write-flash", *(word for part in parts for word in part))
 
 
 def identify_argv(job: Job, _dump: Path) -> tuple[str, ...]:
@@ -36,8 +41,13 @@ def unique_id(output: str, _dump: Path) -> bytes | None:
 
 
 def read_argv(job: Job, dump: Path) -> tuple[str, ...]:
-    size = str(job.contents.size_bytes)
-    return _command(job, "no-reset", "read-flash", job.argument("offset", "0x10000"), size, str(dump))
+    contents = job.contents
+    offset = f"{contents.address:#x}" if _placed(job) else job.argument("offset", "0x10000")
+    return _command(job, "no-reset", "read-flash", offset, str(contents.size_bytes), str(dump))
+
+
+def _placed(job: Job) -> tuple[FlashFile, ...]:
+    return tuple(file for file in job.image.flash_files if file.offset_bytes is not None)
 
 
 def run_argv(job: Job) -> tuple[str, ...]:

@@ -87,11 +87,13 @@ class Job:
     @property
     def contents(self) -> Contents:
         """What the flash must hold. BadInputError where the image is no program for this board."""
-        return Contents.of(self.image.elf, self.board)
+        return Contents.of_image(self.image, self.board)
 
     def file(self, form: Form) -> Path:
         """The image as a file that a flash tool reads."""
-        return self.contents.save(form, self.folder / f"image.{form}") if form != "elf" else self.image.elf.resolve()
+        if form == "elf" and not self.image.flash_files:
+            return self.image.elf.resolve()
+        return self.contents.save(form, self.folder / f"image.{form}")
 
     def argument(self, name: str, default: str = "") -> str:
         """A key of [flash.<tool>], of the target first, then of the board file."""

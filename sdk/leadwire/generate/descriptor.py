@@ -134,8 +134,8 @@ def lines(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _port(tensor: Tensor) -> dict[str, Any]:
-    """An entry of the input or output table."""
-    assert tensor.quantization is not None
+    """An entry of the input or output table; an index without a scale stands for itself."""
+    scale, zero_point = (tensor.quantization.scale, tensor.quantization.zero_point) if tensor.quantization else (1.0, 0)
     return {
         "name": c_string(tensor.name),
         "comment": c_comment(f"'{tensor.name}' {list(tensor.shape)}, real = scale * (quantized - zero point)"),
@@ -144,8 +144,8 @@ def _port(tensor: Tensor) -> dict[str, Any]:
         "bytes": tensor.size_bytes,
         "dims": tensor.shape or (0,),
         "rank": len(tensor.shape),
-        "scale": _float32(tensor.quantization.scale),
-        "zero_point": tensor.quantization.zero_point,
+        "scale": _float32(scale),
+        "zero_point": zero_point,
     }
 
 

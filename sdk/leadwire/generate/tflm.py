@@ -32,9 +32,12 @@ _RUNTIME = ("leadwire.h", "self_test.h", "self_test.c")
 
 ADD_FUNCTIONS = {
     "ADD": "AddAdd",
+    "ARG_MAX": "AddArgMax",
+    "ARG_MIN": "AddArgMin",
     "AVERAGE_POOL_2D": "AddAveragePool2D",
     "BATCH_MATMUL": "AddBatchMatMul",
     "BATCH_TO_SPACE_ND": "AddBatchToSpaceNd",
+    "CAST": "AddCast",
     "CONCATENATION": "AddConcatenation",
     "CONV_2D": "AddConv2D",
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",

@@ -10,7 +10,7 @@ from .arithmetic import zero_point_of
 from .convolution import Filters
 from .dsp import Weights, byte_words, center_of, channels_of, clamp_initializer
 from .geometry import Window
-from .spec import KernelCall
+from .spec import BACKWARD, KernelCall
 
 _LANES = 16
 _BLOCK = 4
@@ -36,6 +36,7 @@ def vector_calls(model: Model, operator: Operator, window: Window, filters: Filt
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 ("center", str(center_of(model, operator))),
                 ("taps", str(filters.weights.shape[1])),
+                ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
             arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),

@@ -14,7 +14,7 @@ from .convolution import constants_of, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
-from .spec import KernelCall, OperatorSpec, Rule
+from .spec import BACKWARD, KernelCall, OperatorSpec, Rule
 
 
 def _window(model: Model, operator: Operator) -> Window:
@@ -52,6 +52,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 ("window", _window(model, operator).initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 *output_params(model, operator),
+                ("backward", BACKWARD),
             ),
             arguments=("in0", "const:weights", "const:bias", "const:rescale", "out0"),
             constants=constants_of(

@@ -129,11 +129,16 @@ def _reads(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
 
 
 def distance_by_position(window: Window, together: int) -> Distance:
-    """For a kernel that does up to `together` positions at a time, each with all its channels, reading while it writes.
-    Where padding is, it does one: any position may be the first of several."""
-    first, _ = _reads(window)
-    written = np.minimum(np.arange(len(first)) + together, len(first)) * window.output_channels
-    return Distance(below=int((written - first).max()))
+    """For a kernel that does up to `together` positions at a time, each with all its channels, reading while it writes,
+    forward or backward. Where padding is, it does one: any position may be the first of several."""
+    first, end = _reads(window)
+    positions = np.arange(len(first))
+    written = np.minimum(positions + together, len(first)) * window.output_channels
+    still_read = end[np.minimum(positions + together, len(first)) - 1]
+    return Distance(
+        below=int((written - first).max()),
+        above=int((still_read - positions * window.output_channels).max()),
+    )
 
 
 def distance_by_blocks(window: Window, together: int) -> Distance:

@@ -6,7 +6,7 @@ import math
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import computed, inputs, int8_activations, same_quantization
+from .rules import computed, inputs, int8_activations, is_index, is_int8, same_quantization
 from .spec import Distance, KernelCall, OperatorSpec, Rule
 
 
@@ -74,4 +74,52 @@ def extremum(kind: str, *, minimum: bool) -> OperatorSpec:
         rules=(inputs(2), int8_activations(0), computed(0), same_quantization(lambda op: range(1)), *SHAPES),
         emit=emit,
         distance=lambda model, op: Distance(below=0),
+    )
+
+
+def position(kind: str, *, minimum: bool) -> OperatorSpec:
+    """Where along one dimension the largest or smallest value is."""
+
+    def sizes_of(model: Model, operator: Operator) -> tuple[int, int, int] | None:
+        axes, shape = _axes(model, operator), model.required(operator, 0).shape
+        if axes is None or len(axes) != 1 or model.required(operator, 1).elements != 1 or min(shape) < 1:
+            return None
+        (axis,) = axes
+        if model.output(operator).shape != (*shape[:axis], *shape[axis + 1 :]):
+            return None
+        return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+    def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        sizes = sizes_of(model, operator)
+        assert sizes is not None
+        return (
+            KernelCall(
+                function="lw_arg_extremum_s8",
+                source="arg_extremum_s8.c",
+                params_type="lw_reduce_params",
+                params=(
+                    *zip(("outer", "reduced", "inner"), map(str, sizes), strict=True),
+                    ("minimum", str(int(minimum))),
+                ),
+                arguments=("in0", "out0"),
+            ),
+        )
+
+    return OperatorSpec(
+        kind=kind,
+        rules=(
+            inputs(2),
+            Rule(
+                text="the input is int8 with one scale and zero point, the output int32 without",
+                holds=lambda model, op: is_int8(model.input(op, 0)) and is_index(model.output(op)),
+                remedy="quantize the model; indices are int32: tf.argmax(x, output_type=tf.int32)",
+            ),
+            computed(0),
+            Rule(
+                text="the axis is one constant, and the output has the input's shape without it",
+                holds=lambda model, op: sizes_of(model, op) is not None,
+                remedy="take the index along one fixed axis",
+            ),
+        ),
+        emit=emit,
     )

@@ -16,7 +16,7 @@ from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
 
 from .arithmetic import is_wide
-from .rules import QUANTIZE_REMEDY, is_quantized
+from .rules import QUANTIZE_REMEDY, is_index, is_quantized
 from .spec import OperatorSpec
 
 _SHOWN = 20
@@ -60,7 +60,7 @@ def check(model: Model) -> None:
     offences: list[tuple[str, str, str]] = []
     for role, tensors in (("input", model.input_tensors), ("output", model.output_tensors)):
         for tensor in tensors:
-            if not is_quantized(tensor):
+            if not is_quantized(tensor) and not (role == "output" and is_index(tensor)):
                 offences.append((f"{role} '{tensor.name}'", _not_quantized(tensor), QUANTIZE_REMEDY))
     for operator in model.operators:
         floats = [

@@ -37,6 +37,11 @@ def is_quantized(tensor: Tensor | None) -> bool:
     return is_int8(tensor) or is_int16(tensor)
 
 
+def is_index(tensor: Tensor | None) -> bool:
+    """An int32 tensor without a scale: what ARG_MAX gives."""
+    return tensor is not None and tensor.dtype is TensorType.INT32 and tensor.quantization is None
+
+
 def alike(model: Model, op: Operator, positions: Iterable[int]) -> bool:
     """The inputs at `positions` and the outputs are all int8, or all int16, with a valid quantization."""
     tensors = [*(model.input(op, position) for position in positions), *model.made(op)]

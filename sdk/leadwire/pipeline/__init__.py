@@ -20,6 +20,7 @@ from leadwire.artifacts import (
     MemoryPlan,
     QuantizedModel,
     StressResult,
+    UserImage,
     ValidationResult,
 )
 from leadwire.board import load_board, require_port
@@ -63,20 +64,30 @@ class Outcome:
 
 
 def run_project(
-    project: LoadedProject, *, until: str, watcher: Watcher, fresh: bool = False, target: Target | None = None
+    project: LoadedProject,
+    *,
+    until: str,
+    watcher: Watcher,
+    fresh: bool = False,
+    target: Target | None = None,
+    user_image: UserImage | None = None,
 ) -> Outcome:
     """Run a project's line up to stage `until`.
 
     The first board goes the whole way and has its files in the output folder; further boards are built and benchmarked,
-    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board.
+    each in a folder of its name, and stand in the first one's report. With a `target` it is the only board, and
+    `user_image` the image for it.
     Raises the errors of the stages; a validation that fails is a result and not an error.
     """
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
     boards = [load_board(name) for name in project.boards] if target is None else [target.board]
+    images = {load_board(name).id: image for name, image in project.images.items()}
+    if target is not None and user_image is not None:
+        images[target.board.id] = user_image
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [
-        Line(project, board, folder, watcher, fresh=fresh, target=target)
+        Line(project, board, folder, watcher, fresh=fresh, target=target, user_image=images.get(board.id))
         for board, folder in zip(boards, folders, strict=True)
     ]
     last = STAGES.index(until)
@@ -86,12 +97,15 @@ def run_project(
         )
     if last > STAGES.index("budget"):
         for board in boards:
-            require_port(board)
+            if board.id not in images:
+                require_port(board)
     if project.settings.target.personality != "bench" and last > STAGES.index("build"):
         raise BadInputError(
             f"stage '{until}' needs the bench firmware, target.personality is '{project.settings.target.personality}'",
             hint="run the line up to 'build', and measure with 'leadwire mlperf'",
         )
+    for line in lines:
+        line.check_image_settings()
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))

@@ -23,6 +23,7 @@ from leadwire.artifacts import (
     Personality,
     QuantizationMode,
     QuantizedModel,
+    UserImage,
 )
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import Board, load_board, require_port
@@ -40,7 +41,8 @@ from leadwire.model.graph import Model
 from leadwire.ops import registry
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host, overflows, plan_model, read_model, too_large
+from .sources import generate_sources, is_host, overflows, plan_model, plan_package, read_model, too_large
+from .user_image import sources_for, take_image
 from .watcher import Watcher
 
 Toolchain = Literal["auto", "zig", "arm-none-eabi-gcc"]
@@ -51,7 +53,7 @@ class Options:
     """Choices of a command; `work` keeps sources and image, None uses a temporary folder.
 
     `glue` and `arena_bytes` are for the backend tflm; None: the model's array where the compiler wants it, the arena
-    computed.
+    computed. With a `user_image` nothing is built: that is the image.
     """
 
     target: Target
@@ -62,6 +64,7 @@ class Options:
     personality: Personality = "bench"
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
+    user_image: UserImage | None = None
 
     @property
     def board(self) -> Board:
@@ -126,6 +129,7 @@ def choose(
     work: Path | None = None,
     personality: str = "bench",
     goal: str = "size",
+    user_image: UserImage | None = None,
     **place: Any,
 ) -> Options:
     """Options from text, `place` are further fields of Target; BadInputError names what there is to choose from."""
@@ -145,6 +149,11 @@ def choose(
     loaded = load_board(board)
     if personality != "bench" and is_host(loaded):
         raise BadInputError(f"board '{loaded.id}' has no firmware and so no personality", hint="choose another board")
+    if user_image is not None and (personality != "bench" or goal != "size" or toolchain != "auto" or is_host(loaded)):
+        raise BadInputError(
+            "personality, goal and toolchain are of images that leadwire builds, and board 'host' has none",
+            hint="leave them out with --image",
+        )
     return Options(
         target=Target(board=loaded, port=port, **place),
         backend=backend,  # type: ignore[arg-type]
@@ -152,6 +161,7 @@ def choose(
         work=work,
         goal=goal,  # type: ignore[arg-type]
         personality=personality,  # type: ignore[arg-type]
+        user_image=user_image,
     )
 
 
@@ -196,6 +206,8 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     """Plan, generate and build; `budgets` are the planned and the linked check, over budget or not."""
     model = read_model(path)
     watcher.stage("plan", False)
+    if options.user_image is not None:
+        return _take(path, model, options, options.user_image, folder, watcher)
     plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
@@ -212,6 +224,18 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
         if not overflows(error):
             raise
     return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=image, budgets=budgets)
+
+
+def _take(path: Path, model: Model, options: Options, user: UserImage, folder: Path, watcher: Watcher) -> Built:
+    """The same of an image that the board's user built: its package's sources are made to prove it by."""
+    board, backend = options.board, options.backend
+    plan = plan_package(model, backend, options.arena_bytes)
+    watcher.stage("generate", False)
+    sources = sources_for(path, model, plan, backend, board, folder / "source", options.glue)
+    watcher.stage("take image", False)
+    image = take_image(user, sources, board, folder / "image")
+    budgets = (check_plan(plan, model, board), check_image(image, plan, board, model))
+    return Built(model=model, plan=plan, board=board, backend=backend, image=image, budgets=budgets)
 
 
 def plan_only(path: Path, options: Options) -> Built:

@@ -27,6 +27,7 @@ from leadwire.artifacts import (
     ProtocolState,
     QuantizedModel,
     StressResult,
+    UserImage,
     ValidationResult,
 )
 from leadwire.bench import pattern_input, run_benchmark
@@ -63,9 +64,18 @@ from .energy import read_energy
 from .environment import installed_packages
 from .freeze import state_before_run
 from .layers import float_layers
-from .predict import PredictionSet, evenly, load_predictions, operator_outputs, predict_all
-from .sources import generate_sources, glue_options, is_host, overflows, plan_model, too_large
+from .predict import (
+    HostPredictions,
+    PredictionSet,
+    evenly,
+    load_predictions,
+    operator_outputs,
+    predict_on_device,
+    predict_on_host,
+)
+from .sources import generate_sources, glue_options, is_host, overflows, plan_model, plan_package, too_large
 from .stress import check_recordings, noise_digests, run_stress
+from .user_image import sources_for, take_image
 from .watcher import Watcher
 
 TOOLS = (
@@ -94,13 +104,16 @@ class Line:
         *,
         fresh: bool,
         target: Target | None = None,
+        user_image: UserImage | None = None,
     ) -> None:
-        """`target` says where the board is and who it must be; default: what the project says."""
+        """`target` says where the board is and who it must be; default: what the project says. With a `user_image`
+        nothing is built for the board."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
         plugged = target or Target(board=board, port=self.settings.target.port)
         self.target = replace(plugged, board=self.board)
+        self.user_image = user_image
         self.folder = folder
         self.watcher = watcher
         self._shared = Workspace(project.output, fresh, self._begin)
@@ -113,6 +126,24 @@ class Line:
             for stale in (*self.folder.glob(f"*{SUFFIX}"), self.folder / REPORT, self.folder / DOCUMENT):
                 stale.unlink(missing_ok=True)
         self.watcher.stage(stage, skipped)
+
+    def check_image_settings(self) -> None:
+        """BadInputError for settings of builds that this board has none of."""
+        target = self.settings.target
+        if self.user_image is None:
+            return
+        if is_host(self.board):
+            raise BadInputError("board 'host' takes no image")
+        set_ = (
+            ("compare", bool(target.compare)),
+            ("goal", target.goal != "size"),
+            ("personality", target.personality != "bench"),
+        )
+        if given := [f"target.{name}" for name, is_set in set_ if is_set]:
+            raise BadInputError(
+                f"{', '.join(given)}: of images that leadwire builds, and that of '{self.board.id}' is its user's",
+                hint="leave it out, or the image",
+            )
 
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
@@ -229,6 +260,8 @@ class Line:
         """The memory of a backend's code on a board, by default of the project's on this line's."""
         backend = backend or self.settings.target.backend
         given = self.settings.tflm.arena_bytes if backend == "tflm" else None
+        if self.user_image is not None and board in (None, self.board):
+            return plan_package(model, backend, given)
         return plan_model(model, board or self.board, backend, given, self.settings.target.goal)
 
     def generate(
@@ -243,6 +276,7 @@ class Line:
         plan, tflm = self.plan(model, backend, board), self.settings.tflm
         glue = glue_options(tflm.section, tflm.alignment) if backend == "tflm" else None
         personality = self.settings.target.personality
+        of_user = self.user_image is not None and board == self.board
         key = {
             "model": model.digest,
             "labels": model.labels,
@@ -251,12 +285,20 @@ class Line:
             "backend": backend,
             "glue": None if glue is None else asdict(glue),
             "personality": personality,
+            "package": of_user,
         }
+
+        def produce() -> FirmwareProject:
+            root = folder / "source"
+            if of_user:
+                return sources_for(quantized.path, model, plan, backend, board, root, glue)
+            return generate_sources(quantized.path, model, plan, board, root, backend, personality, glue)
+
         return self._own.stage(
             _stage("generate", board, other),
             FirmwareProject,
             key,
-            lambda: generate_sources(quantized.path, model, plan, board, folder / "source", backend, personality, glue),
+            produce,
             lambda made: [made.root / name for name in made.sources],
         )
 
@@ -268,7 +310,9 @@ class Line:
         plan: MemoryPlan,
         other: Backend | None = None,
     ) -> FirmwareImage:
-        """The linked image; BudgetError where it is larger than the board's memory."""
+        """The linked image, built or the user's; BudgetError where it is larger than the board's memory."""
+        if self.user_image is not None and board == self.board:
+            return self._take(self.user_image, sources)
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
         tflm = self.project.tflm
         key = {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()}
@@ -290,6 +334,16 @@ class Line:
             key,
             produce,
             lambda made: [made.elf, *made.logs],
+        )
+
+    def _take(self, user: UserImage, sources: FirmwareProject) -> FirmwareImage:
+        given = {str(file): file_digest(file) if file.is_file() else "" for file in (user.elf, *user.flash_files)}
+        return self._own.stage(
+            "take image",
+            FirmwareImage,
+            {"project": sources.digest, "board": asdict(self.board), "files": given},
+            lambda: take_image(user, sources, self.board, sources.root.parent / "image"),
+            lambda made: [made.elf, *(file.path for file in made.flash_files)],
         )
 
     def flash(self, image: FirmwareImage, running: ExitStack) -> Callable[[], RunningBoard]:
@@ -383,10 +437,10 @@ class Line:
         library: FirmwareImage,
         device: Callable[[], RunningBoard],
     ) -> PredictionSet:
+        on_host = self.predict_on_host(quantized, model, library)
         key = {
             **self._run_key(image),
-            "library": library.digest,
-            "float": file_digest(self.project.model),
+            "host": [file_digest(one.path) for one in on_host.stored],
             "device_beats": self.project.device_beats,
             "tools": tool_versions(),
         }
@@ -394,22 +448,51 @@ class Line:
             "predict",
             PredictionSet,
             key,
-            lambda: predict_all(
+            lambda: self.predict_on_device(model, on_host, device(), self.folder / "predictions"),
+            lambda made: [
+                *(one.path for one in made.stored),
+                *(() if made.device_tensors is None else (made.device_tensors,)),
+            ],
+        )
+
+    def predict_on_host(self, quantized: QuantizedModel, model: Model, library: FirmwareImage) -> HostPredictions:
+        key = {
+            "data": self._data_key,
+            "library": library.digest,
+            "model": model.digest,
+            "float": file_digest(self.project.model),
+            "tools": tool_versions(),
+        }
+
+        def produce() -> HostPredictions:
+            stored = predict_on_host(
                 self.test,
                 model,
                 source=self.project.model,
                 quantized=quantized.path,
                 library=library.elf,
-                device=device(),
-                device_beats=self.project.device_beats,
                 folder=self.folder / "predictions",
                 progress=self._progress,
-                fresh=self._own.fresh,
-            ),
-            lambda made: [
-                *(one.path for one in made.stored),
-                *(() if made.device_tensors is None else (made.device_tensors,)),
-            ],
+            )
+            return HostPredictions(stored=stored, library=library.elf)
+
+        return self._own.stage(
+            "predict on host", HostPredictions, key, produce, lambda made: [one.path for one in made.stored]
+        )
+
+    def predict_on_device(
+        self, model: Model, on_host: HostPredictions, device: RunningBoard, folder: Path
+    ) -> PredictionSet:
+        return predict_on_device(
+            self.test,
+            model,
+            on_host.stored,
+            library=on_host.library,
+            device=device,
+            device_beats=self.project.device_beats,
+            folder=folder,
+            progress=self._progress,
+            fresh=self._own.fresh,
         )
 
     def stress(
@@ -471,24 +554,36 @@ class Line:
             "validate",
             ValidationResult,
             key,
-            lambda: run_validation(
-                self.test,
-                load_protocol(self.project.protocol),
-                load_predictions(predictions.stored),
-                model_digest=model.digest,
-                image_digest=image.digest,
-                io_digest=predictions.io_digest,
-                lost_samples=0,
-                calibration_patients=quantized.calibration.patients,
-                operator_outputs=operator_outputs(
-                    self.test, model, quantized.path, predictions.library, predictions.device_tensors
-                ),
-                float_layers=float_layers(self.test, model, quantized.path),
-                also_noted=(*predictions.notes, *self._stress_note()),
-                training_patients=self.training_patients,
-                protocol_state=self.protocol_state,
-                excluded=self._test[1],
+            lambda: self.judge(quantized.path, quantized.calibration.patients, model, image, predictions),
+        )
+
+    def judge(
+        self,
+        quantized: Path,
+        calibration_patients: tuple[str, ...],
+        model: Model,
+        image: FirmwareImage,
+        predictions: PredictionSet,
+        notes: tuple[str, ...] = (),
+    ) -> ValidationResult:
+        """What the protocol says of the predictions; `notes` are what a reader must know besides."""
+        return run_validation(
+            self.test,
+            load_protocol(self.project.protocol),
+            load_predictions(predictions.stored),
+            model_digest=model.digest,
+            image_digest=image.digest,
+            io_digest=predictions.io_digest,
+            lost_samples=0,
+            calibration_patients=calibration_patients,
+            operator_outputs=operator_outputs(
+                self.test, model, quantized, predictions.library, predictions.device_tensors
             ),
+            float_layers=float_layers(self.test, model, quantized),
+            also_noted=(*predictions.notes, *self._stress_note(), *notes),
+            training_patients=self.training_patients,
+            protocol_state=self.protocol_state,
+            excluded=self._test[1],
         )
 
     def report(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from leadwire.artifacts import Backend, FirmwareProject, MemoryPlan
-from leadwire.board import Board, load_board
+from leadwire.artifacts import Backend
+from leadwire.board import Board
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.package import FirmwarePackage, Publisher, ecosystem_module, write_package
@@ -16,11 +16,8 @@ from leadwire.protocols import load_protocol
 
 from . import run_project
 from .alone import choose
-from .sources import generate_sources, glue_options, plan_package, read_model
+from .sources import ANY_BOARD, glue_options, package_sources, plan_package, read_model
 from .watcher import Watcher
-
-_ANY_BOARD = "virtual-stm32f405"
-"""The model part of a project is the same for every board."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +49,7 @@ def package_model(source: Path, options: PackageOptions, out: Path | None, watch
     ecosystem_module(options.ecosystem)
     if source.suffix == ".toml":
         return _package_project(load_project(source, output=options.output), options, out, watcher)
-    backend = choose(_ANY_BOARD, options.backend or "aot", "zig").backend
+    backend = choose(ANY_BOARD, options.backend or "aot", "zig").backend
     model = read_model(source)
     name = options.name or model.name
     return _write(source, model, backend, name, options, out, watcher)
@@ -71,13 +68,6 @@ def _package_project(
         glue = glue_options(settings.tflm.section, settings.tflm.alignment)
         options = replace(options, glue=glue, arena_bytes=settings.tflm.arena_bytes)
     return _write(quantized.path, model, backend, name, options, out, watcher)
-
-
-def package_sources(
-    path: Path, model: Model, plan: MemoryPlan, backend: Backend, folder: Path, glue: BackendOptions | None
-) -> FirmwareProject:
-    """The sources that a package is made from; the same for every board."""
-    return generate_sources(path, model, plan, load_board(_ANY_BOARD), folder, backend, options=glue)
 
 
 def _write(

@@ -44,6 +44,14 @@ class StoredPredictions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostPredictions:
+    """What the runtimes of this computer answer; `library` is the generated C compiled for it."""
+
+    stored: tuple[StoredPredictions, ...]
+    library: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSet:
     """All runtimes' outputs. `io_digest` is the device run's, `retries` how often the link had to repeat something,
     `starts` why the device started before each stretch of the run after the first; `library` is the generated C
@@ -69,21 +77,17 @@ class PredictionSet:
         )
 
 
-def predict_all(
+def predict_on_host(
     dataset: Dataset,
     model: Model,
     *,
     source: Path,
     quantized: Path,
     library: Path,
-    device: RunningBoard,
-    device_beats: int,
     folder: Path,
     progress: Progress,
-    fresh: bool = False,
-) -> PredictionSet:
-    """Ask every runtime; the device is sent `device_beats` beats drawn evenly, 0 meaning all. Unless `fresh`, a run on
-    the device that was cut before goes on."""
+) -> tuple[StoredPredictions, ...]:
+    """Ask every runtime of this computer."""
     rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     found = [_predictions("float", model, dataset, reference.run_float(source, dataset.inputs, dataset.input_names))]
     found.append(
@@ -93,8 +97,25 @@ def predict_all(
         found.append(
             _integers("tflm", model, dataset, reference.run_tflm(quantized, rows, progress=progress("TFLite Micro")))
         )
-    on_host = HostPool(library).run(rows, progress("generated C on the host"))
-    found.append(_integers("host_c", model, dataset, on_host))
+    found.append(_integers("host_c", model, dataset, HostPool(library).run(rows, progress("generated C on the host"))))
+    return tuple(_store(one, folder) for one in found)
+
+
+def predict_on_device(
+    dataset: Dataset,
+    model: Model,
+    on_host: tuple[StoredPredictions, ...],
+    *,
+    library: Path,
+    device: RunningBoard,
+    device_beats: int,
+    folder: Path,
+    progress: Progress,
+    fresh: bool = False,
+) -> PredictionSet:
+    """Ask the device, which is sent `device_beats` beats drawn evenly, 0 meaning all; with what the host said the set
+    is whole. Unless `fresh`, a run that was cut before goes on."""
+    rows = reference.quantize_inputs(model, dataset.inputs, dataset.input_names)
     beats = evenly(len(rows), device_beats or len(rows))
     journal = folder / "device.journal"
     if fresh:
@@ -112,11 +133,10 @@ def predict_all(
             replug_s=_REPLUG_S,
         )
         answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(beats), -1)
-        differing = beats[(answers != on_host[beats]).any(axis=1)][:_BEATS_EXAMINED]
+        differing = beats[(answers != _host_rows(on_host)[beats]).any(axis=1)][:_BEATS_EXAMINED]
         tensors = _device_tensors(client, model, rows, differing, folder)
-    found.append(_integers("device", model, dataset, answers, beats))
     return PredictionSet(
-        stored=tuple(_store(one, folder) for one in found),
+        stored=(*on_host, _store(_integers("device", model, dataset, answers, beats), folder)),
         io_digest=run.io_digest,
         retries=run.retries,
         library=library,
@@ -146,6 +166,13 @@ def _device_tensors(
     np.savez(stream, **found)  # type: ignore[arg-type]
     write_atomically(path, stream.getvalue())
     return path
+
+
+def _host_rows(on_host: tuple[StoredPredictions, ...]) -> reference.Rows:
+    """The bytes of the generated C on this computer."""
+    raw = next(_load(one).raw for one in on_host if one.runtime == "host_c")
+    assert raw is not None
+    return raw
 
 
 def evenly(total: int, wanted: int) -> npt.NDArray[np.int64]:

@@ -27,6 +27,8 @@ from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
 
+ANY_BOARD = "virtual-stm32f405"
+"""The model part of a project is the same for every board."""
 _CODE_BYTES = 32_768
 """Code and tables of a model beyond its weights and biases, on the safe side."""
 
@@ -65,6 +67,13 @@ def plan_model(
 def plan_package(model: Model, backend: Backend, arena_bytes: int | None) -> MemoryPlan:
     """The plan of a package's sources: portable kernels, because any core may come."""
     return plan_model(model, host_board(), backend, arena_bytes)
+
+
+def package_sources(
+    path: Path, model: Model, plan: MemoryPlan, backend: Backend, folder: Path, glue: BackendOptions | None
+) -> FirmwareProject:
+    """The sources that a package is made from; the same for every board."""
+    return generate_sources(path, model, plan, load_board(ANY_BOARD), folder, backend, options=glue)
 
 
 def glue_options(section: str, alignment: int) -> BackendOptions | None:

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from leadwire.errors import LeadwireError
 
 from .attempt import carry_out
-from .records import BOARD_VARIABLE, Job, Problem, to_json
+from .records import BOARD_VARIABLE, Job, Measured, Problem, to_json
 
 _GRACE_SECONDS = 5.0
 
@@ -71,6 +71,7 @@ def main() -> int:
     try:
         measured = carry_out(
             job,
+            Path(path).parent,
             stage=lambda name: say({"stage": name}),
             progress=lambda done, total: say({"progress": [done, total]}),
         )
@@ -82,7 +83,7 @@ def main() -> int:
         named = f"{error.filename}: " if error.filename else ""
         say({"problem": json.loads(to_json(Problem(kind="OSError", message=f"{named}{error.strerror or error}")))})
         return 6
-    say({"measured": json.loads(to_json(measured))})
+    say({"measured": TypeAdapter(Measured).dump_python(measured, mode="json")})  # infinities stay what they are
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One attempt at one board: power, identify, lock, flash, bench, confirm. Runs in the board's own process.
+"""One attempt at one board: power, identify, lock, flash, bench, validate, confirm. Runs in the board's own process.
 
 Everything that touches the board goes through the same stages as on a desk (`flash_image`, `run_benchmark`); a rig adds
 who the board must be, and that nobody else uses it.
@@ -27,6 +27,7 @@ from . import locks
 from .file import RigBoard, Stage, canonical_port
 from .identity import Identity, Place, ask, check, identity_of, locate
 from .records import Compared, Job, Measured
+from .validation import validate_board
 
 PROGRESS_SECONDS = 0.2
 """Shortest time between two reports of progress."""
@@ -34,10 +35,13 @@ _LOCK_POLL_SECONDS = 0.1
 Flasher = Callable[[FirmwareImage, Target], RunningBoard]
 
 
-def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[int, int], None]) -> Measured:
+def carry_out(
+    job: Job, folder: Path, *, stage: Callable[[Stage], None], progress: Callable[[int, int], None]
+) -> Measured:
     """The whole attempt. DeviceError and its kinds where it is not whole, WrongBoardError before anything is written.
 
-    `stage` is told as each stage begins, `progress(done, total)` of samples now and then.
+    `folder` is for files of this board in this rig run. `stage` is told as each stage begins, `progress(done, total)`
+    of samples now and then.
     """
     board = job.board
     if job.power_cycle:
@@ -46,6 +50,10 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
     with ready(board, job.image, job.owner, job.held, stage) as (running, place, before):
         stage("bench")
         outputs, measured = measure(job, running, progress)
+        validation = None
+        if job.validation is not None:
+            stage("validate")
+            validation = validate_board(job.validation, job, running, folder / f"{board.name}.validation", progress)
         stage("confirm")
         after = confirm(board, job.image, running, place)
     return Measured(
@@ -55,6 +63,7 @@ def carry_out(job: Job, *, stage: Callable[[Stage], None], progress: Callable[[i
         benchmark=measured,
         budget=check_benchmark(measured, board.board, job.image),
         compared=compare(outputs, samples(job.expected, measured.device.output_bytes)),
+        validation=validation,
     )
 
 

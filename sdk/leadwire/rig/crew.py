@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from leadwire.errors import BusyBoardError
+from leadwire import errors
 
 from . import locks, policy
 from .child import Child
@@ -139,7 +139,7 @@ class Crew:
             task.note = f"waits for {taken.holder}"
             if now >= task.until:
                 seconds = task.board.timeout_s("lock")
-                error = BusyBoardError(task.board.name, taken.key, taken.holder, seconds)
+                error = errors.BusyBoardError(task.board.name, taken.key, taken.holder, seconds)
                 problem = Problem(kind=type(error).__name__, message=error.message, hint=error.hint)
                 task.stage, task.attempt_began = "lock", now - seconds
                 self._after(task, problem)
@@ -256,6 +256,14 @@ class Crew:
                 kind="OverBudget",
                 message=f"'{task.board.name}' is over budget: {listed}",
                 hint="a smaller model, or a larger share in the board file",
+                exit_code=7,
+            )
+        elif measured.validation is not None and measured.validation.verdict != "pass":
+            verdict = errors.ValidationError(measured.validation.verdict, measured.validation.reasons)
+            problem_found = Problem(
+                kind="NotValidated",
+                message=f"'{task.board.name}': {verdict.message}",
+                hint="run 'leadwire report' on this board alone and read its accuracy section",
                 exit_code=7,
             )
         state = "failed" if problem_found else "passed"

@@ -162,7 +162,9 @@ class Desk:
         place = self._ready[1]
         target = target_of(self.board, place if self.board.entry.plugged else None)
         project = replace(load_project(self._source), output=self._folder)
-        outcome = run_project(project, until="validate", watcher=self._watcher, target=target)
+        outcome = run_project(
+            project, until="validate", watcher=self._watcher, target=target, user_image=self.board.image
+        )
         result = outcome.boards[0].validation
         assert result is not None
         return result

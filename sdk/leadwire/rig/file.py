@@ -17,13 +17,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
+from leadwire.artifacts import UserImage
 from leadwire.board import Board, load_board, with_unique_id
 from leadwire.errors import BadInputError, ConfigError, LeadwireError
 from leadwire.strict import load_toml, parse_table
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Stage = Literal["lock", "power", "identify", "flash", "bench", "confirm"]
-STAGES: tuple[Stage, ...] = ("power", "identify", "lock", "flash", "bench", "confirm")
+Stage = Literal["lock", "power", "identify", "flash", "bench", "validate", "confirm"]
+STAGES: tuple[Stage, ...] = ("power", "identify", "lock", "flash", "bench", "validate", "confirm")
 """Stages of one attempt, in order."""
 
 _SERIAL = r"^[\x21-\x7e][\x20-\x7e]{0,127}$"
@@ -39,10 +40,13 @@ class Timeouts:
     identify_s: Seconds | None = None
     flash_s: Seconds | None = None
     bench_s: Seconds | None = None
+    validate_s: Seconds | None = None
     confirm_s: Seconds | None = None
 
 
-DEFAULT_TIMEOUTS = Timeouts(lock_s=30.0, power_s=60.0, identify_s=30.0, flash_s=300.0, bench_s=600.0, confirm_s=60.0)
+DEFAULT_TIMEOUTS = Timeouts(
+    lock_s=30.0, power_s=60.0, identify_s=30.0, flash_s=300.0, bench_s=600.0, validate_s=7200.0, confirm_s=60.0
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +64,14 @@ DEFAULT_RETRY = Retry(attempts=2, wait_s=2.0, power_cycle=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """`emulated_at_once`, `real_at_once`: how many boards of a kind run at the same time; 0: one for each processor,
-    and all. `inputs` and `warmup` are for models without a project."""
+    and all. `inputs` and `warmup` are for models without a project. `validate`: boards that do not say otherwise are
+    validated after their benchmark, by the project's dataset and protocol."""
 
     emulated_at_once: Annotated[int, Field(ge=0, le=1000)] = 0
     real_at_once: Annotated[int, Field(ge=0, le=1000)] = 0
     inputs: Annotated[int, Field(ge=1, le=100_000)] = 50
     warmup: Annotated[int, Field(ge=0, le=10_000)] = 2
+    validate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,8 @@ class Entry:
 
     `port`, or `usb_serial` and `usb_location` of the port's adapter, say where the board is; the latter two are checked
     where a port is given as well. An emulated board without any of them is started by the rig, and `unique_id` is then
-    what it answers. `flash_tool` and `baud` replace the board file's, `flash` single keys of that tool's table.
+    what it answers. `flash_tool` and `baud` replace the board file's, `flash` single keys of that tool's table. `image`
+    is an ELF that the user built from a package, with further files for the flash; `validate` None: as the rig says.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -87,6 +94,9 @@ class Entry:
     baud: Annotated[int, Field(gt=0, le=20_000_000)] | None = None
     flash_tool: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | Literal[""] = ""
     flash: Mapping[str, str] = field(default_factory=dict)
+    image: Annotated[str, Field(max_length=4096)] = ""
+    flash_files: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    validate: bool | None = None
     power_cycle: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: Retry = field(default_factory=Retry)
@@ -117,6 +127,8 @@ class RigBoard:
     retry: Retry
     power_cycle: tuple[str, ...]
     """argv with the program's path resolved."""
+    image: UserImage | None = None
+    validate: bool = False
 
     @property
     def name(self) -> str:
@@ -206,9 +218,12 @@ def _checked(settings: RigSettings, path: Path, output: Path | None) -> Rig:
                     timeouts=_filled(entry.timeouts, settings.timeouts, DEFAULT_TIMEOUTS),
                     retry=_filled(entry.retry, settings.retry, DEFAULT_RETRY),
                     power_cycle=_resolved(entry.power_cycle, base),
+                    image=_image_of(entry, base),
+                    validate=settings.run.validate if entry.validate is None else entry.validate,
                 )
             )
         mistakes += [f"{where}: {text}" for text in found]
+    mistakes += _different_images(boards)
     if mistakes:
         raise ConfigError(path, mistakes)
     return Rig(
@@ -230,6 +245,24 @@ def _board_of(entry: Entry, base: Path) -> Board:
     return with_unique_id(board, entry.unique_id) if started_here and entry.unique_id else board
 
 
+def _image_of(entry: Entry, base: Path) -> UserImage | None:
+    if not entry.image:
+        return None
+    files = tuple((base / file).resolve() for file in entry.flash_files)
+    return UserImage(elf=(base / entry.image).resolve(), flash_files=files)
+
+
+def _different_images(boards: list[RigBoard]) -> Iterator[str]:
+    """One kind of board runs one image."""
+    kinds: defaultdict[str, dict[UserImage | None, str]] = defaultdict(dict)
+    for board in boards:
+        kinds[board.board.id].setdefault(board.image, board.name)
+    for kind, images in kinds.items():
+        if len(images) > 1:
+            names = ", ".join(f"'{name}'" for name in images.values())
+            yield f"image: boards of one kind run one image, {names} ({kind}) name {len(images)}"
+
+
 def _filled(own: T, rig: T, default: T) -> T:
     """Field by field the first that is not None."""
     values: dict[str, Any] = {}
@@ -245,6 +278,8 @@ def _entry_mistakes(entry: Entry, base: Path) -> Iterator[str]:
         yield f"port: a device path ('/dev/ttyACM0', 'COM4') or a URL ('socket://host:port'), found '{entry.port}'"
     if "://" in entry.port and not re.fullmatch(r"(socket|rfc2217)://[^/\s:]+:\d{1,5}(\?\S*)?", entry.port):
         yield f"port: 'socket://host:port' or 'rfc2217://host:port', found '{entry.port}'"
+    if entry.flash_files and not entry.image:
+        yield "flash_files: they are of an image, which is not named"
     if entry.power_cycle and "\0" in "".join(entry.power_cycle):
         yield "power_cycle: an argument holds a NUL byte"
     elif entry.power_cycle and shutil.which(_resolved(entry.power_cycle, base)[0]) is None:

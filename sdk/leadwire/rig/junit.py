@@ -6,12 +6,15 @@ import re
 from xml.etree import ElementTree as Xml
 
 from leadwire.device.running import Flashed
+from leadwire.errors import ValidationError
 
 from .records import BoardResult, RigReport
 
-CASES = ("identify", "flash", "bench", "bytes", "budget", "confirm")
+CASES = ("identify", "flash", "bench", "bytes", "budget", "validate", "confirm")
 """In the order in which they can fail; what the run did not come to is skipped."""
-_REACHED = {"power": 0, "identify": 0, "lock": 0, "flash": 1, "bench": 2, "confirm": 5}
+_REACHED = {"power": 0, "identify": 0, "lock": 0, "flash": 1, "bench": 2, "validate": 5, "confirm": 6}
+_FAILURES = {"bytes": "WrongBytes", "budget": "OverBudget", "validate": "NotValidated"}
+_NOT_ASKED = "the rig file does not ask for it"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 
 
@@ -38,13 +41,17 @@ def _suite(report: RigReport, board: BoardResult) -> Xml.Element:
             case.set("time", f"{board.seconds:.3f}")
         if board.state == "failed":
             if (text := _failed(board, name)) is not None:
-                _problem(case, "failure", "WrongBytes" if name == "bytes" else "OverBudget", text)
+                _problem(case, "failure", _FAILURES[name], text)
+            elif name == "validate" and not _validated(board):
+                Xml.SubElement(case, "skipped", message=_NOT_ASKED)
         elif stopped is not None and position == stopped:
             problem = board.problem
             kind, text = (problem.kind, problem.message) if problem else (board.state, f"the board is {board.state}")
             _problem(case, "error", kind, text)
         elif stopped is not None and position > stopped:
             Xml.SubElement(case, "skipped", message="the run did not come to it")
+        elif name == "validate" and not _validated(board):
+            Xml.SubElement(case, "skipped", message=_NOT_ASKED)
     cases = list(suite.iter("testcase"))
     for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(count, str(sum(case.find(tag) is not None for case in cases)))
@@ -57,6 +64,10 @@ def _stopped_at(board: BoardResult) -> int | None:
     return None if board.state in ("passed", "failed") else _REACHED.get(board.stage, 0)
 
 
+def _validated(board: BoardResult) -> bool:
+    return board.measured is None or board.measured.validation is not None
+
+
 def _failed(board: BoardResult, case: str) -> str | None:
     measured = board.measured
     if measured is None:
@@ -67,6 +78,8 @@ def _failed(board: BoardResult, case: str) -> str | None:
         return f"{wrong} of {compared.samples} outputs differ, the first at sample {compared.first_difference}"
     if case == "budget" and not measured.budget.fits:
         return board.problem.message if board.problem else "over budget"
+    if case == "validate" and measured.validation is not None and measured.validation.verdict != "pass":
+        return ValidationError(measured.validation.verdict, measured.validation.reasons).message
     return None
 
 
@@ -89,6 +102,8 @@ def _facts(report: RigReport, board: BoardResult) -> list[tuple[str, str]]:
             ("latency_us_p50", f"{benchmark.latency_us.p50:.1f}"),
             ("basis", benchmark.basis),
         ]
+        if board.measured.validation is not None:
+            facts += [("verdict", board.measured.validation.verdict)]
     return facts
 
 

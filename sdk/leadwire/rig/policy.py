@@ -24,6 +24,7 @@ _NEVER: dict[str, str] = {
     "SameBoard": "two entries of the rig file lead to one board",
     "WrongBytes": "wrong bytes are a result",
     "OverBudget": "a figure over budget is a result",
+    "NotValidated": "a verdict is a result",
 }
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from leadwire.artifacts import BenchmarkResult, BudgetReport, FirmwareImage, MemoryPlan
+from leadwire.artifacts import BenchmarkResult, BudgetReport, FirmwareImage, MemoryPlan, ValidationResult
 from leadwire.device.running import Flashed
+from leadwire.pipeline.predict import HostPredictions
 
 from .file import RigBoard
 from .identity import Identity
@@ -22,8 +23,21 @@ or not ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationWork:
+    """What a validation is done with, on every board alike: the project, with what its stages wrote into `output`, and
+    what the runtimes of this computer answer to the test set."""
+
+    project: Path
+    output: Path
+    quantized: Path
+    calibration_patients: tuple[str, ...]
+    on_host: HostPredictions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One attempt at one board. `held`: keys of locks that the process was handed; `power_cycle`: the hook first.
+    `validation` None: not asked for.
 
     `inputs` and `expected` hold the bytes of all samples, and of the outputs that the witness gives to them.
     """
@@ -38,6 +52,7 @@ class Job:
     warmup: int
     held: tuple[str, ...]
     power_cycle: bool
+    validation: ValidationWork | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +67,7 @@ class Compared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a whole attempt gives. `before` is who answered before writing, `flashed` how the image came
-    there, `after` who answered after the run."""
+    there, `after` who answered after the run; `validation` None where it was not asked for."""
 
     before: Identity
     flashed: Flashed | None
@@ -60,6 +75,7 @@ class Measured:
     benchmark: BenchmarkResult
     budget: BudgetReport
     compared: Compared
+    validation: ValidationResult | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from leadwire import reference
-from leadwire.artifacts import FirmwareImage, MemoryPlan
+from leadwire.artifacts import FirmwareImage, MemoryPlan, UserImage
 from leadwire.board import Board, Budget, load_board
 from leadwire.build import build_image
 from leadwire.device.host_library import HostLibrary
@@ -26,7 +26,8 @@ from leadwire.project import load_project
 from leadwire.workspace import write_atomically
 
 from .file import Rig, RigBoard
-from .records import Job
+from .records import Job, ValidationWork
+from .validation import prepare_validation
 
 INPUTS, EXPECTED = "inputs.bin", "expected.bin"
 
@@ -47,6 +48,8 @@ class Workload:
     witness: str
     budgets: dict[str, Budget]
     """Of boards whose budget is not their file's."""
+    validation: ValidationWork | None = None
+    """None where no board is to be validated."""
 
     def job(self, board: RigBoard, owner: str, held: Sequence[str], *, power_cycle: bool = False) -> Job:
         """One attempt at a board."""
@@ -62,6 +65,7 @@ class Workload:
             warmup=self.warmup,
             held=tuple(held),
             power_cycle=power_cycle,
+            validation=self.validation if board.validate else None,
         )
 
 
@@ -70,15 +74,24 @@ def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher
 
     Raises the errors of the stages: a model that does not fit one of the boards ends the rig run before it begins.
     """
+    images_given = {board.board.id: board.image for board in boards if board.image is not None}
+    validating = [board.name for board in boards if board.validate]
     kinds = {board.board.id: _plain(board.board) for board in boards}
     files = {board.board.id: board.entry.board for board in boards}
     if source.suffix == ".toml":
-        return _of_project(source, rig, {id_: _path_of(rig, files[id_]) for id_ in kinds}, watcher, fresh)
+        named = {id_: _path_of(rig, files[id_]) for id_ in kinds}
+        return _of_project(source, rig, named, images_given, bool(validating), watcher, fresh)
+    if validating:
+        raise BadInputError(
+            f"'{validating[0]}' is to be validated, and of '{source.name}' alone no dataset and no protocol are known",
+            hint="run the rig with a leadwire.toml",
+        )
     path = source.resolve()
     images, plans = {}, {}
     for id_, board in kinds.items():
-        watcher.note(f"building for {id_}")
-        options = Options(target=Target(board=board), backend="aot", toolchain="auto")
+        user_image = images_given.get(id_)
+        watcher.note(f"building for {id_}" if user_image is None else f"taking the image for {id_}")
+        options = Options(target=Target(board=board), backend="aot", toolchain="auto", user_image=user_image)
         built = build_model(path, options, rig.output / "firmware" / id_, watcher)
         images[id_], plans[id_] = require_budget(built), built.plan
     model = read_model(path)
@@ -86,9 +99,18 @@ def prepare(source: Path, rig: Rig, boards: Sequence[RigBoard], watcher: Watcher
     return _workload(path, model, plans, images, inputs, rig, rig.run.warmup)
 
 
-def _of_project(source: Path, rig: Rig, boards: dict[str, str], watcher: Watcher, fresh: bool) -> Workload:
+def _of_project(
+    source: Path,
+    rig: Rig,
+    boards: dict[str, str],
+    images_given: dict[str, UserImage],
+    validating: bool,
+    watcher: Watcher,
+    fresh: bool,
+) -> Workload:
     """The project's line up to the build, on the rig's boards; its benchmark's inputs are beats of the test set."""
     project = replace(load_project(source), boards=tuple(boards.values()), output=rig.output / "firmware")
+    project = replace(project, images={boards[id_]: image for id_, image in images_given.items()})
     outcome = run_project(project, until="build", watcher=watcher, fresh=fresh)
     images = {one.board: one.image for one in outcome.boards if one.image is not None}
     plans = {one.board: one.plan for one in outcome.boards if one.plan is not None}
@@ -96,8 +118,13 @@ def _of_project(source: Path, rig: Rig, boards: dict[str, str], watcher: Watcher
     model = read_model(first.quantized.path)
     lines = [Line(project, load_board(name), first.folder, watcher, fresh=fresh) for name in project.boards]
     inputs = lines[0].bench_inputs(model)
+    validation = None
+    if validating:
+        lines[0].check_beforehand(True, False)
+        validation = prepare_validation(lines[0], first.quantized)
     load = _workload(first.quantized.path, model, plans, images, inputs, rig, project.settings.bench.warmup)
-    return replace(load, budgets={line.board.id: line.board.budget for line in lines})
+    budgets = {line.board.id: line.board.budget for line in lines}
+    return replace(load, budgets=budgets, validation=validation)
 
 
 def _path_of(rig: Rig, board: str) -> str:

@@ -313,9 +313,12 @@ def _batch_matmul(model: Model, operator: Operator, cmsis: Extension | None) -> 
 
 _KERNELS: Final[dict[str, _Found]] = {
     "ADD": _simple("ADD options", "ADD data", "in0", "in1", "out0"),
+    "ARG_MAX": _simple("ARG_MAX options", ""),
+    "ARG_MIN": _simple("ARG_MAX options", ""),
     "AVERAGE_POOL_2D": _pooling,
     "BATCH_MATMUL": _batch_matmul,
     "BATCH_TO_SPACE_ND": _simple("", "", "in0", "out0"),
+    "CAST": _simple("CAST options", "", "in0", "out0"),
     "CONCATENATION": _simple("CONCATENATION options", "CONCATENATION data", "in0", "out0", "inputs"),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,

@@ -47,6 +47,8 @@ _RECORDS: Final = {
     "TRANSPOSE_CONV options":         ((16, 4), (20, 4), (20, 4), (20, 4)),
     "BATCH_MATMUL options":           ((3, 1), (3, 1), (3, 1), (3, 1)),
     "L2_NORMALIZATION options":       ((1, 1), (4, 4), (4, 4), (4, 4)),
+    "ARG_MAX options":                ((1, 1), (4, 4), (4, 4), (4, 4)),
+    "CAST options":                   ((2, 1), (8, 4), (8, 4), (8, 4)),
     "SPLIT options":                  ((4, 4), (4, 4), (4, 4), (4, 4)),
     "SPLIT_V options":                ((4, 4), (4, 4), (4, 4), (4, 4)),
     "PACK options":                   ((8, 4), (8, 4), (8, 4), (8, 4)),

@@ -88,13 +88,14 @@ def report(result: RigReport) -> None:
                 "-" if measured is None else f"{measured.compared.identical}/{measured.compared.samples}",
                 "-" if benchmark is None else f"{benchmark.latency_us.p50:,.0f}",
                 "-" if benchmark is None else benchmark.basis,
+                "-" if measured is None or measured.validation is None else measured.validation.verdict,
                 "-" if measured is None else measured.after.unique_id or "-",
                 f"{board.seconds:.1f}",
             )
         )
     table_of(
         f"rig '{result.rig}'",
-        ["board", "kind", "state", "attempts", "right bytes", "latency p50, us", "basis", "unique id", "s"],
+        ["board", "kind", "state", "attempts", "right bytes", "latency p50, us", "basis", "verdict", "unique id", "s"],
         rows,
         left=3,
     )

@@ -6,11 +6,11 @@
 
 #define OPERATORS 5
 
-/* 14 bytes, of which at most 12 are alive at once (op 1). */
+/* 12 bytes, of which at most 12 are alive at once (op 1). */
 static union {
     int64_t aligned;
     uint32_t words[3];
-    int8_t bytes[14];
+    int8_t bytes[12];
 } arena;
 
 /* op 0 RESHAPE 'row' -> [1, 1, 6, 1]: no copy */
@@ -29,15 +29,16 @@ static const lw_convolution_params params_1 = {
     .output_zero_point = -128,
     .activation_min = -128,
     .activation_max = 127,
+    .backward = 1,
 };
 static void step_1(void)
 {
     lw_conv_2d_s8(&params_1,
-        arena.bytes + 8,
+        arena.bytes + 0,
         lw_tiny_op1_weights,
         lw_tiny_op1_bias,
         lw_tiny_op1_rescale,
-        arena.bytes + 0);
+        arena.bytes + 4);
 }
 
 /* op 2 MEAN 'mean' -> [1, 2] */
@@ -54,8 +55,8 @@ static const lw_mean_params params_2 = {
 static void step_2(void)
 {
     lw_mean_s8(&params_2,
-        arena.bytes + 0,
-        arena.bytes + 8);
+        arena.bytes + 4,
+        arena.bytes + 0);
 }
 
 /* op 3 FULLY_CONNECTED 'dense' -> [1, 2] */
@@ -71,11 +72,11 @@ static const lw_fully_connected_params params_3 = {
 static void step_3(void)
 {
     lw_fully_connected_s8(&params_3,
-        arena.bytes + 8,
+        arena.bytes + 0,
         lw_tiny_op3_weights,
         lw_tiny_op3_bias,
         lw_tiny_op3_rescale,
-        arena.bytes + 0);
+        arena.bytes + 4);
 }
 
 /* op 4 SOFTMAX 'probability' -> [1, 2] */
@@ -89,8 +90,8 @@ static const lw_softmax_params params_4 = {
 static void step_4(void)
 {
     lw_softmax_s8(&params_4,
-        arena.bytes + 0,
-        arena.bytes + 0);
+        arena.bytes + 4,
+        arena.bytes + 4);
 }
 
 static lw_status state = LW_ERROR_NOT_INITIALIZED;
@@ -145,7 +146,7 @@ static lw_status last_error(void)
 static const lw_tensor inputs[] = {
     {
         .name = "ecg",
-        .data = arena.bytes + 8,
+        .data = arena.bytes + 0,
         .bytes = 6,
         .dims = {1, 6, 1},
         .rank = 3,
@@ -158,7 +159,7 @@ static const lw_tensor inputs[] = {
 static const lw_tensor outputs[] = {
     {
         .name = "probability",
-        .data = arena.bytes + 0,
+        .data = arena.bytes + 4,
         .bytes = 2,
         .dims = {1, 2},
         .rank = 2,
@@ -175,11 +176,11 @@ static const char *const labels[] = {
 
 #ifdef LW_WITH_OPERATOR_TABLE
 static const lw_operator_output operator_outputs[] = {
-    {.data = arena.bytes + 8, .bytes = 6},
-    {.data = arena.bytes + 0, .bytes = 8},
-    {.data = arena.bytes + 8, .bytes = 2},
+    {.data = arena.bytes + 0, .bytes = 6},
+    {.data = arena.bytes + 4, .bytes = 8},
     {.data = arena.bytes + 0, .bytes = 2},
-    {.data = arena.bytes + 0, .bytes = 2},
+    {.data = arena.bytes + 4, .bytes = 2},
+    {.data = arena.bytes + 4, .bytes = 2},
 };
 
 static const lw_operator operators[] = {
@@ -198,7 +199,7 @@ const lw_model lw_model_tiny = {
         0x00, 0xc5, 0x47, 0x34, 0x83, 0x53, 0x68, 0xf8, 0x31, 0x53, 0x83, 0x45, 0x6f, 0x23, 0x2a, 0x7f, 0xac, 0x56,
         0x12, 0x20, 0xd5, 0x63, 0xdb, 0xbc, 0x79, 0xdf, 0xc0, 0xc4, 0xd8, 0x9d, 0xe5, 0xfc,
     },
-    .arena_bytes = 14,
+    .arena_bytes = 12,
     .input_count = 1,
     .output_count = 1,
     .operator_count = OPERATORS,

@@ -1,6 +1,6 @@
 /* leadwire 0.1.0 aot, model 'tiny' sha256 00c54734835368f8315383456f232a7fac561220d563dbbc79dfc0c4d89de5fc
  *
- * 5 operators, 28 MACs, arena 14 bytes
+ * 5 operators, 28 MACs, arena 12 bytes
  * labels: normal, ectopic
  * real = scale * (quantized - zero_point)
  */
@@ -15,7 +15,7 @@ extern "C" {
 
 #define LW_MODEL lw_model_tiny
 #define LW_MODEL_DIGEST "00c54734835368f8315383456f232a7fac561220d563dbbc79dfc0c4d89de5fc"
-#define LW_MODEL_ARENA_BYTES 14
+#define LW_MODEL_ARENA_BYTES 12
 #define LW_MODEL_INPUT_BYTES 6
 #define LW_MODEL_OUTPUT_BYTES 2
 #define LW_MODEL_LABEL_COUNT 2

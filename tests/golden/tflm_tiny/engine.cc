@@ -209,7 +209,8 @@ bool has_every_operator(const tflite::Model &model, const lw_tiny_resolver &reso
 
 lw_status connect(lw_tensor &tensor, TfLiteTensor *found)
 {
-    if (found == nullptr || found->type != (tensor.item_bytes == 2 ? kTfLiteInt16 : kTfLiteInt8) || found->bytes != tensor.bytes) {
+    const TfLiteType type = tensor.item_bytes == 4 ? kTfLiteInt32 : tensor.item_bytes == 2 ? kTfLiteInt16 : kTfLiteInt8;
+    if (found == nullptr || found->type != type || found->bytes != tensor.bytes) {
         return LW_ERROR_INTERFACE;
     }
     tensor.data = found->data.int8;

@@ -145,7 +145,12 @@ def compile_firmware(folder: Path, model_c: str, *flags: str) -> Path:
         pytest.skip("needs gcc and /proc")
     for name, text in (("model.h", MODEL_H), ("model.c", model_c), ("port.c", PORT_C)):
         (folder / name).write_text(text)
-    defines = [f"-DLW_BUILD_ID={','.join(map(str, BUILD))}", '-DLW_BOARD_ID="host-process"', "-DLW_MODEL=lw_model_test"]
+    defines = [
+        f"-DLW_BUILD_ID={','.join(map(str, BUILD))}",
+        '-DLW_BOARD_ID="host-process"',
+        "-DLW_MODEL=lw_model_test",
+        '-DLW_MODEL_DIGEST="00"',
+    ]
     subprocess.run(
         [compiler, "-O1", "-fsanitize=undefined,address", *defines, *flags, f"-I{folder}", f"-I{APP}",
          f"-I{FIRMWARE_TEMPLATES / 'runtime'}", "-o", str(folder / "bench"),

@@ -158,6 +158,18 @@ ACCEPTED: dict[str, Case] = {
         [act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)],
         Op(kind="L2_NORMALIZATION", inputs=(0,), outputs=(1,), options="L2NormOptions"),
     ),
+    "ARG_MAX": (
+        [act(1, 3, 4), int32([-1]), T(shape=(1, 3), dtype="int32", quantized=False)],
+        Op(kind="ARG_MAX", inputs=(0, 1), outputs=(2,), options="ArgMaxOptions"),
+    ),
+    "ARG_MIN": (
+        [act(1, 3, 4), int32([-1]), T(shape=(1, 3), dtype="int32", quantized=False)],
+        Op(kind="ARG_MIN", inputs=(0, 1), outputs=(2,), options="ArgMinOptions"),
+    ),
+    "CAST": (
+        [act(1, 4), T(shape=(1, 4), dtype="int32", quantized=False)],
+        Op(kind="CAST", inputs=(0,), outputs=(1,), options="CastOptions"),
+    ),
     "LOGISTIC": ([act(1, 4), PROBABILITY], Op(kind="LOGISTIC", inputs=(0,), outputs=(1,))),
     "TANH": ([act(1, 4), act(1, 4, scale=1 / 128, zero_point=0)], Op(kind="TANH", inputs=(0,), outputs=(1,))),
     "HARD_SWISH": ([act(1, 4), act(1, 4)], Op(kind="HARD_SWISH", inputs=(0,), outputs=(1,))),
@@ -324,6 +336,12 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("L2_NORMALIZATION", "no fused", with_fields("L2_NORMALIZATION", fusedActivationFunction=1)),
     ("L2_NORMALIZATION", "no 32-bit accumulator", (
         [act(1, 33026), act(1, 33026, scale=1 / 128, zero_point=0)], ACCEPTED["L2_NORMALIZATION"][1])),
+    ("ARG_MAX", "output int32", swapped("ARG_MAX", 2, T(shape=(1, 3), dtype="int64", quantized=False))),
+    ("ARG_MAX", "axis is one constant", swapped("ARG_MAX", 1, int32([3]))),
+    ("ARG_MAX", "axis is one constant", swapped("ARG_MAX", 1, int32([1, 2]))),
+    ("ARG_MIN", "axis is one constant", swapped("ARG_MIN", 2, T(shape=(1, 4), dtype="int32", quantized=False))),
+    ("CAST", "int8, int16 or int32", swapped("CAST", 1, T(shape=(1, 4), dtype="int64", quantized=False))),
+    ("CAST", "same number of values", swapped("CAST", 0, act(1, 5))),
     ("LOGISTIC", "scale 1/256 and zero point -128", swapped("LOGISTIC", 1, act(1, 4))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=16.0))),
     ("LOGISTIC", "at least 2^-28 and less than 16", swapped("LOGISTIC", 0, act(1, 4, scale=2.0**-29))),

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from evidence_example import example_evidence
 from leadwire.artifacts import FirmwareProject, Percentiles
+from leadwire.bench import check_times
 from leadwire.board import load_board
 from leadwire.cli import app
 from leadwire.errors import BadInputError, DeviceError
 from leadwire.package import FOLDERS, Publisher, bench_firmware, ecosystems, write_package
-from leadwire.pipeline.attach import check_times
 from leadwire.resources import FIRMWARE_TEMPLATES
 from package_example import HOSTILE, hostile_model, project
 
@@ -95,10 +95,8 @@ def test_a_counter_that_jumps_back_gives_no_latency(tmp_path: Path) -> None:
     check_times(replace(result, basis="emulated"), 2.8)
 
 
-def test_attach_wants_a_port_and_an_elf_wants_attach(tmp_path: Path) -> None:
+def test_attach_wants_a_port(tmp_path: Path) -> None:
     model = tmp_path / "m.tflite"
     model.write_bytes(hostile_model())
     without = CliRunner().invoke(app, ["bench", str(model), "--board", "nucleo-f446re", "--attach"])
     assert without.exit_code == 2 or isinstance(without.exception, BadInputError)
-    alone = CliRunner().invoke(app, ["bench", str(model), "--elf", str(model)])
-    assert alone.exit_code == 2 or isinstance(alone.exception, BadInputError)

@@ -9,7 +9,7 @@ from leadwire.errors import BadInputError
 
 _LINE_BYTES = 16
 _PAGE_BYTES = 1 << 16
-_DATA, _END, _UPPER_ADDRESS = 0, 1, 4
+_DATA, _END, _SEGMENT_ADDRESS, _UPPER_ADDRESS = 0, 1, 2, 4
 
 
 def text(segments: Iterable[Segment]) -> str:
@@ -39,21 +39,31 @@ def _record(kind: int, address: int, data: bytes) -> str:
 
 def data(text: str) -> bytes:
     """The bytes of a file that holds one stretch of memory; BadInputError for anything else."""
-    found = bytearray()
-    upper, due = 0, None
+    found = segments(text)
+    if len(found) > 1:
+        raise BadInputError(f"an Intel HEX file leaves a gap before {found[1].address:#010x}", hint="read it again")
+    return found[0].data if found else b""
+
+
+def segments(text: str) -> tuple[Segment, ...]:
+    """The stretches of memory of a file, in its order; BadInputError where a line is damaged or the end is missing."""
+    found: list[tuple[int, bytearray]] = []
+    base, ended = 0, False
     for number, line in enumerate(text.split(), 1):
         try:
             record = bytes.fromhex(line[1:])
         except ValueError:
             record = b""
-        if line[:1] != ":" or len(record) < 5 or len(record) != record[0] + 5 or sum(record) & 0xFF:
-            raise BadInputError(f"line {number} of an Intel HEX file is damaged", hint="read it again")
+        if ended or line[:1] != ":" or len(record) < 5 or len(record) != record[0] + 5 or sum(record) & 0xFF:
+            raise BadInputError(f"line {number} of an Intel HEX file is damaged", hint="make or read it again")
         place, kind, body = int.from_bytes(record[1:3], "big"), record[3], record[4:-1]
-        if kind == _UPPER_ADDRESS:
-            upper = int.from_bytes(body, "big") << 16
+        if kind in (_UPPER_ADDRESS, _SEGMENT_ADDRESS):
+            base = int.from_bytes(body, "big") << (16 if kind == _UPPER_ADDRESS else 4)
         elif kind == _DATA:
-            if due is not None and upper + place != due:
-                raise BadInputError(f"line {number} of an Intel HEX file leaves a gap", hint="read it again")
-            found += body
-            due = upper + place + len(body)
-    return bytes(found)
+            if not found or found[-1][0] + len(found[-1][1]) != base + place:
+                found.append((base + place, bytearray()))
+            found[-1][1].extend(body)
+        ended = kind == _END
+    if not ended:
+        raise BadInputError("an Intel HEX file has no end record: it is cut off", hint="make or read it again")
+    return tuple(Segment(address=address, data=bytes(body)) for address, body in found)

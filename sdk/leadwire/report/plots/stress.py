@@ -11,7 +11,7 @@ from leadwire.artifacts import StressCondition, StressFigure
 from leadwire.report.numbers import points, signed_interval
 from leadwire.report.svg import figure, line, marker, text, ticks
 
-_LEFT, _WIDTH, _GAP, _ROW, _TOP = 190, 690, 14, 17, 58
+_LEFT, _WIDTH, _GAP, _ROW, _TOP = 190, 690, 34, 17, 58
 
 
 def draw(conditions: Sequence[StressCondition]) -> Markup:
@@ -41,7 +41,7 @@ def _panel(
     items: Sequence[StressFigure], rows: Sequence[StressCondition], left: float, width: float, bottom: float
 ) -> list[Markup]:
     reach = [0.0, *(limit for item in items for limit in _limits(item))]
-    scale = ticks(100 * min(reach) - 0.01, 100 * max(reach) + 0.01, 3)
+    scale = ticks(100 * min(reach) - 0.01, 100 * max(reach) + 0.01, 2)
     low, span = scale[0], scale[-1] - scale[0]
 
     def place(value: float) -> float:

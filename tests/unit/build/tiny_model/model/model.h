@@ -5,6 +5,7 @@
 #include "leadwire.h"
 
 #define LW_MODEL lw_model_tiny
+#define LW_MODEL_DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 extern const lw_model lw_model_tiny;
 
