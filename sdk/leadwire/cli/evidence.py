@@ -1,4 +1,4 @@
-"""The verbs about evidence: verify and sign."""
+"""The verbs about evidence: verify, sign, and audit verify."""
 
 from __future__ import annotations
 
@@ -54,3 +54,29 @@ def sign(
     now = source_date() or datetime.now(UTC)
     signed = sign_bundle(bundle, signing_key, name=name, meaning=meaning, signed_on=now, public_key=key, out=out)
     show(signed, as_json, views.verified)
+
+
+audit = typer.Typer(help="The audit log of runs: append-only and hash-chained, failures included.")
+app.add_typer(audit, name="audit", no_args_is_help=True)
+
+
+@audit.command("verify")
+def verify_audit(
+    log: Annotated[Path, typer.Argument(help="The log, or the output folder whose .leadwire holds it.")],
+    bundle: Annotated[
+        list[Path] | None, typer.Option("--bundle", help="A bundle whose run the log must hold; may be repeated.")
+    ] = None,
+    head: Annotated[str, typer.Option("--head", help="The head that an earlier look showed.")] = "",
+    key: IssuerKey = None,
+    as_json: Json = False,
+) -> None:
+    """Find a line of the audit log that was edited, removed, moved or put in, and lines that a bundle says are gone.
+
+    Whoever alters the end together with its head file is found out by --bundle or --head: keep them elsewhere.
+    """
+    from leadwire.evidence.audit import log_path, verify_log
+    from leadwire.evidence.bundle import verify_bundle
+    from leadwire.views import evidence as views
+
+    anchors = tuple((path.name, verify_bundle(path, key).invocation) for path in bundle or [])
+    show(verify_log(log_path(log) if log.is_dir() else log, anchors, head), as_json, views.audited)

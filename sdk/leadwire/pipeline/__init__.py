@@ -23,7 +23,7 @@ from leadwire.artifacts import (
     UserImage,
     ValidationResult,
 )
-from leadwire.board import load_board, require_port
+from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError
@@ -31,6 +31,7 @@ from leadwire.evidence.bundle import Bundle
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
+from .audit import AuditedRun, audited_run
 from .line import Line
 from .sources import host_board, is_host, read_model
 from .watcher import Watcher
@@ -82,12 +83,35 @@ def run_project(
     if until not in STAGES:
         raise BadInputError(f"there is no stage '{until}'", hint=f"stages: {', '.join(STAGES)}")
     boards = [load_board(name) for name in project.boards] if target is None else [target.board]
+    with audited_run(project, until, tuple(board.id for board in boards)) as run:
+        outcome = _run_boards(project, boards, until, run, watcher, fresh=fresh, target=target, user_image=user_image)
+        ended = outcome.boards[0]
+        run.note(
+            "end",
+            verdict=ended.validation.verdict if ended.validation else None,
+            bundle_sha256=ended.bundle.digest if ended.bundle else None,
+        )
+    return outcome
+
+
+def _run_boards(
+    project: LoadedProject,
+    boards: list[Board],
+    until: str,
+    run: AuditedRun,
+    watcher: Watcher,
+    *,
+    fresh: bool,
+    target: Target | None,
+    user_image: UserImage | None,
+) -> Outcome:
+    """The first board all the way, the others as far as the benchmark."""
     images = {load_board(name).id: image for name, image in project.images.items()}
     if target is not None and user_image is not None:
         images[target.board.id] = user_image
     folders = [project.output, *(project.output / board.id for board in boards[1:])]
     lines = [
-        Line(project, board, folder, watcher, fresh=fresh, target=target, user_image=images.get(board.id))
+        Line(project, board, folder, watcher, fresh=fresh, target=target, user_image=images.get(board.id), run=run)
         for board, folder in zip(boards, folders, strict=True)
     ]
     last = STAGES.index(until)

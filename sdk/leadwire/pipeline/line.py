@@ -55,10 +55,13 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
 from leadwire.report import write_report
+from leadwire.report.sections import load_sections
+from leadwire.trace.export import traced_files
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
 
+from .audit import AuditedRun
 from .backends import measure_backends
 from .energy import read_energy
 from .environment import installed_packages
@@ -105,9 +108,10 @@ class Line:
         fresh: bool,
         target: Target | None = None,
         user_image: UserImage | None = None,
+        run: AuditedRun | None = None,
     ) -> None:
         """`target` says where the board is and who it must be; default: what the project says. With a `user_image`
-        nothing is built for the board."""
+        nothing is built for the board. `run` records the stages."""
         self.project = project
         self.settings = project.settings
         self.board = _with_budget(board, project)
@@ -116,6 +120,7 @@ class Line:
         self.user_image = user_image
         self.folder = folder
         self.watcher = watcher
+        self.run = run
         self._shared = Workspace(project.output, fresh, self._begin)
         self._own = Workspace(folder, fresh, self._begin)
         self._source = read_source(project.dataset)
@@ -126,6 +131,8 @@ class Line:
             for stale in (*self.folder.glob(f"*{SUFFIX}"), self.folder / REPORT, self.folder / DOCUMENT):
                 stale.unlink(missing_ok=True)
         self.watcher.stage(stage, skipped)
+        if self.run is not None:
+            self.run.note("stage", stage=stage, board=self.board.id, skipped=skipped)
 
     def check_image_settings(self) -> None:
         """BadInputError for settings of builds that this board has none of."""
@@ -160,6 +167,8 @@ class Line:
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
+        if reporting:
+            self._traced("")
 
     def check_classes(self, model: Model) -> None:
         """The model must have one output, with one value per label of the protocol."""
@@ -639,9 +648,10 @@ class Line:
             files=(
                 ("logs/device.log", _device_log(benchmark, predictions)),
                 *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
+                *self._traced(image.digest),
             ),
         )
-        return write_report(evidence, attachments, self.folder, key)
+        return write_report(evidence, attachments, self.folder, key, self.run.invocation if self.run else "")
 
     # ------------------------------------------------------------------------------------------------ plumbing
 
@@ -657,6 +667,15 @@ class Line:
             "port": self.target.port,
             "unique_id": self.target.unique_id,
         }
+
+    def _traced(self, firmware: str) -> tuple[tuple[str, bytes], ...]:
+        """The device's requirements traced to its tests; nothing where the project names none."""
+        settings, base = self.settings.trace, self.project.path.parent
+        if not settings.requirements:
+            return ()
+        claims = [(section.anchor, section.requirements) for section in load_sections()]
+        results = [base / name for name in settings.results]
+        return traced_files(base / settings.requirements, results, claims, firmware=firmware, created=source_date())
 
     def _signing_key(self) -> tuple[Path | None, bool]:
         """The key's file (None: it is in the environment), and whether it is for demonstration."""

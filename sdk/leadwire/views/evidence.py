@@ -9,6 +9,7 @@ from rich.text import Text
 from .console import grid, out, table_of
 
 if TYPE_CHECKING:
+    from leadwire.evidence.audit import AuditReport
     from leadwire.evidence.bundle import VerifiedBundle
     from leadwire.evidence.review import Review
 
@@ -42,3 +43,18 @@ def verified(result: VerifiedBundle) -> None:
 def _review(review: Review) -> str:
     known = "a trusted key" if review.authenticated else "a key that is NOT authenticated"
     return f"{review.name} on {review.signed_on}, by {known}: {review.key}"
+
+
+def audited(result: AuditReport) -> None:
+    out.print(Text("the chain is whole", style="bold green"))
+    grid(
+        [
+            ("audit log", str(result.path)),
+            ("entries", str(result.entries)),
+            ("runs", f"{result.runs}, {result.failed} failed or interrupted"),
+            *([("cut by a crash", f"{result.torn} line(s), and recorded")] if result.torn else []),
+            *(("without an end", one) for one in result.unfinished),
+            ("bundles of it", ", ".join(result.anchored) or "none given (--bundle)"),
+            ("head", result.head),
+        ]
+    )
