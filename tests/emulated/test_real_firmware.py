@@ -207,6 +207,26 @@ def test_a_burst_of_bytes_costs_one_interrupt(build):
     assert steps_until(lambda: len(sent) >= len(frame)) <= 4 * math.ceil(len(frame) / BURST_BYTES)
 
 
+def test_a_host_that_is_late_does_not_make_the_watchdog_bite(build, monkeypatch: pytest.MonkeyPatch):
+    """Each sleep of the board, up to its system timer, takes a minute on this host; the watchdog waits for 2 s."""
+    late, real = [0.0], time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: real() + late[0])
+    asked: list[float | None] = []
+
+    def wait(seconds: float | None) -> None:
+        asked.append(seconds)
+        late[0] += 60
+
+    program = load_program(build("virtual-stm32f405").elf)
+    machine = Machine(program, clock_hz=168_000_000, line=SerialLine(lambda _sent: None), wait=wait)
+    for _ in range(10_000):
+        machine.step()
+        if len(asked) == 30:
+            break
+    assert len(asked) == 30 and 0.09 < max(seconds or 0 for seconds in asked) < 0.11
+    assert machine.resets == 1
+
+
 def cpu_seconds(emulated: EmulatedBoard) -> float:
     """Of the emulator process: what a loaded test machine does not change."""
     fields = Path(f"/proc/{emulated._process.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -458,6 +458,21 @@ def test_generated_c_that_departs_from_tflm_is_a_fault(cohort: Dataset) -> None:
     assert pair.cause.startswith("unknown: these runtimes share one arithmetic")
 
 
+def test_what_tflm_leaves_undefined_is_named(cohort: Dataset) -> None:
+    """It is a known cause where TFLite Micro is one of the two, not between desktop TFLite and generated C."""
+    predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
+    raw = predictions["tflm"].raw.copy()  # type: ignore[union-attr]
+    raw[9] -= 1
+    predictions["tflm"] = requantized(predictions["tflm"], raw)
+
+    def outputs_of(runtime: str, beat: int) -> Sequence[OperatorOutput]:
+        value = np.array([runtime == "tflm"], np.int8)
+        return (OperatorOutput(description="op 0 SPACE_TO_BATCH_ND 's'", kind="SPACE_TO_BATCH_ND", values=value),)
+
+    found = {one.runtimes: one.cause for one in validated(cohort, predictions, operator_outputs=outputs_of).identities}
+    assert "a byte that it never sets" in found["tflm", "host_c"]
+
+
 def test_a_protocol_may_grant_one_lsb(cohort: Dataset) -> None:
     predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
     raw = predictions["device"].raw.copy()  # type: ignore[union-attr]

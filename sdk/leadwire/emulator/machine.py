@@ -1,12 +1,14 @@
 """The virtual STM32F405: core, memory, peripherals, exceptions and virtual time, run one event at a time.
 
 Virtual time counts core clock cycles. While instructions are counted it is the timing model's estimate plus the time
-slept in WFI; in fast mode it follows the host's clock. A byte that waits on the serial line ends a sleep at once
-(virtual time jumps), a timer ends it after its real duration.
+slept in WFI; in fast mode it follows the host's time on the thread that has made the machine and runs it. A byte that
+waits on the serial line ends a sleep at once (virtual time jumps), a timer ends it after its real duration.
 """
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -70,6 +72,7 @@ class Machine:
         self._slept = 0
         self._free_cycles = 0
         self._free_since: float | None = None
+        self._spent_s = _thread_clock()
         self._attention = False
         self._returned = False
         self._reset_wanted = False
@@ -176,7 +179,8 @@ class Machine:
         return self._cycles() + self._slept
 
     def _cycles(self) -> int:
-        running = time.perf_counter() - self._free_since if self._free_since is not None else 0.0
+        since = self._free_since
+        running = self._spent_s() - since if since is not None else 0.0
         return self._core.tally()[1] + self._free_cycles + int(running * self._clock_hz)
 
     def _timers(self) -> tuple[int, ...]:
@@ -231,12 +235,14 @@ class Machine:
             self._idle(_EVENT_SECONDS)
 
     def _idle(self, seconds: float | None) -> None:
-        """Sleep on the host; the time slept passes for the board too."""
+        """Sleep on the host; the time slept passes for the board too, but no more than it wanted to sleep: a busy host
+        that lets it wait would make its watchdog bite."""
         start = time.perf_counter()
         self.sleeping = True
         self._wait(seconds)
         self.sleeping = False
-        self._slept += int((time.perf_counter() - start) * self._clock_hz)
+        slept = time.perf_counter() - start
+        self._slept += math.ceil((slept if seconds is None else min(slept, seconds)) * self._clock_hz)
 
     # ------------------------------------------------------------------------------------------ execution
 
@@ -246,11 +252,11 @@ class Machine:
         self._core.make_ready()
         if self._core.counting:
             return self._core.run()
-        self._free_since = time.perf_counter()
+        self._free_since = self._spent_s()
         try:
             return self._core.run()
         finally:
-            free = time.perf_counter() - self._free_since
+            free = self._spent_s() - self._free_since
             self._free_since = None
             self._free_cycles += int(free * self._clock_hz)
 
@@ -431,3 +437,13 @@ class Machine:
         if not SystemControl.covers(offset):
             raise FirmwareFaultError(f"access to 0x{address:08x}, where the Cortex-M4 has no register")
         return offset
+
+
+def _thread_clock() -> Callable[[], float]:
+    """Seconds that the host has spent on the calling thread, wherever it is asked: what other programs take of the host
+    does not pass for a board. The clock on the wall where the system has no such clock."""
+    try:
+        clock = time.pthread_getcpuclockid(threading.get_ident())
+    except (AttributeError, OSError):
+        return time.perf_counter
+    return partial(time.clock_gettime, clock)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
 from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
@@ -57,9 +56,9 @@ def columns_saved(window: Window) -> int:
 
 
 def columns_calls(
-    model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool
+    model: Model, operator: Operator, window: Window, filters: Filters, *, wide: bool, data: int = 0
 ) -> tuple[KernelCall, ...]:
-    """`filters` as a convolution with `window`, whatever the operator."""
+    """`filters` as a convolution of input `data` with `window`, whatever the operator."""
     channels = channels_of(filters)
     assert channels is not None
     weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
@@ -71,13 +70,13 @@ def columns_calls(
             params_type="lw_columns_params",
             params=(
                 ("window", window.initializer),
-                ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("input_zero_point", str(filters.input_zero_point)),
                 ("center", str(center_of(model, operator))),
                 ("column_words", str(_filled_taps(window))),
                 ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
-            arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
+            arguments=(f"in{data}", "const:weights", "const:channels", "scratch", "out0"),
             constants=(blocks(weights, 2, wide=wide), channels.constant(2)),
         ),
     )

@@ -6,7 +6,6 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
 from .convolution import Filters
 from .dsp import Weights, byte_words, center_of, channels_of, clamp_initializer
 from .geometry import Window
@@ -21,8 +20,10 @@ def vector_scratch(window: Window) -> int:
     return window.y.filter * window.x.filter * window.input_channels + 3 & ~3
 
 
-def vector_calls(model: Model, operator: Operator, window: Window, filters: Filters) -> tuple[KernelCall, ...]:
-    """`filters` as a convolution with `window`, whatever the operator."""
+def vector_calls(
+    model: Model, operator: Operator, window: Window, filters: Filters, *, data: int = 0
+) -> tuple[KernelCall, ...]:
+    """`filters` as a convolution of input `data` with `window`, whatever the operator."""
     channels = channels_of(filters)
     assert channels is not None
     return (
@@ -33,13 +34,13 @@ def vector_calls(model: Model, operator: Operator, window: Window, filters: Filt
             params_type="lw_vector_params",
             params=(
                 ("window", window.initializer),
-                ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("input_zero_point", str(filters.input_zero_point)),
                 ("center", str(center_of(model, operator))),
                 ("taps", str(filters.weights.shape[1])),
                 ("backward", BACKWARD),
                 ("clamp", clamp_initializer(model, operator)),
             ),
-            arguments=("in0", "const:weights", "const:channels", "scratch", "out0"),
+            arguments=(f"in{data}", "const:weights", "const:channels", "scratch", "out0"),
             constants=(byte_words(_lanes(filters.weights * channels.live[:, None])), channels.columns(_BLOCK)),
         ),
     )

@@ -8,44 +8,27 @@ import numpy.typing as npt
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
-from .convolution import Filters, constants_of, filters_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Axis, Window, integer
+from .convolution import constants_of, output_params, weight_rules
+from .geometry import WINDOW_OPTIONS, Axis
 from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
 from .spec import Distance, KernelCall, OperatorSpec, Rule
+from .transpose_conv_dsp import BIAS, DATA, VARIANTS, transposed_filters, turned_window
 from .walk import constants
-
-_DATA, _BIAS = 2, 3
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    """Of the convolution that this one turns around: from the output here to the input."""
-    outputs, height, width, given = model.required(operator, 1).shape
-    _, output_height, output_width, _ = model.output(operator).shape
-    same = operator.option("padding", "VALID") == "SAME"
-    y, x = (
-        Axis(size=size, filter=taps, stride=integer(operator, f"stride_{letter}", 1), dilation=1, same=same)
-        for size, taps, letter in ((output_height, height, "h"), (output_width, width, "w"))
-    )
-    return Window(y=y, x=x, input_channels=outputs, output_channels=given)
 
 
 def _shapes_match(model: Model, operator: Operator) -> bool:
-    data, weights, output = model.required(operator, _DATA), model.required(operator, 1), model.output(operator)
+    data, weights, output = model.required(operator, DATA), model.required(operator, 1), model.output(operator)
     if len(output.shape) != 4 or constants(model, operator, 0) != output.shape:
         return False
     if min(data.shape + weights.shape + output.shape) < 1 or weights.shape[3] != data.shape[3]:
         return False
-    window = _window(model, operator)
+    window = turned_window(model, operator)
     return weights.shape[0] == output.shape[3] and data.shape[1:3] == (window.y.output, window.x.output)
-
-
-def _filters(model: Model, operator: Operator) -> Filters:
-    return filters_of(model, operator, 0, broadcast=True, data=_DATA, bias=_BIAS)
 
 
 def _macs(model: Model, operator: Operator) -> int:
     outputs, height, width, _ = model.required(operator, 1).shape
-    return model.required(operator, _DATA).elements * outputs * height * width
+    return model.required(operator, DATA).elements * outputs * height * width
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
@@ -56,12 +39,12 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             source="transpose_conv_s8.c",
             params_type="lw_convolution_params",
             params=(
-                ("window", _window(model, operator).initializer),
-                ("input_zero_point", str(zero_point_of(model.required(operator, _DATA)))),
+                ("window", turned_window(model, operator).initializer),
+                ("input_zero_point", str(zero_point_of(model.required(operator, DATA)))),
                 *output_params(model, operator),
             ),
-            arguments=(f"in{_DATA}", "const:weights", "const:bias", "const:rescale", "out0"),
-            constants=constants_of(_filters(model, operator), weights, folded=False),
+            arguments=(f"in{DATA}", "const:weights", "const:bias", "const:rescale", "out0"),
+            constants=constants_of(transposed_filters(model, operator), weights, folded=False),
         ),
     )
 
@@ -74,24 +57,24 @@ def _lowest(axis: Axis) -> npt.NDArray[np.int64]:
 
 
 def _distance(model: Model, operator: Operator) -> Distance:
-    window = _window(model, operator)
+    window = turned_window(model, operator)
     places = _lowest(window.y)[:, None] * window.x.output + _lowest(window.x)
     first = np.minimum.accumulate((places.reshape(-1) * window.output_channels)[::-1])[::-1]
     written = np.arange(1, len(first) + 1) * window.input_channels
-    return Distance(below=int((written - first).max()), position=_DATA)
+    return Distance(below=int((written - first).max()), position=DATA)
 
 
 SPEC = OperatorSpec(
     kind="TRANSPOSE_CONV",
     rules=(
         inputs(3, optional=1),
-        int8_activations(_DATA),
-        computed(_DATA),
-        rank(_DATA, 4, 4),
-        batch_one(_DATA),
+        int8_activations(DATA),
+        computed(DATA),
+        rank(DATA, 4, 4),
+        batch_one(DATA),
         FUSED_ACTIVATION,
         WINDOW_OPTIONS,
-        *weight_rules(output_axis=0, rank=4, data=_DATA, bias=_BIAS),
+        *weight_rules(output_axis=0, rank=4, data=DATA, bias=BIAS),
         Rule(
             text="the output shape is constant and agrees with input, weights, strides and padding",
             holds=_shapes_match,
@@ -101,4 +84,5 @@ SPEC = OperatorSpec(
     emit=_emit,
     macs=_macs,
     distance=_distance,
+    variants=VARIANTS,
 )
