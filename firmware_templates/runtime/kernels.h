@@ -19,6 +19,9 @@ extern "C" {
 /* Keeps an inner loop in a function of its own, where all it works with fits the registers. */
 #if defined(__GNUC__)
 #define LW_NOINLINE __attribute__((noinline))
+#if defined(__thumb__) && !defined(__thumb2__)
+#define LW_FEW_REGISTERS /* Armv6-M */
+#endif
 #define LW_INLINE inline __attribute__((always_inline))
 #else
 #define LW_NOINLINE
@@ -188,6 +191,23 @@ typedef struct {
 } lw_sigmoid_params;
 
 void lw_sigmoid_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
+
+/* Gates in the order input, forget, output, cell. */
+typedef struct {
+    int32_t steps, inputs, units;
+    lw_rescale rescale_input[4], rescale_hidden[4];
+    lw_rescale rescale_forget, rescale_cell, rescale_output;
+    lw_sigmoid_params sigmoid, tanh_gate, tanh_cell;
+    int32_t cell_min, cell_max;
+    int32_t hidden_zero_point;
+} lw_lstm_params;
+
+/* input_weights [4, units, inputs], hidden_weights [4, units, units], biases [4, units]; state [5 * units] and units
+ * bytes more */
+void lw_unidirectional_sequence_lstm_s8(const lw_lstm_params *params, const int8_t *input,
+                                        const int8_t *input_weights, const int32_t *input_bias,
+                                        const int8_t *hidden_weights, const int32_t *hidden_bias, int8_t *output,
+                                        int16_t *state);
 
 typedef struct {
     int32_t count;
