@@ -66,7 +66,7 @@ format: setup
 	$(BIN)/ruff format sdk tests examples benchmarks validation
 
 golden: setup
-	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/c_quality/test_stack_of_kernels.py
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
 	$(BIN)/python -m leadwire.qualify

@@ -49,6 +49,20 @@ def test_bytes_and_constant_time(seed: int, wide: bool, toolchain: str) -> None:
         assert not varying, varying
 
 
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_bytes_of_armv6m(toolchain: str) -> None:
+    """The code for a Cortex-M0, whose portable kernels have inner loops in assembly."""
+    if toolchain != "zig" and not shutil.which(toolchain):
+        pytest.skip(f"needs {toolchain}")
+    data = many_operators(0, each=8)
+    model = parse_tflite(data, "many")
+    rows = sample_rows(model, 0, count=2)
+    expected = run_witness(data, model, rows)
+    kernels = every_choice(model)[0]
+    found = load(model, spread_plan(model, kernels), toolchain, "cortex-m0").run(rows)
+    assert (found == expected).all(), _first_difference(model, found, expected, kernels)
+
+
 @pytest.mark.requirement("LW-MEM-001")
 @pytest.mark.parametrize(("choice", "wide"), [(0, False), (1, False), (0, True)])
 def test_distances_as_the_kernels_access_memory(choice: int, wide: bool) -> None:

@@ -22,6 +22,7 @@ from evidence_example import BEATS, FIRMWARE, LABELS, MODEL, example_dataset, ex
 from leadwire.artifacts import Ec57Result, ValidationResult, sha256_hex
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import ConfigError
+from leadwire.evidence.derived import derive
 from leadwire.evidence.judgement import disagreements
 from leadwire.evidence.predictions import Table, read_predictions, write_predictions
 from leadwire.evidence.record import Attachments, Beat
@@ -279,6 +280,12 @@ def test_holm_takes_back_what_only_passes_alone(folder: Path) -> None:
             assert one.verdict == "pass" or "after Holm's correction for 7 endpoints" in one.reason
     changed = [a.verdict != b.verdict for a, b in zip(alone.endpoints, validation.endpoints, strict=True)]
     assert any(changed), "the example no longer has an endpoint between the two"
+    assert all(
+        one.patients_needed is not None and one.patients_needed > 44
+        for one, other in zip(validation.endpoints, changed, strict=True)
+        if other
+    )
+    assert all(figure.agrees for figure in derive(validation, protocol, table))
     assert validation.verdict == "inconclusive"
     assert disagreements(validation, protocol, table) == ()
 
@@ -295,7 +302,7 @@ def test_a_hierarchy_ends_at_the_first_that_is_not_shown(folder: Path) -> None:
 
     harder = load_protocol(path)
     endpoints = [dataclasses.replace(validation.endpoints[0], verdict="inconclusive"), *validation.endpoints[1:5]]
-    after = adjusted(endpoints, harder.statistics)
+    after = adjusted(endpoints, harder.statistics, [44] * 5)
     assert [one.verdict for one in after] == ["inconclusive"] * 5
     assert all("not tested: 'accuracy' comes before it" in one.reason for one in after[1:])
 

@@ -18,7 +18,7 @@ from leadwire.artifacts import EndpointResult, Interval, Statistic, ValidationRe
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, clusters_needed, wilson
 
-from .judgement import Expected, expected
+from .judgement import Expected, corrected, expected
 from .predictions import Table
 from .recompute import same
 from .scope import parts_of
@@ -48,12 +48,14 @@ def derive(validation: ValidationResult, protocol: Protocol, table: Table) -> tu
     decided = table.answers[judged].decided
     agreement = _agreement(table, judged)
     figures += _of_runtime(judged, (validation.agreement_float_int8,), agreement, protocol)
-    for item, endpoint in zip(validation.endpoints, protocol.endpoints, strict=True):
-        figures += _of_endpoint("", item, endpoint, protocol, table, decided)
+    rights = corrected([expected(endpoint, protocol, table, decided) for endpoint in protocol.endpoints], protocol)
+    for item, endpoint, right in zip(validation.endpoints, protocol.endpoints, rights, strict=True):
+        figures += _of_endpoint("", item, endpoint, right, protocol, table, decided)
     parts = parts_of(validation, protocol, decided, table)
     for part, beats in zip(validation.subgroups, parts, strict=True):
         for item, endpoint in zip(part.endpoints, protocol.endpoints, strict=True):
-            figures += _of_endpoint(f"{part.subgroup} {part.group}: ", item, endpoint, protocol, table, beats)
+            right = expected(endpoint, protocol, table, beats)
+            figures += _of_endpoint(f"{part.subgroup} {part.group}: ", item, endpoint, right, protocol, table, beats)
     return tuple(figures)
 
 
@@ -120,10 +122,15 @@ def _limits(what: str, stated: Interval | None, derived: Interval | None) -> Ite
 
 
 def _of_endpoint(
-    where: str, item: EndpointResult, endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]
+    where: str,
+    item: EndpointResult,
+    endpoint: Endpoint,
+    right: Expected,
+    protocol: Protocol,
+    table: Table,
+    beats: dict[int, int],
 ) -> Iterator[DerivedFigure]:
     """An endpoint's figures over `beats`, the judged decisions by beat."""
-    right = expected(endpoint, protocol, table, beats)
     name = f"{where}endpoint '{endpoint.name}'"
     for what, stated, found in (
         ("float", item.float_value, right.float_value),
@@ -133,6 +140,7 @@ def _of_endpoint(
         ("McNemar exact p", item.mcnemar_exact, right.tests.exact),
         ("Obuchowski p", item.clustered_p, right.tests.clustered),
         ("p", item.p_value, right.tests.own),
+        ("adjusted p", item.adjusted_p_value, right.adjusted),
         ("patients needed", item.patients_needed, _needed(endpoint, right, protocol, table, beats)),
     ):
         yield DerivedFigure(
@@ -165,7 +173,8 @@ def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Tabl
         demands += [(len(owners), rule.minimum_beats), (len(set(owners)), rule.minimum_patients)]
     minimum = max((ceil(everyone * wanted / found) for found, wanted in demands if 0 < found < wanted), default=0)
     if right.judged is None or right.loss != right.loss or right.judged.high < endpoint.margin:
-        return minimum or None
+        taken_back = right.adjusted is not None and not minimum and right.judged is not None
+        return _for_all(endpoint, right, protocol, everyone) if taken_back else minimum or None
     for_width = clusters_needed(
         clusters=everyone,
         estimate=right.loss,
@@ -175,3 +184,21 @@ def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Tabl
         power=protocol.statistics.power,
     )
     return None if for_width is None else max(for_width, minimum)
+
+
+def _for_all(endpoint: Endpoint, right: Expected, protocol: Protocol, patients: int) -> int | None:
+    """Patients at which an endpoint that passes alone would pass beside the others: at alpha divided by their
+    number.
+    """
+    rule = protocol.statistics
+    if rule.multiplicity != "holm" or right.judged is None:
+        return None
+    return clusters_needed(
+        clusters=patients,
+        estimate=right.loss,
+        upper=right.judged.high,
+        margin=endpoint.margin,
+        level=rule.level,
+        power=rule.power,
+        next_level=1 - 2 * rule.one_sided_alpha / len(protocol.endpoints),
+    )

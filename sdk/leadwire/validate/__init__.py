@@ -120,7 +120,11 @@ def run_validation(
         return judge(endpoint, protocol, beats.part(np.intersect1d(places, members[endpoint.population])), bootstrap)
 
     everything = np.arange(len(scope), dtype=np.int64)
-    endpoints = adjusted([judge_part(endpoint, everything) for endpoint in protocol.endpoints], rule)
+    endpoints = adjusted(
+        [judge_part(endpoint, everything) for endpoint in protocol.endpoints],
+        rule,
+        [beats.part(members[endpoint.population]).patients_of(endpoint) for endpoint in protocol.endpoints],
+    )
     equivalences = _equivalences(protocol, dataset, runs, judged)
     attributes = known_attributes(dataset, scope)
     subgroups = subgroup_results(protocol, dataset, scope, attributes, judge_part)

@@ -70,6 +70,11 @@ class Beats:
             after_learning=self.after_learning[places],
         )
 
+    def patients_of(self, endpoint: Endpoint) -> int:
+        """Patients with a beat that the endpoint is judged on."""
+        counted = zip(self.patients, self.after_learning.tolist(), strict=True)
+        return len({patient for patient, late in counted if late or not endpoint.is_ec57})
+
 
 def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Bootstrap) -> EndpointResult:
     """The endpoint's loss with intervals and verdict. Rows hold numerator and denominator of float, then of INT8."""
