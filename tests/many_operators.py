@@ -282,11 +282,39 @@ class _Builder:
             made = tuple(2 * size if place == axis else size for place, size in enumerate(shape))
             self.operator(kind, pair, T(shape=made, scale=0.05, zero_point=5), "ConcatenationOptions", axis=axis)
 
+    def lstm(self) -> None:
+        """A fused LSTM: weights of four gates, no peepholes, projection or normalization; hidden state and cell."""
+        steps, inputs, units, zero = self.pick(1, 3, 6), self.pick(1, 3), self.pick(1, 4, 5), self.pick(*ZEROS)
+        given = self.given(1, steps, inputs)
+
+        def table(columns: int) -> int:
+            values = self.random.integers(-127, 128, (units, columns)).astype(np.int8)
+            scale = float(np.float32(0.01 * 2.0 ** self.random.uniform(-1, 1)))
+            return self.add(T(shape=(units, columns), array=values, scale=scale))
+
+        weights = [*(table(inputs) for _ in range(4)), *(table(units) for _ in range(4))]
+        biases = [
+            self.add(T(shape=(units,), array=self.random.integers(-3000, 3001, units).astype(np.int32), scale=0.0005))
+            for _ in range(4)
+        ]
+        hidden = self.add(T(shape=(1, units), scale=1 / 128, zero_point=zero, variable=True))
+        power = self.pick(-15, -13, -12, -11, -9)
+        cell = self.add(T(shape=(1, units), scale=2.0**power, dtype="int16", variable=True))
+        none = (-1,)
+        self.operator(
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            (given, *weights, *none * 3, *biases, *none * 2, hidden, cell, *none * 4),
+            T(shape=(1, steps, units), scale=1 / 128, zero_point=zero),
+            "UnidirectionalSequenceLSTMOptions",
+            fusedActivationFunction=4, cellClip=float(self.pick(0, 10)), projClip=0.0, timeMajor=False,
+        )  # fmt: skip
+
 
 def many_operators(seed: int, each: int = 5) -> bytes:
     """A .tflite file with `each` operators of every kind that computes."""
     builder = _Builder(seed)
     for _ in range(each):
+        builder.lstm()
         builder.convolution("CONV_2D")
         builder.convolution("DEPTHWISE_CONV_2D")
         builder.fully_connected()
@@ -319,6 +347,13 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.cut(kind)
         for kind in ("CONCATENATION", "PACK"):
             builder.join(kind)
+    return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
+
+
+def fused_lstm(seed: int) -> bytes:
+    """A .tflite file of one drawn LSTM."""
+    builder = _Builder(seed)
+    builder.lstm()
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

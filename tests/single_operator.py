@@ -98,6 +98,7 @@ class T:
     array: np.ndarray | None = None
     dtype: str = "int8"
     quantized: bool = True
+    variable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,7 @@ def write_tflite(
         dtype = spec.array.dtype.name if spec.array is not None else spec.dtype
         tensor.type = getattr(schema.TensorType, dtype.upper())
         tensor.buffer = 0
+        tensor.isVariable = spec.variable
         if spec.array is not None:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(spec.array.tobytes(), np.uint8)
@@ -173,7 +175,7 @@ def spread_plan(model: Model, kernels: tuple[str, ...] = ()) -> MemoryPlan:
     top = 0
     shared = {op.outputs[0]: op.inputs[0] for op in model.operators if op.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")}
     for tensor in model.tensors:
-        if tensor.is_constant or tensor.index in shared:
+        if tensor.is_constant or tensor.variable or tensor.index in shared:
             continue
         offsets[tensor.index] = top
         top += (tensor.size_bytes + GAP + 7) // 8 * 8
@@ -273,6 +275,8 @@ def run_witness(data: bytes, model: Model, rows: np.ndarray, *, arena_bytes: int
             values = row[offset : offset + tensor.size_bytes].view(tensor.dtype.numpy).reshape(tensor.shape)
             interpreter.set_input(values, position)
             offset += tensor.size_bytes
+        if model.has_state:
+            interpreter.reset()
         interpreter.invoke()
         answers.append(b"".join(interpreter.get_output(position).tobytes() for position in range(len(model.outputs))))
     return np.frombuffer(b"".join(answers), np.int8).reshape(len(rows), -1)

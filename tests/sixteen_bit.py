@@ -35,6 +35,8 @@ def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY
     kinds = [names[code.builtinCode] for code in model.operatorCodes]
     kept = [op for op in graph.operators if kinds[op.opcodeIndex] not in without]
     dropped = {int(i) for op in graph.operators if op not in kept for i in (*op.inputs, *op.outputs)}
+    for index in dropped - {-1}:
+        graph.tensors[index].isVariable = False
     graph.operators = kept
     graph.inputs = [int(i) for i in graph.inputs if i not in dropped]
     graph.outputs = [int(i) for i in graph.outputs if i not in dropped]

@@ -193,6 +193,23 @@ typedef struct {
 
 void lw_sigmoid_s16(const lw_sigmoid_params *params, const int16_t *input, int16_t *output);
 
+/* Gates in the order input, forget, output, cell. */
+typedef struct {
+    int32_t steps, inputs, units;
+    lw_rescale rescale_input[4], rescale_hidden[4];
+    lw_rescale rescale_forget, rescale_cell, rescale_output;
+    lw_sigmoid_params sigmoid, tanh_gate, tanh_cell;
+    int32_t cell_min, cell_max;
+    int32_t hidden_zero_point;
+} lw_lstm_params;
+
+/* input_weights [4, units, inputs], hidden_weights [4, units, units], biases [4, units]; state [5 * units] and units
+ * bytes more */
+void lw_unidirectional_sequence_lstm_s8(const lw_lstm_params *params, const int8_t *input,
+                                        const int8_t *input_weights, const int32_t *input_bias,
+                                        const int8_t *hidden_weights, const int32_t *hidden_bias, int8_t *output,
+                                        int16_t *state);
+
 typedef struct {
     int32_t count;
     lw_rescale rescale_above, rescale_below; /* of inputs that are not negative, and of those that are */

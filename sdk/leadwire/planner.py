@@ -98,7 +98,7 @@ def _live_ranges(model: Model) -> dict[int, tuple[int, int]]:
     ranges = dict.fromkeys(model.inputs, (0, 0))
     for operator in model.operators:
         for tensor in operator.inputs:
-            if tensor >= 0 and not model.tensors[tensor].is_constant:
+            if tensor >= 0 and not model.tensors[tensor].is_constant and not model.tensors[tensor].variable:
                 ranges[tensor] = (ranges[tensor][0], operator.index)
         for tensor in operator.outputs:
             ranges[tensor] = (operator.index, operator.index)

@@ -134,6 +134,15 @@ class SigningSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """What the bundle carries of the device's requirements: the file (see `leadwire trace`), and JUnit files with the
+    results of its tests; none where `requirements` is empty."""
+
+    requirements: str = ""
+    results: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithoutData:
     """What stands in when no recordings are at hand (LEADWIRE_DATA unset and no dataset.folder)."""
 
@@ -156,6 +165,7 @@ class Project:
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     bench: BenchSettings = field(default_factory=BenchSettings)
     signing: SigningSettings = field(default_factory=SigningSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
     tflm: TflmSettings = field(default_factory=TflmSettings)
     energy: EnergySettings = field(default_factory=EnergySettings)
     without_data: WithoutData | None = None
@@ -319,6 +329,10 @@ stress = true                   # run the protocol's stress conditions, where it
 [signing]
 key = "generate"                # for trying out only; or a PEM file with an Ed25519 private key, or "environment":
                                 # the PEM text is in LEADWIRE_SIGNING_KEY
+
+# [trace]                       # hazards, requirements and tests of the device, which the bundle then carries
+# requirements = "requirements.toml"   # `leadwire trace --template` writes one to begin with
+# results = ["tests.xml"]       # JUnit files
 
 # [without_data]                # what stands in where no recordings are at hand; stamped SYNTHETIC on every page
 # source = "synthetic-ecg"

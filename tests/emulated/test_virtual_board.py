@@ -30,12 +30,14 @@ def echo(port, data: bytes) -> bytes:
 
 
 def until_booted(port) -> None:
-    """QEMU drops what arrives before the firmware has enabled the receiver."""
+    """QEMU drops what arrives before the receiver is enabled; the answer to an earlier byte may be late."""
     port.timeout = 0.5
-    for _ in range(40):
-        if echo(port, b"?") == b"?":
-            port.timeout = 5
-            return
+    for asked in (bytes([first]) for first in range(ord("0"), ord("0") + 40)):
+        port.write(asked)
+        while answer := port.read(1):
+            if answer == asked:
+                port.timeout = 5
+                return
     pytest.fail("no echo within 20 s")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
+from many_operators import fused_lstm
 from single_operator import (
     Op,
     T,
@@ -22,6 +25,7 @@ from single_operator import (
     compile_program,
     run_program,
     run_witness,
+    sample_rows,
     spread_plan,
     write_tflite,
 )
@@ -119,6 +123,21 @@ def test_fully_connected_remainders(depth: int) -> None:
     ]
     op = Op(kind="FULLY_CONNECTED", inputs=(0, 1, -1), outputs=(2,), options="FullyConnectedOptions")
     assert_same_as_tflm(write_tflite(tensors, [op], [0], [2]))
+
+
+def test_a_fused_lstm_starts_anew_with_every_inference() -> None:
+    """The file that tf_keras's LSTM of 6 units over 10 steps became. The generated C runs all rows in one process; the
+    interpreter is reset before each, and answers otherwise where it is not."""
+    data = (Path(__file__).resolve().parents[1] / "vectors" / "lstm" / "fused.tflite").read_bytes()
+    model = assert_same_as_tflm(data)
+    assert model.has_state
+    data = fused_lstm(7)
+    model = assert_same_as_tflm(data)
+    rows = np.repeat(sample_rows(model, 1, count=1)[:1], 2, axis=0)
+    apart = run_witness(data, model, rows)
+    kept = run_witness(data, replace(model, tensors=tuple(replace(t, variable=False) for t in model.tensors)), rows)
+    assert (apart[0] == apart[1]).all()
+    assert (kept[0] != kept[1]).any()
 
 
 def test_sums_beyond_32_bits() -> None:

@@ -34,6 +34,7 @@ def trace(
 
     Exit code 7 where something is orphaned, unknown, stale, failed or not verified.
     """
+    from leadwire.report.sections import load_sections
     from leadwire.trace import export
     from leadwire.views import trace as views
     from leadwire.workspace import source_date
@@ -46,7 +47,10 @@ def trace(
         return
     if key is not None and evidence is None:
         raise BadInputError("--key is of a bundle", hint="add --evidence BUNDLE")
-    traced = export.trace(requirements, results or [], out=out, evidence=evidence, key=key, created=source_date())
+    claims = [(section.anchor, section.requirements) for section in load_sections()]
+    traced = export.trace(
+        requirements, results or [], claims, out=out, evidence=evidence, key=key, created=source_date()
+    )
     show(traced, as_json, views.traced)
     if traced.findings:
         end(TraceError(traced.title, [f"{one.kind} {one.subject}: {one.sentence}" for one in traced.findings]))

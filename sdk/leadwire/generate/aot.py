@@ -5,7 +5,7 @@ The templates of backends/aot hold tables and calls; every algorithm is a plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from leadwire.artifacts import MemoryPlan
@@ -71,7 +71,8 @@ def write_model(
     name = c_identifier(model.name)
     with_variants = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
-    tables = tuple(_tables(model, name, calls))
+    names = _names(name, calls)
+    tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
         "kernels_header": "mve.h" if with_variants else "kernels.h",
@@ -84,7 +85,7 @@ def write_model(
         },
         "tables": tables,
         "steps": [
-            _step(model, plan, name, operator, calls[operator.index], first)
+            _step(model, plan, name, names, operator, calls[operator.index], first)
             for operator, first in zip(model.operators, first_outputs(model), strict=True)
         ],
     }
@@ -116,8 +117,18 @@ def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[K
     return (copy_runs(runs=1, run=model.output(operator).size_bytes),)
 
 
+_Names = Mapping[tuple[int, str], str]
+"""What the table of an operator and a suffix is called."""
+
+
 def _step(
-    model: Model, plan: MemoryPlan, name: str, operator: Operator, calls: Sequence[KernelCall], first_output: int
+    model: Model,
+    plan: MemoryPlan,
+    name: str,
+    names: _Names,
+    operator: Operator,
+    calls: Sequence[KernelCall],
+    first_output: int,
 ) -> _Step:
     return _Step(
         comment=described(model, operator),
@@ -132,7 +143,7 @@ def _step(
                 params_type=call.params_type,
                 params_name=f"params_{operator.index}" + (f"_{number}" if len(calls) > 1 else ""),
                 params=tuple((field, _value(plan, operator, value)) for field, value in call.params),
-                arguments=tuple(_argument(model, plan, name, operator, token) for token in call.arguments),
+                arguments=tuple(_argument(model, plan, name, names, operator, token) for token in call.arguments),
             )
             for number, call in enumerate(calls)
         ),
@@ -144,12 +155,14 @@ def _value(plan: MemoryPlan, operator: Operator, value: str) -> str:
     return str(int(operator.index in plan.backward)) if value == BACKWARD else value
 
 
-def _argument(model: Model, plan: MemoryPlan, name: str, operator: Operator, token: str) -> str:
+def _argument(model: Model, plan: MemoryPlan, name: str, names: _Names, operator: Operator, token: str) -> str:
     """An argument token of a kernel call as a C expression."""
     if token.startswith("const:"):
-        return _constant_name(name, operator, token.removeprefix("const:"))
+        return names[operator.index, token.removeprefix("const:")]
     if token == "scratch":
         return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
+    if token == "scratch:halves":
+        return f"arena.halves + {plan.scratch_offset(operator.index) // 2}"
     token, _, as_bytes = token.partition(":")
     if token.startswith("in"):
         tensor = model.required(operator, int(token.removeprefix("in")))
@@ -162,21 +175,33 @@ def _argument(model: Model, plan: MemoryPlan, name: str, operator: Operator, tok
     return f"arena.bytes + {plan.offset(tensor.index)}"
 
 
-def _constant_name(name: str, operator: Operator, suffix: str) -> str:
-    return f"lw_{name}_op{operator.index}_{suffix}"
+def _names(name: str, calls: dict[int, tuple[KernelCall, ...]]) -> _Names:
+    """Tables of one type and content are one table, named after the first operator that reads it: the steps of an
+    unrolled recurrent layer share their weights."""
+    found: dict[tuple[int, str], str] = {}
+    first: dict[tuple[str, int, tuple[int, ...]], str] = {}
+    for index, its in calls.items():
+        for constant in (constant for call in its for constant in call.constants):
+            content = (constant.ctype, constant.row, constant.values)
+            found[index, constant.suffix] = first.setdefault(content, f"lw_{name}_op{index}_{constant.suffix}")
+    return found
 
 
 def _tensor_name(name: str, tensor: Tensor) -> str:
     return f"lw_{name}_tensor{tensor.index}"
 
 
-def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]]) -> Iterator[Table]:
+def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]], names: _Names) -> Iterator[Table]:
     """Every constant of the model: those of kernel calls, and constant tensors that calls read directly."""
     direct: dict[int, Tensor] = {}
+    written: set[str] = set()
     for operator in model.operators:
         for call in calls[operator.index]:
             for constant in call.constants:
-                yield table(_constant_name(name, operator, constant.suffix), constant, f"{model.describe(operator)}")
+                called = names[operator.index, constant.suffix]
+                if called not in written:
+                    written.add(called)
+                    yield table(called, constant, f"{model.describe(operator)}")
             for token in call.arguments:
                 if token.startswith("in"):
                     tensor = model.required(operator, int(token.partition(":")[0].removeprefix("in")))

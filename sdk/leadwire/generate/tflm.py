@@ -79,6 +79,9 @@ ADD_FUNCTIONS = {
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 
+AOT_ALONE = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM"})
+"""TensorFlow Lite Micro keeps the state of these between inferences; what they ask of its arena is not computed."""
+
 INT8_ONLY = frozenset(
     {
         "ADD",

@@ -82,6 +82,11 @@ class Model:
         return sum(t.size_bytes for t in self.output_tensors)
 
     @property
+    def has_state(self) -> bool:
+        """Whether an operator has state, which interpreters keep from one inference to the next unless told not to."""
+        return any(tensor.variable for tensor in self.tensors)
+
+    @property
     def per_channel_dense(self) -> tuple[Operator, ...]:
         """Each FULLY_CONNECTED with a scale for each output: a TFLite Micro from before May 2024, and some
         vendors', read the first alone and compute wrongly without a word; until September 2024 it refuses."""

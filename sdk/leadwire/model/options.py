@@ -57,6 +57,7 @@ _OPTIONS_OF: Final = {
     "UNPACK": "UnpackOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
 }
 """Operators that mean nothing without their options: the interpreter would run them with zeros (stride 0)."""
 

@@ -71,7 +71,11 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """`data` holds the little-endian bytes of a constant, None for an activation. A scalar has shape ()."""
+    """`data` holds the little-endian bytes of a constant, None for an activation. A scalar has shape ().
+
+    A `variable` is state of the one operator that reads it: no operator has it as an output, and it has no place of its
+    own in the arena.
+    """
 
     index: int
     name: str
@@ -79,6 +83,7 @@ class Tensor:
     dtype: TensorType
     quantization: Quantization | None = None
     data: bytes | None = None
+    variable: bool = False
 
     @property
     def label(self) -> str:

@@ -38,6 +38,7 @@ _ZERO_POINTS: Final = {
     TensorType.INT32: (0, 0), TensorType.INT64: (0, 0),
 }  # fmt: skip
 _CONTROL_FLOW: Final = ("WHILE", "IF", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE")
+_STATEFUL: Final = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
 _STATIC_HINT: Final = "fix the batch to 1 and give every dimension a number before converting"
 
 
@@ -146,12 +147,6 @@ def _tensor(index: int, table: Table, contents: tuple[bytes, ...], signature_nam
         raise fail(f"{where} has shape {list(shape)}")
     if math.prod(shape) * dtype.item_bytes > _MAX_TENSOR_BYTES:
         raise fail(f"{where} of shape {list(shape)} has more than {_MAX_TENSOR_BYTES} bytes")
-    if table.integer(5, "?"):
-        raise UnsupportedModelError(
-            where,
-            "it keeps state from one inference to the next",
-            hint="use layers without state (stateful=False, unrolled)",
-        )
     if table.table(6, "sparsity") is not None:
         raise UnsupportedModelError(where, "its weights are stored sparse", hint="convert without sparsity")
     content = table.integer(2, "I")
@@ -167,6 +162,7 @@ def _tensor(index: int, table: Table, contents: tuple[bytes, ...], signature_nam
         dtype=dtype,
         quantization=_quantization(table.table(4, "quantization"), dtype, shape, where),
         data=data,
+        variable=bool(table.integer(5, "?")),
     )
 
 
@@ -220,6 +216,19 @@ def _operator(index: int, table: Table, codes: tuple[str, ...], tensor_count: in
     return Operator(index=index, kind=kind, inputs=inputs, outputs=outputs, options=options)
 
 
+def _check_variables(buffer: FlatBuffer, model: Model) -> None:
+    """State is that of a fused LSTM, which starts anew with every sequence."""
+    for tensor in (tensor for tensor in model.tensors if tensor.variable):
+        readers = [op for op in model.operators if tensor.index in op.inputs]
+        written = tensor.index in (*model.inputs, *(index for op in model.operators for index in op.outputs))
+        if written or tensor.is_constant or len(readers) != 1 or readers[0].kind not in _STATEFUL:
+            raise UnsupportedModelError(
+                f"tensor {tensor.index} '{tensor.name}'",
+                "it keeps state from one inference to the next",
+                hint="use layers without state (stateful=False, unrolled)",
+            )
+
+
 def _check_graph(buffer: FlatBuffer, model: Model) -> None:
     """Inputs, outputs and execution order are sound: each activation is written once, before it is read."""
     count = len(model.tensors)
@@ -230,13 +239,15 @@ def _check_graph(buffer: FlatBuffer, model: Model) -> None:
             raise buffer.fail(f"the graph's {role}s {list(indices[:8])} are not distinct tensors of {count}")
     if not model.operators:
         raise UnsupportedModelError(f"model '{model.name}'", "it computes nothing: no operators")
+    _check_variables(buffer, model)
     written = set(model.inputs)
     if any(model.tensors[index].is_constant for index in written):
         raise buffer.fail("a graph input is a constant")
     for operator in model.operators:
         where = f"op {operator.index} {operator.kind}"
         for index in operator.inputs:
-            if index >= 0 and not model.tensors[index].is_constant and index not in written:
+            tensor = model.tensors[index] if index >= 0 else None
+            if tensor is not None and not tensor.is_constant and not tensor.variable and index not in written:
                 raise buffer.fail(f"{where} reads tensor {index} '{model.tensors[index].name}' before it is written")
         for index in operator.outputs:
             if model.tensors[index].is_constant or index in written:

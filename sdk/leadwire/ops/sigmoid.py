@@ -45,15 +45,25 @@ def input_scale(doublings: int) -> Rule:
     )
 
 
+_LOGISTIC = {"bits": 9, "most": 0x7FFF << 10, "middle": 1 << 24, "offset": (1 << 24) + (1 << 9), "down": 10}
+_TANH = {"bits": 8, "most": 0xFFFF << 8, "middle": 1 << 23, "offset": 1 << 7, "down": 8}
+
+
 def logistic(model: Model, operator: Operator) -> KernelCall:
-    return _call(model, operator, 0, bits=9, most=0x7FFF << 10, middle=1 << 24, offset=(1 << 24) + (1 << 9), down=10)
+    return _call(model, operator, 0, _LOGISTIC)
 
 
 def tanh(model: Model, operator: Operator) -> KernelCall:
-    return _call(model, operator, 1, bits=8, most=0xFFFF << 8, middle=1 << 23, offset=1 << 7, down=8)
+    return _call(model, operator, 1, _TANH)
 
 
-def _call(model: Model, operator: Operator, doublings: int, **constants: int) -> KernelCall:
+def initializer(count: int, multiplier: int, right: int, *, is_tanh: bool) -> str:
+    """C's lw_sigmoid_params of a kernel that calls this one."""
+    fields = {"count": count, "multiplier": multiplier, "right": right} | (_TANH if is_tanh else _LOGISTIC)
+    return "{" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "}"
+
+
+def _call(model: Model, operator: Operator, doublings: int, constants: dict[str, int]) -> KernelCall:
     factor = _factor(scale_of(model.required(operator, 0)), doublings)
     assert factor is not None
     given = {"count": model.output(operator).elements, "multiplier": factor[0], "right": factor[1]}

@@ -51,8 +51,8 @@ class KernelCall:
     of leadwire's runtime, `params` its designated initializers in order (field, C expression; BACKWARD is 1 where the
     plan wants the kernel to walk so). `arguments` are tokens in call order: 'in0', 'in1', 'out0', 'out1' (arena
     pointers, or the constant tensor where the input is one; 'in0:bytes' for its bytes whatever its type), 'scratch'
-    (the operator's scratch, as 32-bit words) or 'const:<suffix>'. `also` are further files of runtime/kernels that it
-    calls.
+    (the operator's scratch, as 32-bit words; 'scratch:halves' as int16) or 'const:<suffix>'. `also` are further files
+    of runtime/kernels that it calls.
     """
 
     function: str

@@ -55,6 +55,8 @@ from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
 from leadwire.report import write_report
+from leadwire.report.sections import load_sections
+from leadwire.trace.export import traced_files
 from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
@@ -165,6 +167,8 @@ class Line:
             )
         if reporting and self.settings.signing.key != "generate":
             load_private_key(self._signing_key()[0])
+        if reporting:
+            self._traced("")
 
     def check_classes(self, model: Model) -> None:
         """The model must have one output, with one value per label of the protocol."""
@@ -644,6 +648,7 @@ class Line:
             files=(
                 ("logs/device.log", _device_log(benchmark, predictions)),
                 *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
+                *self._traced(image.digest),
             ),
         )
         return write_report(evidence, attachments, self.folder, key, self.run.invocation if self.run else "")
@@ -662,6 +667,15 @@ class Line:
             "port": self.target.port,
             "unique_id": self.target.unique_id,
         }
+
+    def _traced(self, firmware: str) -> tuple[tuple[str, bytes], ...]:
+        """The device's requirements traced to its tests; nothing where the project names none."""
+        settings, base = self.settings.trace, self.project.path.parent
+        if not settings.requirements:
+            return ()
+        claims = [(section.anchor, section.requirements) for section in load_sections()]
+        results = [base / name for name in settings.results]
+        return traced_files(base / settings.requirements, results, claims, firmware=firmware, created=source_date())
 
     def _signing_key(self) -> tuple[Path | None, bool]:
         """The key's file (None: it is in the environment), and whether it is for demonstration."""

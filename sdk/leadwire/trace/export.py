@@ -9,7 +9,6 @@ from pathlib import Path
 
 from leadwire.errors import BadInputError
 from leadwire.evidence.bundle import verify_bundle
-from leadwire.report.sections import load_sections
 from leadwire.resources import VALIDATION
 from leadwire.workspace import write_atomically
 
@@ -37,9 +36,14 @@ class Traceability:
     files: tuple[Path, ...]
 
 
+Claims = Sequence[tuple[str, tuple[str, ...]]]
+"""Each section of the report: its anchor, and the requirements of leadwire's own that it answers."""
+
+
 def trace(
     requirements: Path | None,
     results: Sequence[Path],
+    claims: Claims,
     *,
     out: Path | None,
     evidence: Path | None = None,
@@ -53,8 +57,8 @@ def trace(
     Errors of the readers (2), and EvidenceError (8) for an `evidence` bundle that does not verify.
     """
     source = load_requirements(requirements or OWN)
-    sections = load_sections()
-    claims = [(one.anchor, one.requirements if requirements is None else ()) for one in sections]
+    if requirements is not None:
+        claims = [(anchor, ()) for anchor, _ in claims]
     verified = None if evidence is None else verify_bundle(evidence, key)
     matrix = make_matrix(
         source,
@@ -75,15 +79,35 @@ def trace(
 
 
 def _written(matrix: Matrix, out: Path, created: datetime | None) -> tuple[Path, ...]:
-    forms = {
+    forms = _forms(matrix, created)
+    for name, data in forms.items():
+        write_atomically(out / name, data)
+    return tuple(out / name for name in forms)
+
+
+def _forms(matrix: Matrix, created: datetime | None) -> dict[str, bytes]:
+    return {
         "trace.html": to_html(matrix),
         "trace.csv": to_csv(matrix),
         "trace.reqif": to_reqif(matrix, created),
         "trace.junit.xml": to_junit(matrix),
     }
-    for name, data in forms.items():
-        write_atomically(out / name, data)
-    return tuple(out / name for name in forms)
+
+
+def traced_files(
+    requirements: Path, results: Sequence[Path], claims: Claims, *, firmware: str, created: datetime | None
+) -> tuple[tuple[str, bytes], ...]:
+    """What a bundle carries of a device's requirements: the file, the results, and the matrix in its four forms, about
+    the image whose SHA-256 `firmware` is. Errors of the readers (2)."""
+    matrix = make_matrix(
+        load_requirements(requirements),
+        [(anchor, ()) for anchor, _ in claims],
+        [one for path in results for one in read_results(path)],
+        firmware=firmware,
+    )
+    read = [("requirements.toml", requirements), *((f"results-{n}.xml", path) for n, path in enumerate(results, 1))]
+    files = {**_forms(matrix, created), **{name: path.read_bytes() for name, path in read}}
+    return tuple((f"trace/{name}", data) for name, data in files.items())
 
 
 def write_template(path: Path) -> None:

@@ -201,7 +201,7 @@ ACCEPTED: dict[str, Case] = {
 
 def model_of(case: Case) -> Model:
     tensors, op = case
-    inputs = [i for i in op.inputs if i >= 0 and tensors[i].array is None]
+    inputs = [i for i in op.inputs if i >= 0 and tensors[i].array is None and not tensors[i].variable]
     if not inputs:  # a graph needs an input, even one that nothing reads
         tensors, inputs = [*tensors, act(1, 1)], [len(tensors)]
     return parse_tflite(write_tflite(tensors, [op], inputs, list(op.outputs)), "case")
@@ -218,9 +218,35 @@ def with_fields(kind: str, **fields: object) -> Case:
 
 
 TINY = act(1, 1, 3, 2, scale=2.0**-40)
+LSTM = (
+    [
+        act(1, 2, 3), *[ones(4, 3)] * 4, *[ones(4, 4)] * 4,
+        *[T(shape=(4,), array=np.ones(4, np.int32), scale=0.25)] * 4,
+        T(shape=(1, 4), scale=0.5, zero_point=3, variable=True),
+        T(shape=(1, 4), scale=2.0**-11, dtype="int16", variable=True), act(1, 2, 4),
+    ],
+    Op(
+        kind="UNIDIRECTIONAL_SEQUENCE_LSTM",
+        inputs=(*range(9), -1, -1, -1, *range(9, 13), -1, -1, 13, 14, -1, -1, -1, -1),
+        outputs=(15,),
+        options="UnidirectionalSequenceLSTMOptions",
+        fields={"fusedActivationFunction": 4, "cellClip": 10.0},
+    ),
+)  # fmt: skip
+ACCEPTED["UNIDIRECTIONAL_SEQUENCE_LSTM"] = LSTM
+PEEPHOLES = (LSTM[0], replace(LSTM[1], inputs=(*range(9), 9, 9, 9, *LSTM[1].inputs[12:])))
 HUGE_BIAS = T(shape=(2,), array=np.array([2**31 - 1, 0], np.int32), scale=0.25)
 
 REFUSED: list[tuple[str, str, Case]] = [
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "no peepholes", PEEPHOLES),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "both states", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 15, act(1, 2, 4, scale=1))),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "all tables have", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, ones(4, 2))),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "biases constant int32", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 9, ones(4))),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "activation is TANH", with_fields("UNIDIRECTIONAL_SEQUENCE_LSTM", timeMajor=True)),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "power of two",
+     swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 14, T(shape=(1, 4), scale=0.003, dtype="int16", variable=True))),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "can overflow", swapped("UNIDIRECTIONAL_SEQUENCE_LSTM", 9,
+     T(shape=(4,), array=np.full(4, 2**31 - 1, np.int32), scale=0.25))),
     ("CONV_2D", "weights are constant int8, symmetric", swapped("CONV_2D", 1, ones(2, 1, 3, 3, zero_point=1))),
     ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, ones(2, 1, 3, 3, scale=(0.5, 0.25, 0.1), axis=3))),
     ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, act(2, 1, 3, 3, zero_point=0))),
@@ -427,6 +453,7 @@ def test_unknown_operator_has_no_specification() -> None:
 def test_macs() -> None:
     """Counted by hand: outputs x taps x input channels; depthwise without the channels; 0 elsewhere."""
     expected = {"CONV_2D": 6 * 3 * 3, "DEPTHWISE_CONV_2D": 6 * 3, "FULLY_CONNECTED": 2 * 3}
+    expected |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": 2 * 4 * 4 * (3 + 4)}
     expected |= {"TRANSPOSE_CONV": 4 * 3 * 3 * 2, "BATCH_MATMUL": 2 * 3 * 4 * 5}
     for kind, case in ACCEPTED.items():
         assert registry.macs(model_of(case)) == (expected.get(kind, 0),)

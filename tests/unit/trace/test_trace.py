@@ -15,15 +15,17 @@ import pytest
 from evidence_example import FIRMWARE, example_evidence
 from leadwire.artifacts import sha256_hex
 from leadwire.errors import BadInputError, ConfigError, EvidenceError, FileMissingError
-from leadwire.evidence.bundle import write_bundle
+from leadwire.evidence.bundle import verify_bundle, write_bundle
 from leadwire.evidence.keys import generate_key
-from leadwire.trace.export import TEMPLATE, trace, write_template
+from leadwire.report.sections import load_sections
+from leadwire.trace.export import TEMPLATE, trace, traced_files, write_template
 from leadwire.trace.matrix import Matrix, make_matrix
 from leadwire.trace.requirements import Requirements, load_requirements
 from leadwire.trace.results import read_results
 
 pytestmark = pytest.mark.requirement("LW-TRC-001")
 IDS = ("DEV-VAL-001", "DEV-VAL-002", "DEV-ID-001", "DEV-CAL-001", "DEV-TIM-001")
+CLAIMS = [(section.anchor, section.requirements) for section in load_sections()]
 SECTIONS = [(name, ()) for name in ("accuracy", "divergence", "identity", "quantization", "speed")]
 
 
@@ -99,7 +101,7 @@ def test_all_forms_of_the_matrix(tmp_path: Path, device: Requirements) -> None:
     made = write_bundle(evidence, attachments, b"", printed=b"", out=tmp_path, key=tmp_path / "key.pem")
     write_template(tmp_path / "requirements.toml")
     results = junit(tmp_path, {**dict.fromkeys(IDS, "passed"), "DEV-ID-001": "failure"}, firmware=sha256_hex(FIRMWARE))
-    traced = trace(tmp_path / "requirements.toml", [results], out=tmp_path / "out", evidence=made.path)
+    traced = trace(tmp_path / "requirements.toml", [results], CLAIMS, out=tmp_path / "out", evidence=made.path)
     assert (traced.hazards, traced.requirements, traced.verified, traced.tests) == (6, 5, 4, 5)
     assert [one.kind for one in traced.findings] == ["failed"]
 
@@ -139,23 +141,46 @@ def test_all_forms_of_the_matrix(tmp_path: Path, device: Requirements) -> None:
     page = (tmp_path / "out" / "trace.html").read_text(encoding="utf-8")
     assert "<script" not in page and "test of DEV-ID-001 &lt;&amp;" in page
     before = {path.name: path.read_bytes() for path in traced.files}
-    trace(tmp_path / "requirements.toml", [results], out=tmp_path / "again", evidence=made.path)
+    trace(tmp_path / "requirements.toml", [results], CLAIMS, out=tmp_path / "again", evidence=made.path)
     assert {name: (tmp_path / "again" / name).read_bytes() for name in before} == before
 
     other = junit(tmp_path, dict.fromkeys(IDS, "passed"), name="other.xml", firmware="0" * 64)
-    traced = trace(tmp_path / "requirements.toml", [other], out=None, evidence=made.path)
+    traced = trace(tmp_path / "requirements.toml", [other], CLAIMS, out=None, evidence=made.path)
     assert {one.kind for one in traced.findings} == {"stale"}
     data = bytearray(made.path.read_bytes())
     data[500] ^= 1
     made.path.write_bytes(data)
     with pytest.raises(EvidenceError):
-        trace(tmp_path / "requirements.toml", [results], out=None, evidence=made.path)
+        trace(tmp_path / "requirements.toml", [results], CLAIMS, out=None, evidence=made.path)
+
+
+def test_a_bundle_carries_the_matrix_of_the_device(tmp_path: Path, device: Requirements) -> None:
+    """One file for a reviewer: which requirements were verified by which tests on which firmware."""
+    write_template(tmp_path / "mine.toml")
+    own, other = sha256_hex(FIRMWARE), "0" * 64
+    results = [
+        junit(tmp_path, dict.fromkeys(IDS[:3], "passed"), name="a.xml", firmware=own),
+        junit(tmp_path, dict.fromkeys(IDS[3:], "passed"), name="b.xml", firmware=other),
+    ]
+    files = traced_files(tmp_path / "mine.toml", results, CLAIMS, firmware=own, created=None)
+    evidence, attachments = example_evidence(tmp_path)
+    generate_key(tmp_path / "key.pem")
+    made = write_bundle(
+        evidence, replace(attachments, files=files), b"", printed=b"", out=tmp_path, key=tmp_path / "key.pem"
+    )
+    assert {name for name, _ in verify_bundle(made.path).files if name.startswith("trace/")} == {
+        "trace/requirements.toml", "trace/results-1.xml", "trace/results-2.xml",
+        "trace/trace.html", "trace/trace.csv", "trace/trace.reqif", "trace/trace.junit.xml",
+    }  # fmt: skip
+    page = dict(files)["trace/trace.html"].decode()
+    assert "<strong>stale</strong> DEV-CAL-001" in page and "<strong>stale</strong> DEV-ID-001" not in page
+    assert dict(files)["trace/results-2.xml"] == results[1].read_bytes()
 
 
 def test_a_spreadsheet_gets_no_formula(tmp_path: Path) -> None:
     text = TEMPLATE.read_text(encoding="utf-8").replace('text = "Device and host', 'text = "=cmd()')
     (tmp_path / "r.toml").write_text(text, encoding="utf-8")
-    trace(tmp_path / "r.toml", [], out=tmp_path)
+    trace(tmp_path / "r.toml", [], CLAIMS, out=tmp_path)
     assert "'=cmd()" in (tmp_path / "trace.csv").read_text(encoding="utf-8")
 
 
