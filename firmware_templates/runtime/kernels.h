@@ -118,14 +118,13 @@ typedef struct {
 typedef struct {
     lw_broadcast shape;
     int32_t zero_point_a, zero_point_b, output_zero_point;
+    int32_t sign_b; /* 1: added, -1: subtracted */
     lw_rescale rescale_a, rescale_b, rescale_output;
     int32_t activation_min, activation_max;
 } lw_add_params;
 
 void lw_add_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
-void lw_sub_s8(const lw_add_params *params, const int8_t *a, const int8_t *b, int8_t *output);
 void lw_add_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
-void lw_sub_s16(const lw_add_params *params, const int16_t *a, const int16_t *b, int16_t *output);
 
 typedef struct {
     lw_broadcast shape;

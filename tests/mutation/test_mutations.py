@@ -285,6 +285,27 @@ MUTATIONS = (
         "np.flatnonzero(groups != '')",
         ("tests/unit/test_protocol_scope.py",),
     ),
+    Mutation(
+        "a transposed convolution reads a tap beyond the input",
+        f"{RUNTIME}/kernels/transpose_conv_s8.c",
+        "found.place - (places - 1)",
+        "found.place - places",
+        ("tests/property/test_kernels_against_tflm.py::test_transpose_conv",),
+    ),
+    Mutation(
+        "a block is padded with zeros instead of zero points",
+        f"{SDK}/ops/space.py",
+        '"value": zero_point_of(model.output(operator)),',
+        '"value": 0,',
+        ("tests/property/test_kernels_against_tflm.py::test_blocks",),
+    ),
+    Mutation(
+        "the first output of a split is made before the others are read",
+        f"{SDK}/ops/runs.py",
+        "return tuple(reversed(tuple(calls)))",
+        "return tuple(calls)",
+        (ON_CORE,),
+    ),
 )
 SHORT = 4
 

@@ -1,6 +1,6 @@
-/* ADD, int8, with broadcasting.
+/* ADD and SUB, int8, with broadcasting.
  *
- *   output = clamp(zo + rescale_output( rescale_a((a - za) * 2^20) + rescale_b((b - zb) * 2^20) ))
+ *   output = clamp(zo + rescale_output( rescale_a((a - za) * 2^20) + sign_b * rescale_b((b - zb) * 2^20) ))
  *
  * May run in place of an input that is not broadcast.
  */
@@ -10,6 +10,7 @@ static void lw_add_row(const lw_add_params *params, const int8_t *a, const int8_
 {
     const int32_t zero_a = params->zero_point_a;
     const int32_t zero_b = params->zero_point_b;
+    const int32_t sign_b = params->sign_b;
     const int32_t step_a = params->shape.stride_a[3];
     const int32_t step_b = params->shape.stride_b[3];
     const lw_rescale rescale_a = params->rescale_a;
@@ -17,7 +18,7 @@ static void lw_add_row(const lw_add_params *params, const int8_t *a, const int8_
     const lw_rescale rescale_output = params->rescale_output;
     for (int32_t i = 0; i < params->shape.size[3]; i++) {
         const int32_t sum = lw_rescale_s32((*a - zero_a) * (INT32_C(1) << 20), rescale_a) +
-                            lw_rescale_s32((*b - zero_b) * (INT32_C(1) << 20), rescale_b);
+                            sign_b * lw_rescale_s32((*b - zero_b) * (INT32_C(1) << 20), rescale_b);
         output[i] = lw_clamp_s8(lw_rescale_s32(sum, rescale_output) + params->output_zero_point,
                                 params->activation_min, params->activation_max);
         a += step_a;

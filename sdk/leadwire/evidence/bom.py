@@ -250,7 +250,7 @@ def _tools(evidence: Evidence) -> Iterator[Component]:
 
 def _card(evidence: Evidence) -> dict[str, Any]:
     validation, model = evidence.validation, evidence.model
-    shapes = {one.index: f"int8 [{', '.join(map(str, one.shape))}]" for one in model.activations}
+    shapes = {one.index: f"{one.dtype.lower()} [{', '.join(map(str, one.shape))}]" for one in model.activations}
     limitations = [f"{stamp.word}: {stamp.sentence}" for stamp in evidence.stamps]
     limitations += [*validation.notes, *(f"not passed: {reason}" for reason in evidence.reasons)]
     groups = [f"{one.subgroup} {one.group}" for one in validation.subgroups]
@@ -259,11 +259,11 @@ def _card(evidence: Evidence) -> dict[str, Any]:
         "modelParameters": {
             "approach": {"type": "supervised"},
             "task": f"classification of heart beats: {', '.join(validation.labels)}",
-            "architectureFamily": "INT8 neural network",
+            "architectureFamily": "neural network in integers",
             "modelArchitecture": " ".join(operator.kind for operator in model.operators),
             "datasets": [{"ref": "test-data"}, {"ref": "calibration-data"}],
-            "inputs": [{"format": shapes.get(index, "int8")} for index in model.inputs],
-            "outputs": [{"format": shapes.get(index, "int8")} for index in model.outputs],
+            "inputs": [{"format": shapes[index]} for index in model.inputs],
+            "outputs": [{"format": shapes[index]} for index in model.outputs],
         },
         "quantitativeAnalysis": {"performanceMetrics": list(_metrics(evidence))},
         "considerations": {

@@ -1,54 +1,8 @@
-"""ADD: both inputs brought to a common scale with 20 bits of head room, added, brought to the output's scale."""
+"""ADD: its factors are formed in double."""
 
 from __future__ import annotations
 
-from leadwire.model.graph import Model, Operator
-
 from .add_dsp import DSP, rescales_of
-from .arithmetic import letters_of, zero_point_of
-from .broadcast import BROADCASTS, ONE_COMPUTED, OPERANDS, broadcast_of, full_size_inputs
-from .convolution import output_params
-from .rules import FUSED_ACTIVATION, inputs
-from .spec import KernelCall, OperatorSpec, Rule
+from .addition import addition
 
-
-def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    a, b, result = (scale.initializer for scale in rescales_of(model, operator) if scale is not None)
-    kernel = f"add_{letters_of(model.output(operator))}"
-    return (
-        KernelCall(
-            function=f"lw_{kernel}",
-            source=f"{kernel}.c",
-            params_type="lw_add_params",
-            params=(
-                ("shape", broadcast_of(model, operator).initializer),
-                ("zero_point_a", str(zero_point_of(model.required(operator, 0)))),
-                ("zero_point_b", str(zero_point_of(model.required(operator, 1)))),
-                ("rescale_a", a),
-                ("rescale_b", b),
-                ("rescale_output", result),
-                *output_params(model, operator),
-            ),
-            arguments=("in0", "in1", "out0"),
-        ),
-    )
-
-
-SPEC = OperatorSpec(
-    kind="ADD",
-    rules=(
-        inputs(2),
-        OPERANDS,
-        ONE_COMPUTED,
-        FUSED_ACTIVATION,
-        BROADCASTS,
-        Rule(
-            text="the output scale is more than 2^-19 of the larger input scale, 2^-14 of int16 tensors",
-            holds=lambda model, op: None not in rescales_of(model, op),
-            remedy="calibrate with data of the true range",
-        ),
-    ),
-    emit=_emit,
-    in_place=full_size_inputs,
-    variants=(DSP,),
-)
+SPEC = addition("ADD", sign_b=1, rescales_of=rescales_of, variants=(DSP,))

@@ -300,7 +300,7 @@ def validation(result: ValidationResult) -> None:
                 "dataset",
                 f"{result.dataset_name} ({result.dataset_basis}), {result.beats} beats of {result.patients} patients",
             ),
-            ("protocol", f"{result.protocol_name}  sha-256 {result.protocol_digest}"),
+            ("protocol", f"{result.protocol_name}  sha-256 {result.protocol_digest}, {result.protocol_state.state}"),
             (
                 "host and device",
                 f"{result.host_device.identical} of {result.host_device.compared} outputs byte-identical",
