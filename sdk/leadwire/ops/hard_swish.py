@@ -25,11 +25,13 @@ def _int16_multiplier(real: float) -> tuple[int, int]:
 
 
 def _multipliers(model: Model, operator: Operator) -> tuple[tuple[int, int], tuple[int, int]]:
-    """To the output's scale and to units of 3 / 2^15, from the input's scale / 2^7."""
-    with np.errstate(over="ignore", under="ignore"):
-        fine = np.float32(scale_of(model.required(operator, 0))) / np.float32(128)
-        factors = fine / np.float32(scale_of(model.output(operator))), fine / (np.float32(3) / np.float32(32768))
-    return _int16_multiplier(float(factors[0])), _int16_multiplier(float(factors[1]))
+    """To the output's scale and to units of 3 / 2^15, from the input's scale / 2^7.
+
+    The quotients are double, as TensorFlow Lite Micro forms them: in single precision a factor can round to the other
+    side of a half.
+    """
+    fine = scale_of(model.required(operator, 0)) / 128
+    return _int16_multiplier(fine / scale_of(model.output(operator))), _int16_multiplier(fine / (3 / 32768))
 
 
 def _fits(model: Model, operator: Operator) -> bool:
