@@ -42,11 +42,6 @@ Rows = npt.NDArray[np.int8]
 Runtime = Literal["tflm", "tflite"]
 Progress = Callable[[int, int], None]
 
-KNOWN_DIFFERENCES: Final = {
-    "FULLY_CONNECTED": "TFLite Micro requantizes FULLY_CONNECTED with two roundings, desktop TFLite with one",
-}
-"""Operator kind to cause, for the differences between 'tflm' and 'tflite' that are understood."""
-
 _ARENA_FLOOR: Final = 8 << 20
 _RECORD_TIMEOUT_S: Final = 120
 _RECORD_ARENA: Final = """

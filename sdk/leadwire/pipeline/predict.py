@@ -172,7 +172,7 @@ def _host_rows(on_host: tuple[StoredPredictions, ...]) -> reference.Rows:
     """The bytes of the generated C on this computer."""
     raw = next(_load(one).raw for one in on_host if one.runtime == "host_c")
     assert raw is not None
-    return raw
+    return np.ascontiguousarray(raw).view(np.int8)
 
 
 def evenly(total: int, wanted: int) -> npt.NDArray[np.int64]:
