@@ -85,6 +85,11 @@ def quantize_model(
             _check_mode(model, mode)
             return _adopt(source, model, out)
         _check_float(model)
+        if mode != "int8":
+            raise BadInputError(
+                f"a float .tflite file cannot become {mode}: TensorFlow makes that of a Keras file or a SavedModel",
+                hint="give the Keras file, or quantize to int8",
+            )
         reference.match_inputs(model, dataset.inputs, dataset.input_names)
     calibration, indices = draw_calibration(dataset, policy)
     drawn = take(dataset, indices)

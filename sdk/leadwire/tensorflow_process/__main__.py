@@ -178,7 +178,7 @@ class _Worker:
         calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
         activations = self._activation_type()
         self._store("integer.tflite", mlir_quantize(
-            calibrated, inference_type=activations, input_data_type=activations, output_data_type=activations,
+            calibrated, input_data_type=activations, output_data_type=activations,
             disable_per_channel_for_dense_layers=self.per_tensor_dense,
         ))  # fmt: skip
 
