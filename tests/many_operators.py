@@ -92,6 +92,16 @@ class _Builder:
         )  # fmt: skip
         return self.outputs[-1]
 
+    def dilated(self) -> None:
+        """3 x 3 taps two apart over 3 x 5 positions: whole rows of taps lie outside."""
+        given = self.given(1, 3, 5, 4)
+        weights, bias, scale = self.weights((2, 3, 3, 4), 0)
+        result = T(shape=(1, 3, 5, 2), scale=scale, zero_point=self.pick(*ZEROS))
+        self.operator(
+            "CONV_2D", (given, weights, bias), result, "Conv2DOptions",
+            padding=0, strideH=1, strideW=1, dilationHFactor=2, dilationWFactor=2,
+        )  # fmt: skip
+
     def fully_connected(self) -> None:
         rows, depth, outputs = self.pick(1, 1, 1, 2, 3), self.pick(1, 3, 4, 8, 17, 40, 64), self.pick(1, 2, 4, 5, 8, 11)
         given = self.given(rows, depth)
@@ -348,6 +358,7 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.join(kind)
     for _ in range(each):  # behind all others, whose draws do not change by it
         builder.lstm()
+    builder.dilated()
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

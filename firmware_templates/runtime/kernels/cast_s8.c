@@ -9,7 +9,11 @@ void lw_cast_s8(const lw_cast_params *params, const int8_t *input, int8_t *outpu
     for (int32_t i = 0; i < params->count; i++) {
         const int8_t sign = (int8_t)(input[params->input_bytes - 1] < 0 ? -1 : 0);
         for (int32_t byte = 0; byte < params->output_bytes; byte++) {
-            output[byte] = byte < params->input_bytes ? input[byte] : sign;
+            if (byte < params->input_bytes) {
+                output[byte] = input[byte];
+            } else {
+                output[byte] = sign;
+            }
         }
         input += params->input_bytes;
         output += params->output_bytes;
