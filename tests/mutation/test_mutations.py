@@ -119,7 +119,7 @@ MUTATIONS = (
     ),
     Mutation(
         "over budget fits",
-        f"{SDK}/artifacts.py",
+        f"{SDK}/artifacts/budget.py",
         "line.over == 0",
         "line.over >= 0",
         ("tests/unit/test_budget.py",),
