@@ -53,7 +53,7 @@ lw_status infer() {
   }
   return LW_OK;
 }
-const lw_tensor tensors[] = {{"echo", bytes, 4, {4}, 1, 1.0f, 0}};
+const lw_tensor tensors[] = {{"echo", bytes, 4, {4}, 1, 1, 1.0f, 0}};
 lw_model make() {
   lw_model model = {};
   model.name = "echo";

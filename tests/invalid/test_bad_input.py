@@ -192,7 +192,7 @@ def test_a_model_larger_than_the_memory_itself(cli: Cli, tmp_path: Path, root: P
 def test_a_project_needs_the_float_model(cli: Cli, tmp_path: Path, good: bytes) -> None:
     (tmp_path / "model.tflite").write_bytes(good)
     assert cli("init", "--model", "model.tflite", "--dataset", "synthetic-ecg").returncode == 0
-    refused(cli("run", "leadwire.toml"), 2, "INT8 already", "float model")
+    refused(cli("run", "leadwire.toml"), 2, "quantized already", "float model")
 
 
 def test_options_that_a_project_file_says_itself(cli: Cli, tmp_path: Path) -> None:

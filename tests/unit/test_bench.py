@@ -223,8 +223,8 @@ def test_lost_answers_do_not_confuse_the_emulators_log() -> None:
 HOST_MODEL = """
 #include "leadwire.h"
 static int8_t in[24], out[5];
-static const lw_tensor inputs[] = {{"in", in, 24, {1, 24}, 2, 1.0f, 0}};
-static const lw_tensor outputs[] = {{"out", out, 5, {1, 5}, 2, 1.0f, 0}};
+static const lw_tensor inputs[] = {{"in", in, 24, {1, 24}, 2, 1, 1.0f, 0}};
+static const lw_tensor outputs[] = {{"out", out, 5, {1, 5}, 2, 1, 1.0f, 0}};
 static lw_status nothing(void) { return LW_OK; }
 static lw_status step(uint16_t index) { return index < 3 ? LW_OK : LW_ERROR_ARGUMENT; }
 static lw_status infer(void)

@@ -178,7 +178,8 @@ def find_toolchain(name: ToolchainName) -> Toolchain:
 
 
 def run(argv: Sequence[str], folder: Path, failure: str, *, hint: str = "") -> str:
-    """Runs a tool in `folder` and returns what it printed; BuildError `failure` with the tail of that otherwise."""
+    """Runs a tool in `folder` and returns its standard output; BuildError `failure` with the tail of what it said of
+    errors otherwise, or where it said nothing, of its output."""
     cache = cache_folder() / "zig"
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}  # no date is used
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache), "LC_ALL": "C"}
@@ -189,8 +190,7 @@ def run(argv: Sequence[str], folder: Path, failure: str, *, hint: str = "") -> s
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             timeout=TIME_LIMIT_S,
             check=False,
         )
@@ -198,7 +198,7 @@ def run(argv: Sequence[str], folder: Path, failure: str, *, hint: str = "") -> s
         raise BuildError(f"{failure}: no end after {TIME_LIMIT_S:g} s") from error
     except OSError as error:
         raise BuildError(f"{failure}: {error}", hint="set LEADWIRE_CACHE to a folder that can be written") from error
-    text = done.stdout.decode("utf-8", "replace")
+    output, errors = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     if done.returncode != 0:
-        raise BuildError(failure, text, hint=hint)
-    return text
+        raise BuildError(failure, errors if errors.strip() else output, hint=hint)
+    return output

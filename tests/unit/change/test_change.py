@@ -92,6 +92,7 @@ def test_figures_and_intervals_are_those_of_validations_own_code(bundles: Bundle
         int8_decided=after[-1].outputs.argmax(axis=1),
         patients=[f"p{number:02d}" for number in patient],
         records=[str(200 + number) for number in patient],
+        after_learning=np.ones(len(reference), dtype=np.bool_),
     )
     protocol = load_protocol(bundles.protocol)
     rule = protocol.statistics

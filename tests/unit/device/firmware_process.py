@@ -105,8 +105,8 @@ SMALL_INPUT_BYTES, SMALL_OUTPUT_BYTES = 187, 5
 SMALL_MODEL_C = """
 #include "model.h"
 static int8_t in[187], out[5];
-static const lw_tensor inputs[] = {{"x", in, 187, {187}, 1, 1.0f, 0}};
-static const lw_tensor outputs[] = {{"y", out, 5, {5}, 1, 1.0f, 0}};
+static const lw_tensor inputs[] = {{"x", in, 187, {187}, 1, 1, 1.0f, 0}};
+static const lw_tensor outputs[] = {{"y", out, 5, {5}, 1, 1, 1.0f, 0}};
 static const lw_operator_output whole = {out, 5};
 static const lw_operator operators[] = {{"MUL", &whole, 1}};
 static lw_status nothing(void) { return LW_OK; }

@@ -29,8 +29,9 @@ BYTES, OPERATORS = 2000, 100
 MODEL_C = """
 #include "model.h"
 static int8_t arena[2000];
-static const lw_tensor inputs[] = {{"a", arena, 1500, {1500}, 1, 1.0f, 0}, {"b", arena + 1500, 500, {500}, 1, 1.0f, 0}};
-static const lw_tensor outputs[] = {{"y", arena, 2000, {2000}, 1, 1.0f, 0}};
+static const lw_tensor inputs[] = {{"a", arena, 1500, {1500}, 1, 1, 1.0f, 0},
+                                   {"b", arena + 1500, 500, {500}, 1, 1, 1.0f, 0}};
+static const lw_tensor outputs[] = {{"y", arena, 2000, {2000}, 1, 1, 1.0f, 0}};
 static const lw_operator_output whole = {arena, 2000};
 static const lw_operator operators[100] = {[0 ... 99] = {"MUL", &whole, 1}};
 static lw_status nothing(void) { return LW_OK; }
