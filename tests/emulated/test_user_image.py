@@ -147,7 +147,9 @@ def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     (folder / "arrhythmia.keras").write_bytes((example / "arrhythmia.keras").read_bytes())
     path = folder / "leadwire.toml"
     path.write_text(text)
-    return path, build_user_image(path, load_board(BOARD), folder)
+    with pytest.MonkeyPatch.context() as patch:  # the package's model is the one that the commands below quantize
+        patch.delenv("LEADWIRE_DATA", raising=False)
+        return path, build_user_image(path, load_board(BOARD), folder)
 
 
 @pytest.fixture(scope="module")
