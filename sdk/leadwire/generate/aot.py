@@ -15,7 +15,7 @@ from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide
 from leadwire.ops.runs import copy_runs
-from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
+from leadwire.ops.spec import BACKWARD, PORTABLE, SIMD, Constant, KernelCall
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 from .descriptor import HOST_RUNTIME, Table, check_limits, described, descriptor, first_outputs, render, table
@@ -24,6 +24,7 @@ from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
 _VARIANT_HEADERS = ("dsp.h", "mve.h")
+_HOST_HEADERS = ("simd.h",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +70,14 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    with_variants = bool(set(plan.kernels) - {PORTABLE})
+    variants = set(plan.kernels) - {PORTABLE}
+    headers = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
     names = _names(name, calls)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
-        "kernels_header": "mve.h" if with_variants else "kernels.h",
+        "kernels_header": headers[-1] if headers else "kernels.h",
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "with_halves": any(is_wide(tensor) for tensor in model.tensors),
@@ -95,7 +97,7 @@ def write_model(
     runtime = [
         *_RUNTIME,
         *(HOST_RUNTIME if host else ()),
-        *(_VARIANT_HEADERS if with_variants else ()),
+        *headers,
         *(f"kernels/{kernel}" for kernel in kernels),
     ]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
@@ -161,6 +163,8 @@ def _argument(model: Model, plan: MemoryPlan, name: str, names: _Names, operator
         return names[operator.index, token.removeprefix("const:")]
     if token == "scratch":
         return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
+    if token == "scratch:bytes":
+        return f"arena.bytes + {plan.scratch_offset(operator.index)}"
     if token == "scratch:halves":
         return f"arena.halves + {plan.scratch_offset(operator.index) // 2}"
     token, _, as_bytes = token.partition(":")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import activation_range, letters_of
 from .dsp import clamp_initializer
 from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, in_bytes, integer, window_of
 from .rules import FUSED_ACTIVATION, activations, batch_one, computed, inputs, rank
-from .spec import Distance, KernelCall, OperatorSpec, Rule, Variant
+from .spec import SIMD, Distance, KernelCall, OperatorSpec, Rule, Variant
 
 _MOST_TAPS = 255
 """As many bytes can be added in a 16-bit lane."""
@@ -84,6 +86,14 @@ def pool(kind: str) -> OperatorSpec:
             ),
         )
 
+    def fits_simd(model: Model, operator: Operator) -> bool:
+        window = _window(model, operator)
+        return all(axis.before < axis.filter for axis in (window.y, window.x))
+
+    def emit_simd(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        name = f"{kind.lower()}_s8_simd"
+        return tuple(replace(call, function=f"lw_{name}", source=f"{name}.c") for call in emit(model, operator))
+
     return OperatorSpec(
         kind=kind,
         rules=(
@@ -103,5 +113,8 @@ def pool(kind: str) -> OperatorSpec:
         ),
         emit=emit,
         distance=distance,
-        variants=(Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp, distance=distance),),
+        variants=(
+            Variant(name=SIMD, extension="simd", fits=fits_simd, emit=emit_simd),
+            Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp, distance=distance),
+        ),
     )

@@ -9,10 +9,11 @@ from typing import Final, Literal
 from leadwire.model.graph import Model, Operator
 
 PORTABLE: Final = "portable"
+SIMD: Final = "simd"
 BACKWARD: Final = "plan:backward"
-Extension = Literal["dsp", "mve"]
+Extension = Literal["dsp", "mve", "simd"]
 """Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR), 'mve' the vectors
-of Armv8.1-M."""
+of Armv8.1-M, 'simd' those of the computer that leadwire runs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,8 @@ class KernelCall:
     of leadwire's runtime, `params` its designated initializers in order (field, C expression; BACKWARD is 1 where the
     plan wants the kernel to walk so). `arguments` are tokens in call order: 'in0', 'in1', 'out0', 'out1' (arena
     pointers, or the constant tensor where the input is one; 'in0:bytes' for its bytes whatever its type), 'scratch'
-    (the operator's scratch, as 32-bit words; 'scratch:halves' as int16) or 'const:<suffix>'. `also` are further files
-    of runtime/kernels that it calls.
+    (the operator's scratch, as 32-bit words; 'scratch:halves' as int16, 'scratch:bytes' as int8) or 'const:<suffix>'.
+    `also` are further files of runtime/kernels that it calls.
     """
 
     function: str
