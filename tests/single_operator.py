@@ -335,7 +335,9 @@ def every_choice(model: Model) -> tuple[tuple[str, ...], ...]:
     """The different kernels that a core could give this model: portable, without and with flash to spare."""
     none: tuple[str, ...] = ("portable",) * len(model.operators)
     small, wide = (choose_kernels(model, ["dsp"], spare_flash_bytes=spare) for spare in (0, 1 << 30))
-    return tuple(dict.fromkeys((none, small, wide, choose_kernels(model, ["dsp", "mve"]), choose_kernels(model, [SIMD]))))
+    return tuple(
+        dict.fromkeys((none, small, wide, choose_kernels(model, ["dsp", "mve"]), choose_kernels(model, [SIMD])))
+    )
 
 
 def _simd_flags() -> tuple[tuple[str, ...], ...]:

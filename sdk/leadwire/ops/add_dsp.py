@@ -127,13 +127,13 @@ def _fits(model: Model, operator: Operator) -> bool:
     return flat and _form(model, operator) is not None
 
 
-def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+def _emit(model: Model, operator: Operator, kernel: str = "add_s8_dsp") -> tuple[KernelCall, ...]:
     form = _form(model, operator)
     assert form is not None
     return (
         KernelCall(
-            function="lw_add_s8_dsp",
-            source="add_s8_dsp.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             also=("clamp_values_s8.c",),
             params_type="lw_sum_params",
             params=(
@@ -170,4 +170,11 @@ def _emit_simd(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
 
 
 SIMD_VARIANT = Variant(name=SIMD, extension="simd", fits=_fits, emit=_emit_simd, in_place=full_size_inputs)
+MVE = Variant(
+    name="mve",
+    extension="mve",
+    fits=_fits,
+    emit=lambda model, op: _emit(model, op, "add_s8_mve"),
+    in_place=full_size_inputs,
+)
 DSP = Variant(name="dsp", extension="dsp", fits=_fits, emit=_emit, in_place=full_size_inputs)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_simd import (
-    LANES,
     bytes_initializer,
     copied_distance,
     copy_shape,
@@ -17,6 +14,7 @@ from .conv_2d_simd import (
     table_of,
 )
 from .convolution import Filters, filters_of
+from .depthwise_conv_2d_mve import lanes_of
 from .dsp import channels_of
 from .geometry import Window, window_of
 from .spec import SIMD, Constant, KernelCall, Variant
@@ -43,8 +41,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     channels = channels_of(filters)
     assert channels is not None
     height, width = copy_shape(window)
-    weights = np.pad(filters.weights * channels.live[:, None], ((0, -window.output_channels % LANES), (0, 0)))
-    lanes = weights.reshape(-1, LANES, weights.shape[1]).transpose(0, 2, 1).reshape(-1)
+    weights = filters.weights * channels.live[:, None]
     return (
         KernelCall(
             function="lw_depthwise_conv_2d_s8_simd",
@@ -60,9 +57,11 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             arguments=("in0", "const:weights", "const:channels", "scratch:bytes", "out0"),
             constants=(
                 Constant(
-                    suffix="weights", ctype="LW_ALIGNED int16_t", values=tuple(v for w in lanes for v in (int(w), 0))
+                    suffix="weights",
+                    ctype="LW_ALIGNED int16_t",
+                    values=tuple(v for w in lanes_of(weights) for v in (w, 0)),
                 ),
-                table_of(model, operator, channels, weights[: window.output_channels], inputs_above=0),
+                table_of(model, operator, channels, weights, inputs_above=0),
             ),
         ),
     )
