@@ -53,6 +53,7 @@ NEEDED = (
     "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
+STRESS_SIDES = ("float", "int8", "device", "tflm", "tflite")
 NORMAL = NormalDist()
 
 
@@ -494,6 +495,8 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
     )
     conditions = (evidence["stress"] or {"conditions": []})["conditions"]
     same = all(one["device_identical"] == one["device_beats"] for one in conditions)
+    witnesses = [other for one in conditions for other in one["witnesses"] if other["runtime"] == "tflm"]
+    same = same and all(other["identical"] == other["beats"] for other in witnesses)
     return "PASSED" if verdict == "pass" and not over and run and proven and same else "FAILED"
 
 
@@ -1497,13 +1500,14 @@ class Figures:
         )
         self.agree([stated["seconds"], stated["seed"]], [rule.get("seconds", 0), rule.get("seed", 1)], "the stress set")
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
-        names = [f"{number}:{side}" for number in range(len(wanted)) for side in ("float", "int8", "device")]
+        names = [f"{number}:{side}" for number in range(len(wanted)) for side in STRESS_SIDES]
         need(rows[0] == ["record", "patient", "reference", *names], "stress.csv has other columns")
         body = rows[1:]
         need(all(len(row) == len(rows[0]) for row in body), "stress.csv has a row of another length")
         undisturbed: dict[int, tuple[int, int]] = {}
         for number, one in enumerate(stated["conditions"]):
-            decided, sent, same = self.stress_column(body, 3 + 3 * number)
+            decided, sent, same, witnesses = self.stress_column(body, 3 + len(STRESS_SIDES) * number)
+            self.agree(one["witnesses"], witnesses, f"TFLite's answers under {one['title']}")
             undisturbed = undisturbed or decided
             need(len(undisturbed) == len(body), "stress.csv lacks an undisturbed beat")
             what = f"stress {one['title']} {'' if one['level'] is None else one['level']}".strip()
@@ -1512,19 +1516,33 @@ class Figures:
             self.agree(listed, counts, f"the number of beats of {what}")
             self.stress_figures(one, body, decided, undisturbed, what)
 
-    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict[int, tuple[int, int]], int, int]:
-        """Float and INT8 decision by beat, the beats sent to the device, and those that came back the same."""
+    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict, int, int, list[dict]]:
+        """Float and INT8 decision by beat, the beats sent to the device, those that came back the same, and what
+        TFLite Micro and desktop TFLite answered."""
         size, decided, sent, same = len(self.labels), {}, 0, 0
+
+        def called(cell: str) -> int:
+            raw = struct.unpack(f"<{size}{'b' if len(cell) == 2 * size else 'h'}", bytes.fromhex(cell))
+            return raw.index(max(raw))
+
+        others = {
+            name: {"runtime": name, "beats": 0, "identical": 0, "decisions_changed": 0} for name in STRESS_SIDES[3:]
+        }
         for beat, row in enumerate(body):
-            real, host, device = row[start : start + 3]
-            need(bool(real) == bool(host) and (host or not device), f"beat {beat} of stress.csv has half an answer")
+            real, host, device, *witnesses = row[start : start + len(STRESS_SIDES)]
+            asked = any((device, *witnesses))
+            need(bool(real) == bool(host) and (host or not asked), f"beat {beat} of stress.csv has half an answer")
             if host:
                 outputs = struct.unpack(f">{size}f", bytes.fromhex(real))
-                raw = struct.unpack(f"<{size}{'b' if len(host) == 2 * size else 'h'}", bytes.fromhex(host))
                 need(all(map(math.isfinite, outputs)), "an output under stress is not finite")
-                decided[beat] = outputs.index(max(outputs)), raw.index(max(raw))
+                decided[beat] = outputs.index(max(outputs)), called(host)
                 sent, same = sent + bool(device), same + (device == host)
-        return decided, sent, same
+                for other, cell in zip(others.values(), witnesses, strict=True):
+                    if cell:
+                        other["beats"] += 1
+                        other["identical"] += cell == host
+                        other["decisions_changed"] += called(cell) != decided[beat][1]
+        return decided, sent, same, [other for other in others.values() if other["beats"]]
 
     def stress_figures(self, stated: dict, body: list[list[str]], decided: dict, undisturbed: dict, what: str) -> None:
         endpoints = self.protocol["endpoints"]
