@@ -77,7 +77,6 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
 
 def _parts(settings: Settings, work: Work) -> tuple[list[Keras], Keras]:
     """(teachers, student)."""
-    from leadwire import zoo
     from leadwire.compress.keras_files import load_keras
 
     teachers = [load_keras(work.base / path) for path in settings.teachers]
@@ -88,6 +87,8 @@ def _parts(settings: Settings, work: Work) -> tuple[list[Keras], Keras]:
     if settings.student:
         return [work.model, *teachers], load_keras(work.base / settings.student)
     if settings.family:
+        from leadwire import zoo
+
         shapes = {name: one.shape[1:] for name, one in zip(work.train.input_names, work.train.inputs, strict=True)}
         classes = len(work.train.label_names)
         return [work.model, *teachers], zoo.build_for(settings.family, settings.settings, shapes, classes)
