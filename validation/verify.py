@@ -524,6 +524,7 @@ class Beats:
         self.decided: dict[str, dict[int, int]] = {}
         self.values: dict[str, dict[int, list[float]]] = {}
         self.bytes: dict[str, dict[int, list[int]]] = {}
+        self.wide: dict[str, bool] = {}
         for place, name in enumerate(names):
             cells = {beat: row[5 + place * len(labels) :][: len(labels)] for beat, row in enumerate(body)}
             given = {beat: row for beat, row in cells.items() if any(row)}
@@ -531,8 +532,9 @@ class Beats:
             need(all(math.isfinite(one) for row in values.values() for one in row), "an output is not finite")
             self.values[name] = values
             self.decided[name] = {beat: row.index(max(row)) for beat, row in values.items()}
-            if all(re.fullmatch(r"-?[0-9]{1,3}", cell) for row in given.values() for cell in row):
+            if all(re.fullmatch(r"-?[0-9]{1,5}", cell) for row in given.values() for cell in row):
                 self.bytes[name] = {beat: list(map(int, row)) for beat, row in given.items()}
+                self.wide[name] = any(one > 127 for row in values.values() for one in row)  # int16
 
 
 def pcg64(seed: int):
@@ -1198,11 +1200,12 @@ class Figures:
     # ---- probabilities
 
     def reliability(self, stated: dict) -> None:
-        """Beats by tenths of their largest probability; a byte b stands for (b + 128) / 256."""
+        """Beats by tenths of their largest probability; int8 b stands for (b + 128) / 256, int16 w for w / 32768."""
         name = stated["runtime"]
+        zero, steps = ((0, 32768) if self.beats.wide[name] else (-128, 256)) if name in self.beats.bytes else (0, 1)
         bins: dict[int, list[tuple[float, bool]]] = {}
         for beat, values in self.beats.values[name].items():
-            most = (max(values) + 128) / 256 if name in self.beats.bytes else max(values)
+            most = (max(values) - zero) / steps
             right = self.beats.decided[name][beat] == self.beats.reference[beat]
             bins.setdefault(min(int(most * 10), 9), []).append((most, right))
         found = [
@@ -1240,7 +1243,8 @@ class Figures:
             return stated["scale"] * (byte - stated["zero_point"])
 
         threshold = at_target(sorted((float_of[beat] for beat in of_class), reverse=True))
-        step = next((byte for byte in range(-128, 128) if real(byte) >= threshold * (1 - 1e-9)), 128)
+        end = 32768 if any(byte > 127 for row in judged.values() for byte in row) else 128
+        step = next((byte for byte in range(-end, end) if real(byte) >= threshold * (1 - 1e-9)), end)
         own = real(at_target(sorted((byte_of[beat] for beat in of_class), reverse=True)))
         self.agree(stated["threshold"], threshold, f"the threshold of {name}")
         self.agree(stated["int8_step"], step, f"the INT8 step of {name}")
