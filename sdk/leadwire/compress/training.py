@@ -106,12 +106,14 @@ def fit(
     extra: Sequence[Any] = (),
     epochs: int | None = None,
     learning_rate: float | None = None,
+    keep_from: int = 0,
 ) -> History:
     """Train `model` in place on `work.train`; the settings of the step go before those of the recipe.
 
     `after_batch(batch, batches)` is called after each update (masks of a pruning), counted over all epochs from 1.
     `extra` are trainable variables beside the model's. Each epoch is kept in `work.folder/<name>.npz` until the step is
-    done, so that a training that was cut goes on after its last whole epoch and gives the same weights.
+    done, so that a training that was cut goes on after its last whole epoch and gives the same weights. With `keep` =
+    'best' the weights kept are those of epoch `keep_from` (0: those it came with) or a later one.
     TrainingError for a loss that is no number.
     """
     training = work.training
@@ -125,7 +127,7 @@ def fit(
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     variables = [*model.trainable_variables, *extra]
     optimizer.build(variables)
-    state = _State(work.folder / f"{name}.npz", [*model.variables, *optimizer.variables, *extra], model)
+    state = _State(work.folder / f"{name}.npz", [*model.variables, *optimizer.variables, *extra], model, keep_from)
 
     def update_once(inputs: Any, labels: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -158,8 +160,8 @@ def fit(
 class _State:
     """How far a training is: all variables, losses and scores, and the weights of its best epoch."""
 
-    def __init__(self, path: Path, variables: Sequence[Any], model: Keras) -> None:
-        self._path, self._variables, self._model = path, list(variables), model
+    def __init__(self, path: Path, variables: Sequence[Any], model: Keras, keep_from: int) -> None:
+        self._path, self._variables, self._model, self._keep_from = path, list(variables), model, keep_from
         self._losses: list[float] = []
         self._scores: list[float] = []
         self._best: list[npt.NDArray[Any]] = []
@@ -170,7 +172,8 @@ class _State:
         return len(self._losses) - 1
 
     def note(self, loss: float, score: float, *, keep: bool) -> None:
-        if keep and (not self._scores or score > max(self._scores)):
+        before = self._scores[self._keep_from :]
+        if keep and len(self._scores) >= self._keep_from and (not before or score > max(before)):
             self._best = self._model.get_weights()
         self._losses.append(loss)
         self._scores.append(score)
@@ -197,7 +200,7 @@ class _State:
         return True
 
     def finish(self, keep_best: bool) -> History:
-        kept = int(np.argmax(self._scores)) if keep_best else self.done
+        kept = self._keep_from + int(np.argmax(self._scores[self._keep_from :])) if keep_best else self.done
         if keep_best:
             self._model.set_weights(self._best)
         return History(losses=tuple(self._losses[1:]), tune_f1=tuple(self._scores), kept_epoch=kept)
