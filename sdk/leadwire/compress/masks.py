@@ -1,4 +1,4 @@
-"""Masks over kernels: which weights are zero and stay zero while a network trains. Imported where Keras runs."""
+"""Masks over kernels: which weights are zero and stay zero while a network trains."""
 
 from __future__ import annotations
 
@@ -34,18 +34,21 @@ class Masks:
 
     def __init__(self, kernels: Sequence[Any], scope: Literal["layer", "global"]) -> None:
         self._kernels, self._scope = tuple(kernels), scope
-        self._masks: list[Mask] | None = None
+        self._masks: list[Mask] = []
+        self.start()
+
+    def start(self) -> None:
+        """What is zero now is masked: a training that was cut goes on with the zeros it had."""
+        self._masks = [np.asarray(kernel) != 0 for kernel in self._kernels]
 
     def hold(self) -> None:
         """Zero again what an update has moved."""
-        for kernel, mask in zip(self._kernels, self._current(), strict=True):
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.assign(np.asarray(kernel) * mask)
 
     def raise_to(self, sparsity: float) -> None:
-        """The smallest weights are zeroed until a fraction `sparsity` is zero (rounded to whole weights)."""
-        values = [
-            np.abs(np.asarray(kernel)) * mask for kernel, mask in zip(self._kernels, self._current(), strict=True)
-        ]
+        """The smallest weights are masked until a fraction `sparsity` is (rounded to whole weights)."""
+        values = [np.abs(np.asarray(kernel)) * mask for kernel, mask in zip(self._kernels, self._masks, strict=True)]
         if self._scope == "layer":
             self._masks = [_largest(value, sparsity) for value in values]
         else:
@@ -54,13 +57,11 @@ class Masks:
             flat = _largest(np.concatenate([value.ravel() for value in values]), sparsity)
             ends = np.cumsum([value.size for value in values])[:-1]
             self._masks = [mask.reshape(value.shape) for mask, value in zip(np.split(flat, ends), values, strict=True)]
-        self.hold()
 
-    def _current(self) -> list[Mask]:
-        """What is zero already is masked: a training that was cut goes on with the zeros it had."""
-        if self._masks is None:
-            self._masks = [np.asarray(kernel) != 0 for kernel in self._kernels]
-        return self._masks
+
+def zeros_of(model: Keras) -> Masks:
+    """The masks that hold the zeros a network has; a kernel that is nothing but zeros may learn."""
+    return Masks([kernel for _, kernel in kernels_of(model) if 0 < sparsity_of([kernel]) < 1], "layer")
 
 
 def _largest(values: Weights, sparsity: float) -> Mask:

@@ -19,6 +19,7 @@ from leadwire.errors import BadInputError, TrainingError
 from leadwire.workspace import write_atomically
 
 from .batches import Batches
+from .masks import Masks, zeros_of
 from .recipe import StepSettings
 from .scores import class_counts, macro_f1
 from .work import Keras, Work
@@ -106,11 +107,13 @@ def fit(
     extra: Sequence[Any] = (),
     epochs: int | None = None,
     learning_rate: float | None = None,
+    masks: Masks | None = None,
     keep_from: int = 0,
 ) -> History:
     """Train `model` in place on `work.train`; the settings of the step go before those of the recipe.
 
-    `after_batch(batch, batches)` is called after each update (masks of a pruning), counted over all epochs from 1.
+    `after_batch(batch, batches)` is called after each update, counted over all epochs from 1. Weights that are exactly
+    zero stay so, as do those that `masks` hold: what was pruned once stays pruned.
     `extra` are trainable variables beside the model's. Each epoch is kept in `work.folder/<name>.npz` until the step is
     done, so that a training that was cut goes on after its last whole epoch and gives the same weights. With `keep` =
     'best' the weights kept are those of epoch `keep_from` (0: those it came with) or a later one.
@@ -138,6 +141,9 @@ def fit(
     update = tf.function(update_once, reduce_retracing=True)
     if not state.restore():
         state.note(math.nan, tune_score(model, work), keep=training.keep == "best")
+    held = [zeros_of(model), *([masks] if masks else [])]
+    for one in held:
+        one.start()
     for epoch in range(state.done, total):
         losses: list[float] = []
         for index, batch in enumerate(batches.epoch(epoch)):
@@ -151,6 +157,8 @@ def fit(
             done = epoch * len(batches) + index + 1
             if after_batch is not None:
                 after_batch(done, steps)
+            for one in held:
+                one.hold()
             work.progress(f"{settings.label}: {name}", done, steps)
         state.note(float(np.mean(losses)), tune_score(model, work), keep=training.keep == "best")
         state.store()

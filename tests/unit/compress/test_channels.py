@@ -1,201 +1,89 @@
 """Channels whose values are zero can be taken out of any network without changing what it answers: each way in which
-layers are connected, by numbers. The multiply-accumulates are those of the converted model."""
+layers are connected (`connections`), by numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
-from leadwire.compress.channels.choice import Costs, Limits, choose_channels, dimensions_of
-from leadwire.compress.channels.coupling import Coupling, couple_channels
-from leadwire.compress.channels.rebuild import without_channels
-from leadwire.model.keras_graph import count_macs
+from leadwire.model.tflite import parse_tflite
+from leadwire.ops import registry
+from leadwire.tensorflow_process import convert
 
-WINDOW = (12, 2)
-
-
-def norm(x: Any, name: str) -> Any:
-    return layers.BatchNormalization(name=f"{name}_norm")(x)
-
-
-def conv(x: Any, name: str, channels: int = 8, kernel: int = 3, **options: Any) -> Any:
-    return layers.Conv1D(channels, kernel, padding=options.pop("padding", "same"), name=name, **options)(x)
-
-
-def stem(x: Any) -> Any:
-    return layers.ReLU(name="stem_relu")(norm(conv(x, "stem", use_bias=False), "stem"))
-
-
-def residual(x: Any) -> Any:
-    x = stem(x)
-    y = layers.ReLU(name="first_relu")(norm(conv(x, "first", 6), "first"))
-    return layers.Add(name="add")([x, conv(y, "second")])
-
-
-def residual_with_projection(x: Any) -> Any:
-    x = stem(x)
-    y = conv(conv(x, "first", 6, strides=2, activation="relu"), "second", 4)
-    return layers.ReLU(6.0, name="relu6")(layers.Add(name="add")([conv(x, "shortcut", 4, 1, strides=2), y]))
-
-
-def functions_of_keras_ops(x: Any) -> Any:
-    x = stem(x)
-    return keras.ops.relu(x + conv(x, "second"))
-
-
-def squeeze_and_excite(x: Any) -> Any:
-    x = stem(x)
-    w = layers.GlobalAveragePooling1D(name="squeeze")(x)
-    w = layers.Dense(3, activation="relu", name="reduce")(w)
-    w = layers.Dense(8, activation="sigmoid", name="excite")(w)
-    return layers.Multiply(name="weigh")([x, layers.Reshape((1, 8), name="weights")(w)])
-
-
-def one_gate_for_all(x: Any) -> Any:
-    x = stem(x)
-    return layers.Multiply(name="weigh")([x, conv(x, "gate", 1, activation="sigmoid")])
-
-
-def depthwise(x: Any) -> Any:
-    y = layers.DepthwiseConv1D(3, padding="same", depth_multiplier=2, name="depthwise")(stem(x))
-    return conv(norm(y, "depthwise"), "pointwise", 6, 1)
-
-
-def separable(x: Any) -> Any:
-    return layers.SeparableConv1D(6, 3, padding="same", depth_multiplier=2, name="separable")(stem(x))
-
-
-def concatenation(x: Any) -> Any:
-    x = stem(x)
-    x = layers.Concatenate(name="join")([conv(x, "one", 5), x, conv(x, "other", 3)])
-    return conv(norm(x, "join"), "after", 6)
-
-
-def concatenation_in_time(x: Any) -> Any:
-    x = stem(x)
-    return conv(layers.Concatenate(axis=1, name="join")([x, conv(x, "second")]), "after", 6)
-
-
-def flatten(x: Any) -> Any:
-    x = layers.Flatten(name="flatten")(layers.AveragePooling1D(3, name="pool")(stem(x)))
-    x = layers.Dropout(0.2, name="dropout")(layers.Dense(6, activation="relu", name="hidden")(x))
-    return layers.Reshape((1, 6), name="position")(x)
-
-
-def folded_in_time(x: Any) -> Any:
-    return conv(layers.Reshape((6, 16), name="fold")(stem(x)), "after", 6)
-
-
-def spread_in_time(x: Any) -> Any:
-    return conv(layers.Reshape((24, 4), name="spread")(stem(x)), "after", 6)
-
-
-def channel_shuffle(x: Any) -> Any:
-    x = conv(stem(x), "in", 8, 1, groups=2)
-    x = layers.Reshape((12, 2, 4), name="groups")(x)
-    x = layers.Permute((1, 3, 2), name="shuffle")(x)
-    x = layers.Reshape((12, 8), name="channels")(x)
-    return conv(layers.DepthwiseConv1D(3, padding="same", name="time")(x), "out", 8, 1, groups=2)
-
-
-def up_and_down(x: Any) -> Any:
-    x = stem(x)
-    y = layers.UpSampling1D(2, name="up")(conv(layers.MaxPooling1D(2, name="down")(x), "bottom", 6))
-    y = layers.Concatenate(name="join")([y, x])
-    z = layers.Conv1DTranspose(6, 2, strides=2, name="transposed")(layers.MaxPooling1D(2, name="pool")(y))
-    return layers.Cropping1D(1, name="crop")(layers.ZeroPadding1D(1, name="pad")(z))
-
-
-def prelu(x: Any) -> Any:
-    x = layers.PReLU(alpha_initializer="glorot_uniform", name="prelu")(conv(x, "stem"))
-    return layers.PReLU(alpha_initializer="glorot_uniform", shared_axes=[1], name="shared")(conv(x, "second", 6))
-
-
-def layer_called_twice(x: Any) -> Any:
-    x = stem(x)
-    twice = layers.Conv1D(8, 3, padding="same", activation="relu", name="twice")
-    return twice(layers.MaxPooling1D(2, name="pool")(twice(x)))
-
-
-def two_dimensions(x: Any) -> Any:
-    x = layers.Reshape((12, 2, 1), name="image")(x)
-    x = layers.Conv2D(6, (3, 2), padding="same", name="stem")(x)
-    x = layers.DepthwiseConv2D((3, 1), padding="same", name="depthwise")(x)
-    x = layers.Conv2D(5, 1, name="pointwise")(x)
-    return layers.Reshape((6, 10), name="rows")(layers.MaxPooling2D((2, 1), name="pool")(layers.ReLU(name="relu")(x)))
-
-
-def recurrent(x: Any) -> Any:
-    x = layers.Bidirectional(layers.GRU(3, return_sequences=True, name="gru"), name="both")(stem(x))
-    return layers.LSTM(4, return_sequences=True, name="lstm")(conv(x, "between", 6))
-
-
-CONNECTIONS: tuple[Callable[[Any], Any], ...] = (
-    residual, residual_with_projection, functions_of_keras_ops, squeeze_and_excite, one_gate_for_all, depthwise,
-    separable, concatenation, concatenation_in_time, flatten, folded_in_time, spread_in_time, channel_shuffle,
-    up_and_down, prelu, layer_called_twice, two_dimensions, recurrent,
+CONNECTIONS = (
+    "residual", "residual_with_projection", "functions_of_keras_ops", "squeeze_and_excite", "one_gate_for_all",
+    "depthwise", "separable", "concatenation", "concatenation_in_time", "flatten", "folded_in_time", "spread_in_time",
+    "channel_shuffle", "up_and_down", "prelu", "layer_called_twice", "two_dimensions", "recurrent",
 )  # fmt: skip
 
 
-def network(middle: Callable[[Any], Any]) -> Any:
-    """Window to three probabilities, with random weights also where Keras starts from zeros and ones."""
-    keras.utils.set_random_seed(7)
-    window = keras.Input(WINDOW, name="beat")
-    x = layers.GlobalAveragePooling1D(name="mean")(middle(window))
-    x = layers.Dense(3, activation="softmax", name="classes")(x)
-    model = keras.Model(window, x, name="net")
-    random = np.random.default_rng(1)
-    for layer in model.layers:
-        layer.set_weights([one + random.uniform(0.01, 0.3, one.shape) for one in layer.get_weights()])
-    return model
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("channels") / "macs.keras"
 
 
-def silence(model: Any, coupling: Coupling, kept: Any) -> None:
-    """The channels that are to go put out zero, wherever they come from."""
-    for name, own in coupling.producers.items():
-        layer, gone = model.get_layer(name), ~kept[own]
-        weights = layer.get_weights()
-        transposed = "Transpose" in type(layer).__name__
-        for one, value in zip(layer.weights, weights, strict=True):
-            if one.name == "bias" or (one.name in ("kernel", "pointwise_kernel") and not transposed):
-                value[..., gone] = 0
-            elif one.name == "kernel":
-                value[..., gone, :] = 0
-        layer.set_weights(weights)
-    for site in coupling.sites:
-        gone = ~kept[coupling.along_last(site.after)]
-        if site.call.kind == "BatchNormalization":
-            gamma, beta, mean, variance = site.call.layer.get_weights()
-            gamma[gone] = beta[gone] = mean[gone] = 0
-            site.call.layer.set_weights([gamma, beta, mean, variance])
-        if site.call.kind.startswith("DepthwiseConv"):
-            kernel, bias = site.call.layer.get_weights()
-            bias[gone] = 0
-            site.call.layer.set_weights([kernel, bias])
+@pytest.fixture(scope="module")
+def found(saved: Path) -> dict[str, Any]:
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("connections.py")), str(saved)],
+        capture_output=True, text=True, timeout=570, check=False, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
-@pytest.mark.parametrize("middle", CONNECTIONS, ids=lambda one: one.__name__)
-def test_zero_channels_can_go(middle: Callable[[Any], Any]) -> None:
-    model = network(middle)
-    coupling = couple_channels(model)
-    dimensions = dimensions_of(coupling, list(coupling.producers))
-    random = np.random.default_rng(3)
-    importance = {one: float(random.uniform()) for dimension in dimensions for one in dimension.classes}
-    limits = Limits(multiple=1, at_least=1)
-    half = {name: len(own) / 2 for name, own in coupling.producers.items()}
-    kept = choose_channels(coupling, dimensions, importance, limits, channels=half)
-    assert not kept.all()
-    silence(model, coupling, kept)
-    smaller = without_channels(model, coupling, kept)
-    beats = random.normal(size=(5, *WINDOW)).astype(np.float32)
-    np.testing.assert_allclose(np.asarray(smaller(beats)), np.asarray(model(beats)), rtol=1e-4, atol=1e-6)
-    assert smaller.count_params() < model.count_params()
-    assert [one.name for one in smaller.layers] == [one.name for one in model.layers]
-    assert sum(count for _, count in count_macs(smaller)) == Costs(coupling).of(kept) < Costs(coupling).all
-    told = {name: len(own) for name, own in couple_channels(smaller).producers.items()}
-    assert told == {name: int(kept[own].sum()) for name, own in coupling.producers.items()}
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_zero_channels_can_go(name: str, found: dict[str, Any]) -> None:
+    one = found[name]
+    assert one["apart"] < 2e-6 < 1e-3 < one["spread"]
+    assert any(after < before for before, after in one["channels"].values())
+    assert one["told"] == {layer: after for layer, (_, after) in one["channels"].items()}
+    assert one["parameters"][1] < one["parameters"][0]
+    assert one["same names"]
+    whole, expected, counted = one["macs"]
+    assert expected == counted < whole
+
+
+def test_what_belongs_together(found: dict[str, Any]) -> None:
+    def channels(name: str) -> dict[str, list[int]]:
+        told: dict[str, list[int]] = found[name]["channels"]
+        return told
+
+    assert channels("residual") == {"stem": [8, 4], "first": [6, 3], "second": [8, 4], "classes": [3, 3]}
+    excite = channels("squeeze_and_excite")
+    assert excite["stem"] == excite["excite"] == [8, 4]
+    assert excite["reduce"] == [3, 2]
+    assert channels("one_gate_for_all")["gate"] == [1, 1]
+    assert channels("channel_shuffle")["in"] == [8, 4]
+    assert channels("recurrent") == {"stem": [8, 4], "between": [6, 3], "classes": [3, 3]}
+
+
+def test_what_may_be_mixed_stays(found: dict[str, Any]) -> None:
+    for name, words in (
+        ("nested", "layer 'nested' (Functional) may mix them"),
+        ("dot_products", "layer 'scores' (Dot) may mix them"),
+        ("normalized_by_layer", "layer 'layer_norm' (LayerNormalization) may mix them"),
+    ):
+        one = found[name]
+        assert one["channels"]["stem"] == [8, 8]
+        assert one["reasons"]["stem"] == words
+        assert one["apart"] == 0
+    assert found["residual"]["reasons"]["classes"] == "the activation of layer 'classes' mixes them"
+
+
+def test_the_converted_model_has_as_many_macs(found: dict[str, Any], saved: Path) -> None:
+    beats = np.random.default_rng(1).normal(size=(8, 12, 2)).astype(np.float32)
+    content, _ = convert(saved, {"beat": beats}, per_tensor_dense=True, timeout_s=200)
+    assert sum(registry.macs(parse_tflite(content, "macs"))) == sum(found["macs"].values())
+    assert set(found["macs"]) == {
+        "conv", "depthwise", "separable", "grouped", "transposed", "dense", "scores", "mix", "image", "classes",
+    }  # fmt: skip

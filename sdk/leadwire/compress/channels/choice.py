@@ -108,7 +108,7 @@ def choose_channels(
                 continue
             smaller = kept & ~np.isin(roots, bite)
             cost = costs.of(smaller)
-            worth = sum(importance[one] for one in bite) / max(1, left - cost)
+            worth = sum(importance[one] for one in bite) / max(1, min(left - cost, left - macs))  # no more is asked for
             if best is None or worth < best[0]:
                 best = (worth, smaller, cost)
         if best is None:

@@ -36,7 +36,7 @@ Names = npt.NDArray[np.int64]
 Kept = npt.NDArray[np.bool_]
 """[channel names]: which channels stay."""
 
-_PRODUCERS: Final = (*CONVOLUTIONS, *SEPARABLE, *TRANSPOSED, "Dense")
+PRODUCERS: Final = (*CONVOLUTIONS, *SEPARABLE, *TRANSPOSED, "Dense")
 _ELEMENTWISE: Final = (
     "ReLU", "LeakyReLU", "PReLU", "ELU", "Activation", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
     "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Relu", "Relu6",
@@ -167,7 +167,7 @@ def _rule(call: Call) -> Rule | None:
     if kind in ("Activation", "Softmax") and _mixes(layer):
         return None
     rules: list[tuple[Iterable[str], Rule]] = [
-        (_PRODUCERS, _produced),
+        (PRODUCERS, _produced),
         (_ELEMENTWISE, lambda coupling, call, inputs: inputs[0]),
         (_PER_CHANNEL, _followed),
         (_MEETING, _met),

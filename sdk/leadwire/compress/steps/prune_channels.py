@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from leadwire.compress.layer_names import LayerNames
 from leadwire.compress.recipe import Count, StepSettings
@@ -38,11 +38,11 @@ class Settings(StepSettings):
     skip: LayerNames = ()
     beats: Count = 4096
 
-    @model_validator(mode="after")
-    def _one_target(self) -> Settings:
+    @property
+    def mistakes(self) -> tuple[str, ...]:
         if (self.keep_macs is None) == (self.keep_channels is None):
-            raise ValueError("give one of keep_macs and keep_channels")
-        return self
+            return ("keep_macs: give one of keep_macs and keep_channels",)
+        return ()
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from leadwire.compress.layer_names import LayerNames
 from leadwire.compress.recipe import Count, Fraction, StepSettings
@@ -33,11 +33,11 @@ class Settings(StepSettings):
     layers: LayerNames = ()
     skip: LayerNames = ()
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Settings:
+    @property
+    def mistakes(self) -> tuple[str, ...]:
         if self.begin >= self.end:
-            raise ValueError(f"begin ({self.begin:g}) must lie before end ({self.end:g})")
-        return self
+            return (f"begin: must lie before end, found {self.begin:g} and {self.end:g}",)
+        return ()
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
@@ -58,11 +58,11 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
         begin, end = round(settings.begin * batches), max(1, round(settings.end * batches))
         if begin < batch <= end and ((batch - begin) % settings.every == 0 or batch == end):
             masks.raise_to(cubic_sparsity(settings.sparsity, begin, end, batch))
-        else:
-            masks.hold()
 
     epochs = settings.epochs or work.training.epochs
-    history = fit(work, model, settings, after_batch=after_batch, keep_from=math.ceil(settings.end * epochs))
+    history = fit(
+        work, model, settings, after_batch=after_batch, masks=masks, keep_from=math.ceil(settings.end * epochs)
+    )
     facts: Facts = (
         ("sparsity of the kernels chosen", round(sparsity_of(kernels), 4)),
         ("sparsity of all kernels", round(sparsity_of(everything), 4)),
