@@ -506,6 +506,7 @@ class Line:
 
     def stress(
         self,
+        quantized: QuantizedModel,
         model: Model,
         image: FirmwareImage,
         library: FirmwareImage,
@@ -533,6 +534,7 @@ class Line:
                 model,
                 protocol_folder=path.parent,
                 source=self.project.model,
+                quantized=quantized.path,
                 library=library.elf,
                 device=device,
                 folder=self.folder,
