@@ -60,6 +60,18 @@ measure = "positive_predictivity"
 label = "V"
 margin = 0.02
 rationale = "r"
+[[endpoints]]
+name = "macro F1"
+measure = "macro_f1"
+labels = ["N", "S", "V"]
+margin = 0.02
+rationale = "r"
+[[endpoints]]
+name = "S sensitivity by EC57"
+measure = "ec57_sensitivity"
+label = "S"
+margin = 0.02
+rationale = "r"
 """
 
 
@@ -133,6 +145,9 @@ def test_figures_are_those_of_a_plain_count(harmed: Case) -> None:
             assert found[0] == sum(r == d for r, d in pairs) / len(pairs)
             assert found[1] == pairs.count((2, 2)) / reference.count(2)
             assert found[2] == pairs.count((2, 2)) / sum(d == 2 for _, d in pairs)
+            f1 = [2 * pairs.count((k, k)) / (reference.count(k) + sum(d == k for _, d in pairs)) for k in range(3)]
+            assert found[3] == pytest.approx(sum(f1) / 3, abs=1e-15)
+            assert found[4] == pairs.count((1, 1)) / reference.count(1)
         assert condition.beats == len(run.beats)
     clean, _, worst = harmed.result.conditions
     for figure in clean.figures:
@@ -145,7 +160,7 @@ def test_harm_by_quantization_in_noise_is_found_and_only_there(harmed: Case) -> 
     result = harmed.result
     assert {(one.title, one.level) for one, _ in result.harmed} == {("muscle", 0.0)}
     assert "accuracy" in {figure.endpoint for _, figure in result.harmed}
-    assert result.compared == 6
+    assert result.compared == 10
     assert result.device_differs == ()
 
 
@@ -223,8 +238,8 @@ def test_an_answer_of_the_device_that_differs_is_counted(harmed: Case) -> None:
 
 def test_the_plot_shows_each_condition_and_says_how_many_are_worse(harmed: Case) -> None:
     drawn = str(plot.draw(harmed.result.conditions))
-    assert drawn.count("<circle") == 6
-    assert f"{len(harmed.result.harmed)} of 6 intervals lie above zero" in drawn
+    assert drawn.count("<circle") == 10
+    assert f"{len(harmed.result.harmed)} of 10 intervals lie above zero" in drawn
     assert "muscle" in drawn
 
 
@@ -252,7 +267,7 @@ def test_the_report_shows_the_matrix_and_a_device_that_differs_fails(harmed: Cas
     evidence = dataclasses.replace(evidence, stress=harmed.result)
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(evidence, "ab" * 32).decode()))
     assert "it answered each with the same bytes" in text
-    assert f"Of 6 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
+    assert f"Of 10 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
     assert "muscle 0 dB SNR V sensitivity" in text
     assert evidence.verdict == "pass"
     differs = dataclasses.replace(evidence, stress=changed(harmed.result, "device"))

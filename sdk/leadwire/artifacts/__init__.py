@@ -11,6 +11,7 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 from .benchmark import BenchmarkResult, DeviceInfo, LatencyBin, OperatorShare, Percentiles
 from .budget import BudgetLine, BudgetReport, FastMemory, FastTable, MemoryPlan, Placement
 from .comparison import ArenaFigures, BackendComparison
+from .compression import ClassFigures, CompressionResult, CompressionRow
 from .divergence import ChangedDecision, DifferingBeat, Divergence, DivergenceCause, FloatDivergence, MarginBin
 from .ec57 import Ec57Episodes, Ec57Record, Ec57Result, Ec57Runs
 from .energy import BatteryLife, EnergyEstimate, EnergyResult, UncertaintyPart, UncertaintyShare
@@ -50,6 +51,9 @@ __all__ = [
     "BudgetReport",
     "CalibrationSet",
     "ChangedDecision",
+    "ClassFigures",
+    "CompressionResult",
+    "CompressionRow",
     "DeviceInfo",
     "DifferingBeat",
     "Divergence",

@@ -158,14 +158,25 @@ def _condition(stated: StressCondition, column: _Column, table: _Table, protocol
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
     order = {patient: place for place, patient in enumerate(sorted(owners))}
     for figure, endpoint in zip(stated.figures, protocol.endpoints, strict=True):
-        sums = np.zeros((len(order), 8))
+        means = endpoint.classes or ("",)
+        half = 4 * len(means)
+        sums = np.zeros((len(order), 2 * half))
         population = protocol.population(endpoint.population)
         for (patient, record, of, *decisions), beats in cells.items():
             if population is None or population.holds(record, patient):
-                row = [part for called in decisions for part in _parts(endpoint, protocol, of, called)]
+                row = [
+                    part
+                    for pair in (decisions[:2], decisions[2:])
+                    for label in means
+                    for called in pair
+                    for part in _parts(endpoint, label, protocol, of, called)
+                ]
                 sums[order[patient]] += beats * np.array(row)
         total = [float(value) for value in sums.sum(axis=0)]
-        values = [share(total[place], total[place + 1]) for place in (0, 2, 4, 6)]
+        values = [
+            sum(share(total[place], total[place + 1]) for place in range(start, start + half, 4)) / len(means)
+            for start in (0, 2, half, half + 2)
+        ]
         loss = values[0] - values[1]
         for what, one, right in (
             ("float value", figure.float_value, values[0]),
@@ -176,15 +187,16 @@ def _condition(stated: StressCondition, column: _Column, table: _Table, protocol
             if not same(one, right):
                 yield f"stress '{name}': the {what} of '{endpoint.name}' is {right:.6g}, not {one:.6g}"
         for what, interval, statistic, width in (
-            ("loss", figure.loss.interval, ratio_loss, 4),
-            ("excess", figure.excess.interval, _excess, 8),
+            ("loss", figure.loss.interval, ratio_loss, half),
+            ("excess", figure.excess.interval, _excess, 2 * half),
         ):
             if not _same(interval, bootstrap_interval(sums[:, :width], statistic, bootstrap, rule.level)):
                 yield f"stress '{name}': the interval of the {what} of '{endpoint.name}' does not follow"
 
 
 def _excess(sums: Floats) -> Floats:
-    return np.asarray(ratio_loss(sums[..., :4]) - ratio_loss(sums[..., 4:]), dtype=np.float64)
+    half = sums.shape[-1] // 2
+    return np.asarray(ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:]), dtype=np.float64)
 
 
 def _same(one: Interval | None, other: Interval | None) -> bool:
@@ -193,14 +205,17 @@ def _same(one: Interval | None, other: Interval | None) -> bool:
     return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
-def _parts(endpoint: Endpoint, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
-    """What a beat adds to numerator and denominator of the endpoint's figure."""
-    if endpoint.measure == "accuracy":
+def _parts(endpoint: Endpoint, label: str, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
+    """What a beat adds to numerator and denominator of the endpoint's figure for one class."""
+    measure = endpoint.measure.removeprefix("ec57_")
+    if measure == "accuracy":
         return int(reference == decision), 1
-    index = protocol.labels.index(endpoint.label)
-    excused = protocol.labels[reference] in protocol.class_rule(endpoint.label).not_false_positive
+    index = protocol.labels.index(label)
+    excused = protocol.labels[reference] in protocol.class_rule(label).not_false_positive
+    if measure != endpoint.measure:
+        excused = protocol.labels[reference] in {"V": "FQ", "S": "Q"}[label]
     hit, of_class = int(reference == decision == index), int(reference == index)
     called = int(decision == index and not excused)
-    if endpoint.measure == "sensitivity":
+    if measure == "sensitivity":
         return hit, of_class
-    return (hit, called) if endpoint.measure == "positive_predictivity" else (2 * hit, of_class + called)
+    return (hit, called) if measure == "positive_predictivity" else (2 * hit, of_class + called)

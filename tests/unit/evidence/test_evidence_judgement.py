@@ -5,6 +5,9 @@ and where host and device differ; and it does not take one for the other.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +40,13 @@ label = "V"
 margin = 0.05
 rationale = "an example"
 """
+MACRO = """[[endpoints]]
+name = "macro F1"
+measure = "macro_f1"
+labels = ["N", "V", "S"]
+margin = 0.05
+rationale = "an example"
+"""
 
 
 def judged(
@@ -44,7 +54,7 @@ def judged(
 ) -> tuple[ValidationResult, Protocol, Table]:
     """A run in which the device was sent the first `sent` beats and `flipped` of its answers are one LSB apart."""
     path = folder / "protocol.toml"
-    path.write_bytes(example_protocol() + F1.encode() + rules.encode())
+    path.write_bytes(example_protocol() + F1.encode() + MACRO.encode() + rules.encode())
     protocol = load_protocol(path)
     reference, patient, (floating, desktop, tflm, device) = simulate()
     dataset = example_dataset(reference, patient)
@@ -74,7 +84,9 @@ def judged(
         ),
         predictions=tuple(runs),
     )
-    return validation, protocol, read_predictions(write_predictions(attachments, LABELS), LABELS, source="x")
+    (folder / "predictions.csv").write_bytes(write_predictions(attachments, LABELS))
+    table = read_predictions((folder / "predictions.csv").read_bytes(), LABELS, source="x")
+    return validation, protocol, table
 
 
 @pytest.mark.parametrize(
@@ -94,6 +106,36 @@ def test_both_judge_alike(tmp_path: Path, change: dict[str, object], runtime: st
     validation, protocol, table = judged(tmp_path, **change)  # type: ignore[arg-type]
     assert (validation.judged_runtime, validation.verdict) == (runtime, verdict)
     assert disagreements(validation, protocol, table) == ()
+
+
+def test_the_verifier_that_travels_judges_alike(tmp_path: Path, root: Path) -> None:
+    """It shares no code with leadwire. A class that some resamples have no beat of is among those judged."""
+    spec = importlib.util.spec_from_file_location("judging_verifier", root / "validation" / "verify.py")
+    assert spec is not None and spec.loader is not None
+    verifier = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    rare = MACRO.replace('"macro F1"', '"of all classes"').replace('["N", "V", "S"]', '["N", "S", "V", "F", "Q"]')
+    validation, protocol, table = judged(tmp_path, rules=RULES + rare)
+    macro = validation.endpoints[-2]
+    assert macro.endpoint == "macro F1" and macro.judged is not None and macro.p_value is not None
+    assert disagreements(validation, protocol, table) == ()
+    text = (tmp_path / "predictions.csv").read_bytes()
+    stated = json.loads(json.dumps(dataclasses.asdict(validation)))
+    rules = tomllib.loads((tmp_path / "protocol.toml").read_text())
+
+    def check() -> str:
+        return str(verifier.Figures(stated, rules, verifier.Beats(text, list(LABELS))).check())
+
+    assert check() == validation.verdict
+    for change in (("float_value",), ("int8_value",), ("loss", "estimate"), ("judged", "high"), ("p_value",)):
+        place = stated["endpoints"][-2]
+        for key in change[:-1]:
+            place = place[key]
+        place[change[-1]] += 1e-6
+        with pytest.raises(verifier.RefusedError, match="macro F1"):
+            check()
+        place[change[-1]] -= 1e-6
+    assert check() == validation.verdict
 
 
 def test_bytes_that_differ_cannot_be_called_equal(tmp_path: Path) -> None:
