@@ -525,6 +525,7 @@ class Line:
 
     def stress(
         self,
+        quantized: QuantizedModel,
         model: Model,
         image: FirmwareImage,
         library: FirmwareImage,
@@ -552,6 +553,7 @@ class Line:
                 model,
                 protocol_folder=path.parent,
                 source=self.project.model,
+                quantized=quantized.path,
                 library=library.elf,
                 device=device,
                 folder=self.folder,
