@@ -71,12 +71,13 @@ def _twice(sums: Int64s, m: int, shift: int) -> Int64s:
 
 def _once(sums: Int64s, m: int, shift: int) -> Int64s:
     """Halves up in one step, of the whole product."""
-    return (sums * m + (1 << (30 - shift))) >> (31 - shift)
+    return np.asarray((sums * m + (1 << (30 - shift))) >> (31 - shift), np.int64)
 
 
 def _to_even(sums: Int64s, m: int, shift: int) -> Int64s:
     """In floating point, halves to the even number."""
-    return np.rint(sums.astype(np.float32) * np.float32(math.ldexp(m, shift - 31))).astype(np.int64)
+    real = np.rint(sums.astype(np.float32) * np.float32(math.ldexp(m, shift - 31)))
+    return np.asarray(real, np.int64)
 
 
 _RULES: dict[str, Callable[[Int64s, int, int], Int64s]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class _Resampled:
 
 def bootstrap_interval(
     per_patient: Floats,
-    statistic: PatientStatistic,
+    statistic: Callable[[Floats], Floats],
     bootstrap: Bootstrap,
     level: float = 0.95,
     *,
@@ -63,7 +64,7 @@ def bootstrap_interval(
     two_sided_z(level)
     tail = (1 - level) / 2
     if bootstrap.method == "bootstrap-t":
-        student = studentized(per_patient, statistic, bootstrap, tail)
+        student = studentized(per_patient, _with_slopes(statistic), bootstrap, tail)
         if student is None:
             return None
         low, high = student.limits(tail)
@@ -78,7 +79,7 @@ def bootstrap_interval(
 
 def bootstrap_p_value(
     per_patient: Floats,
-    statistic: PatientStatistic,
+    statistic: Callable[[Floats], Floats],
     bootstrap: Bootstrap,
     margin: float,
     level: float = 0.95,
@@ -89,7 +90,7 @@ def bootstrap_p_value(
     1 - 2 alpha would lie at the margin. Never below 1 / (B + 1). None where `bootstrap_interval` of `level` is None.
     """
     if bootstrap.method == "bootstrap-t":
-        student = studentized(per_patient, statistic, bootstrap, (1 - level) / 2)
+        student = studentized(per_patient, _with_slopes(statistic), bootstrap, (1 - level) / 2)
         return None if student is None else student.p_value(margin)
     resampled = _resampled(per_patient, statistic, bootstrap, (1 - level) / 2, sums)
     if resampled is None:
@@ -109,7 +110,7 @@ def bootstrap_p_value(
 
 def _resampled(
     per_patient: Floats,
-    statistic: PatientStatistic,
+    statistic: Callable[[Floats], Floats],
     bootstrap: Bootstrap,
     tail: float,
     sums: Floats | None,
@@ -131,3 +132,9 @@ def _resampled(
     spread = float((deviation**2).sum())
     acceleration = float((deviation**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
     return _Resampled(draws=defined, bias=normal_quantile(share), acceleration=acceleration)
+
+
+def _with_slopes(statistic: Callable[[Floats], Floats]) -> PatientStatistic:
+    if not isinstance(statistic, PatientStatistic):
+        raise ValueError("bootstrap-t takes a statistic with slopes: ratio, ratio_loss or excess_loss")
+    return statistic

@@ -7,7 +7,7 @@ Columns are numerators and denominators in turn. `ratio`, `ratio_loss` and `exce
 from __future__ import annotations
 
 from math import isfinite, nan, sqrt
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from leadwire.artifacts import Interval
 from .normal import Floats, normal_cdf, two_sided_z
 
 
+@runtime_checkable
 class PatientStatistic(Protocol):
     """A figure of sums over patients, between `low` and `high`."""
 
