@@ -8,7 +8,7 @@ It shares no code with leadwire. It checks, in this order:
  1. the archive: every byte of it has the one value that it can have, names stay inside their folder;
  2. digests: manifest.sha256, and the subjects of the three kinds of in-toto statement;
  3. signatures: Ed25519 (RFC 8032) by the arithmetic below, and a second time by `cryptography` where that is installed;
- 4. structure: evidence.json against evidence.schema.json;
+ 4. structure: evidence.json against evidence.schema.json, which must be the published one (its digest is below);
  5. joins: each record names the model, firmware, project, protocol and board of this bundle;
  6. figures: counts, sensitivities, positive predictivities, intervals (the patient bootstrap draw by draw),
     comparisons of runtimes, and verdicts, all derived again from predictions.csv and protocol.toml.
@@ -23,10 +23,12 @@ from __future__ import annotations
 import argparse
 import base64
 import csv
+import functools
 import hashlib
 import io
 import json
 import math
+import operator
 import re
 import struct
 import sys
@@ -45,6 +47,7 @@ TOLERANCE = 1e-9
 RESULT = ("statement.dsse.json", "https://in-toto.io/attestation/test-result/v0.1")
 MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
 SCHEMA = "urn:leadwire:evidence:1"
+SCHEMA_SHA256 = "94f1aef3f11d4c107a8ec8a2320342cd47e49d4d9872634c5e68620bfb686793"
 REVIEW = "urn:leadwire:review:1"
 MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
@@ -53,6 +56,7 @@ NEEDED = (
     "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
+STRESS_SIDES = ("float", "int8", "device", "tflm", "tflite")
 NORMAL = NormalDist()
 
 
@@ -359,10 +363,17 @@ TYPES = {
 }
 
 
+KEYWORDS = {
+    "$schema", "$id", "$defs", "$ref", "title", "description", "format", "type", "enum", "const", "anyOf", "pattern",
+    "properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems",
+}  # fmt: skip
+
+
 def mistakes(value: object, schema: dict[str, object], root: dict[str, object], at: str, depth: int = 0) -> list[str]:
-    """Where a value is not as its JSON Schema (2020-12) has it. Patterns are not looked at: a schema that a stranger
-    wrote could hold one that takes for ever."""
+    """Where a value is not as its JSON Schema (2020-12) has it. The schema is the published one; a word of it not
+    known here would be one that nobody checks."""
     need(depth < 100, "evidence.schema.json is deeper than any")
+    need(schema.keys() <= KEYWORDS, f"evidence.schema.json asks for {sorted(schema.keys() - KEYWORDS)}")
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     kinds = schema.get("type", [])
@@ -375,6 +386,8 @@ def mistakes(value: object, schema: dict[str, object], root: dict[str, object], 
         return [f"{at} is not {schema['const']!r}"]
     if "anyOf" in schema and not any(not mistakes(value, one, root, at, depth + 1) for one in schema["anyOf"]):
         return [f"{at} is none of the forms allowed"]
+    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+        return [f"{at} is not of the form {schema['pattern']}"]
     found: list[str] = []
     if isinstance(value, dict):
         known = schema.get("properties", {})
@@ -403,7 +416,11 @@ def read_evidence(files: dict[str, bytes]) -> dict[str, object]:
     """The records, with figures that are not finite back in their places."""
     document = read_json(files["evidence.json"], "evidence.json")
     schema = read_json(files["evidence.schema.json"], "evidence.schema.json")
-    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, "evidence.schema.json is not the published schema")
+    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, f"evidence.schema.json is not {SCHEMA}")
+    need(
+        sha256(files["evidence.schema.json"]) == SCHEMA_SHA256,
+        "evidence.schema.json is not the schema that this verifier was published with: another release's, or changed",
+    )
     found = mistakes(document, schema, schema, "")
     need(not found, f"evidence.json does not follow its schema: {'; '.join(found[:3])}")
     plain = (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
@@ -494,6 +511,8 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
     )
     conditions = (evidence["stress"] or {"conditions": []})["conditions"]
     same = all(one["device_identical"] == one["device_beats"] for one in conditions)
+    witnesses = [other for one in conditions for other in one["witnesses"] if other["runtime"] == "tflm"]
+    same = same and all(other["identical"] == other["beats"] for other in witnesses)
     return "PASSED" if verdict == "pass" and not over and run and proven and same else "FAILED"
 
 
@@ -521,6 +540,7 @@ class Beats:
         self.decided: dict[str, dict[int, int]] = {}
         self.values: dict[str, dict[int, list[float]]] = {}
         self.bytes: dict[str, dict[int, list[int]]] = {}
+        self.wide: dict[str, bool] = {}
         for place, name in enumerate(names):
             cells = {beat: row[5 + place * len(labels) :][: len(labels)] for beat, row in enumerate(body)}
             given = {beat: row for beat, row in cells.items() if any(row)}
@@ -528,8 +548,9 @@ class Beats:
             need(all(math.isfinite(one) for row in values.values() for one in row), "an output is not finite")
             self.values[name] = values
             self.decided[name] = {beat: row.index(max(row)) for beat, row in values.items()}
-            if all(re.fullmatch(r"-?[0-9]{1,3}", cell) for row in given.values() for cell in row):
+            if all(re.fullmatch(r"-?[0-9]{1,5}", cell) for row in given.values() for cell in row):
                 self.bytes[name] = {beat: list(map(int, row)) for beat, row in given.items()}
+                self.wide[name] = any(one > 127 for row in values.values() for one in row)  # int16
 
 
 def pcg64(seed: int):
@@ -622,6 +643,79 @@ def bootstrap(
     return limits, p_of(defined, margin, bias, pull)
 
 
+def slopes(statistic, row) -> list[float]:
+    """The derivatives of a statistic by the columns of `row`: a sum of ratios, each with its weight."""
+    if statistic is share_of:
+        weights = [1.0]
+    else:
+        classes = len(row) // 4 if statistic is loss_of else len(row) // 8
+        weights = [1 / classes, -1 / classes] * classes
+        weights += [-weight for weight in weights] if statistic is excess_of else []
+    found = []
+    for place, weight in enumerate(weights):
+        part, whole = row[2 * place : 2 * place + 2]
+        found += [weight / whole, -weight * part / whole / whole]
+    return found
+
+
+def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, level: float, margin: float):
+    """Student's ratio resampled (Efron 1979, Hall 1988) and Student's t, the wider limit on each side, with the p of
+    `margin` or more; None where fewer than two patients have beats of the figure, or too many resamples are
+    undefined. The estimate's standard error is the jackknife's, a resample's is linearised and at least a hundredth of
+    the estimate's linearised one."""
+    tail, patients = (1 - level) / 2, len(per_patient)
+    total = [sum(column) for column in zip(*per_patient, strict=True)]
+    if not all(total[1::2]):
+        return None
+    wholes = range(1, len(total), 2)
+    shares = [sum(row[at] / total[at] for at in wholes) / len(wholes) for row in per_patient]
+    counting = sum(one > 0 for one in shares)
+    without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
+    without = [value for value in without if math.isfinite(value)]
+    estimate = statistic(total)
+    if counting < 2 or len(without) < 2 or not math.isfinite(estimate):
+        return None
+    mean = math.fsum(without) / len(without)
+    error = math.sqrt((len(without) - 1) / len(without) * math.fsum((value - mean) ** 2 for value in without))
+    small = patients / (patients - 1)
+
+    def squares(row) -> list[float]:
+        steep = slopes(statistic, row)
+        return [sum(map(operator.mul, steep, own)) ** 2 if any(own) else 0.0 for own in per_patient]
+
+    floor = 1e-4 * small * math.fsum(squares(total))
+    ratios = []
+    for row, drawn in zip(sums, draws, strict=True):
+        value = statistic(row)
+        if math.isfinite(value):
+            of = squares(row)
+            own = math.sqrt(small * sum([of[place] for place in drawn]) + floor)
+            ratios.append((value - estimate) / own if own else 0.0)
+    if len(ratios) < (1 - tail) * len(sums):
+        return None
+    ratios.sort()
+    freedom = max(2.0, 1 / math.fsum(one * one for one in shares) - 1)
+    narrow = math.sqrt((counting - 1) / counting)
+    share = NORMAL.cdf(-student_quantile(tail, counting - 1) / narrow)
+    own, most = student_quantile(tail, freedom), student_quantile(tail, 2)
+    low = estimate - error * max(own, min(quantile(ratios, 1 - share), most))
+    high = estimate + error * max(own, min(-quantile(ratios, share), most))
+    least = 0.0 if statistic is share_of else -1.0 if statistic is loss_of else -2.0
+    limits = max(low, least), min(high, -least or 1.0)
+    fewest = 1 / (len(ratios) + 1)
+    if not error or math.isnan(margin):
+        return limits, fewest if estimate < margin else 1.0
+    far = (margin - estimate) / error
+    below = sum(value < -far for value in ratios)
+    place = float(below > 0)
+    if 0 < below < len(ratios):
+        step = ratios[below] - ratios[below - 1]
+        place = (below - 1 + (-far - ratios[below - 1]) / step) / (len(ratios) - 1)
+    if 0 < place < 1:
+        place = student_above(-NORMAL.inv_cdf(place) * narrow, counting - 1)
+    return limits, max(fewest, student_above(far, freedom), min(place, student_above(far, 2)))
+
+
 def p_of(defined: list[float], margin: float, bias: float, pull: float) -> float:
     """The alpha at which the upper limit would lie at the margin, at least 1 / (B + 1)."""
     size = len(defined)
@@ -666,14 +760,28 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
+def share_of(row) -> float:
+    return ratio(row[0], row[1])
+
+
+def value_of(row, side: int) -> float:
+    """The figure of float (side 0) or INT8 (side 2): the mean of one ratio for each class that it is about. Added one
+    after the other, not by `sum`, which rounds otherwise from Python 3.12 on."""
+    total = 0.0
+    for at in range(side, len(row), 4):
+        total += ratio(row[at], row[at + 1])
+    return total / (len(row) // 4)
+
+
 def loss_of(row) -> float:
-    """First ratio less the second; undefined unless both are defined."""
-    return ratio(row[0], row[1]) - ratio(row[2], row[3])
+    """The figure of float less that of INT8; undefined unless both are defined."""
+    return value_of(row, 0) - value_of(row, 2)
 
 
 def excess_of(row) -> float:
     """The loss under a condition less the loss of the same beats undisturbed."""
-    return loss_of(row[:4]) - loss_of(row[4:])
+    half = len(row) // 2
+    return loss_of(row[:half]) - loss_of(row[half:])
 
 
 def wilson(hits: int, whole: int, z: float) -> tuple[float, float]:
@@ -738,12 +846,14 @@ def delta_error(rows: Counter, centre: float, unseen: list) -> float:
     weights = Counter({kind: float(count) for kind, count in rows.items()})
     for kind in unseen:
         weights[kind] += 0.5
-    a, b, c, d = (math.fsum(weight * kind[place] for kind, weight in weights.items()) for place in range(4))
-    if not math.isfinite(centre) or not b or not d:
+    columns = range(len(unseen[0]))
+    total = [math.fsum(weight * kind[place] for kind, weight in weights.items()) for place in columns]
+    if not math.isfinite(centre) or not all(total[1::2]):
         return math.nan
     variance = 0.0
     for kind, weight in weights.items():
-        variance += weight * ((kind[0] - a / b * kind[1]) / b - (kind[2] - c / d * kind[3]) / d) ** 2
+        pulls = [(kind[at] - total[at] / total[at + 1] * kind[at + 1]) / total[at + 1] for at in columns[::2]]
+        variance += weight * ((sum(pulls[::2]) - sum(pulls[1::2])) / (len(pulls) // 2)) ** 2
     return math.sqrt(variance)
 
 
@@ -765,7 +875,8 @@ def obuchowski(differences: list[int]) -> float | None:
     return math.erfc(math.sqrt((patients - 1) / patients * sum(differences) ** 2 / square / 2))
 
 
-def student_above(t: float, degrees: int) -> float:
+@functools.cache
+def student_above(t: float, degrees: float) -> float:
     """The probability of Student's t above `t`: half the regularised incomplete beta function of degrees / (degrees +
     t^2) with degrees / 2 and 1 / 2, as a continued fraction (Abramowitz and Stegun 26.5.8)."""
     if t < 0:
@@ -790,7 +901,8 @@ def student_above(t: float, degrees: int) -> float:
     return (1 - front * fraction(b, a, 1 - x) / b) / 2
 
 
-def student_quantile(above: float, degrees: int) -> float:
+@functools.cache
+def student_quantile(above: float, degrees: float) -> float:
     """The t that has `above` above it, below one half."""
     low, high = 0.0, 1.0
     while student_above(high, degrees) > above:
@@ -849,6 +961,11 @@ def reached(ordered: list[tuple[float, int]], times: Counter, rank: int) -> floa
     return math.nan
 
 
+def classes_of(rule: dict) -> list[str]:
+    """The classes that an endpoint is about; none for accuracy."""
+    return rule.get("labels", []) or [rule["label"]] * bool(rule.get("label"))
+
+
 class Figures:
     """Derives the figures and compares them; `compared` counts what agreed."""
 
@@ -859,7 +976,7 @@ class Figures:
         rule = protocol.get("statistics", {})
         self.level = 1 - 2 * rule.get("one_sided_alpha", 0.025)
         self.resamples, self.seed = rule.get("resamples", 2000), rule.get("seed", 1)
-        self.method = rule.get("method", "percentile")
+        self.method = rule.get("method", "bootstrap-t")
         self.z = NORMAL.inv_cdf(0.5 + self.level / 2)
         self.compared = 0
         self.drawn: dict[int, list[array]] = {}
@@ -895,6 +1012,17 @@ class Figures:
             return hit, of_class
         return (hit, called) if measure == "positive_predictivity" else (2 * hit, of_class + called)
 
+    def kinds(self, rule: dict) -> list[tuple[str, str]]:
+        """The ratios whose mean an endpoint is about: one, or one for each of the classes of macro_f1."""
+        if rule["measure"] == "macro_f1":
+            return [("f1", label) for label in rule["labels"]]
+        return [(rule["measure"], rule.get("label", ""))]
+
+    def pair(self, kinds: list[tuple[str, str]], reference: int, one: int, other: int) -> tuple[int, ...]:
+        """What a beat adds: for each ratio numerator and denominator of float, then of INT8."""
+        sides = ([self.parts(*kind, reference, called) for called in (one, other)] for kind in kinds)
+        return tuple(part for both in sides for side in both for part in side)
+
     # ---- patients drawn with replacement
 
     def draws(self, patients: int) -> list[array]:
@@ -921,8 +1049,11 @@ class Figures:
         total = [sum(column) for column in zip(*per_patient, strict=True)]
         if len(per_patient) < 2:
             return total, None
+        draws = self.draws(len(per_patient))
+        sums = resampled(per_patient, draws) if sums is None else sums
+        if self.method == "bootstrap-t":
+            return total, bootstrap_t(per_patient, draws, sums, statistic, self.level, margin)
         without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
-        sums = resampled(per_patient, self.draws(len(per_patient))) if sums is None else sums
         values = [statistic(row) for row in sums]
         return total, bootstrap(values, statistic(total), without, self.level, self.method, margin)
 
@@ -936,11 +1067,11 @@ class Figures:
         )
         sums: dict[str, list[int]] = {}
         for (patient, reference, decision, other), count in sorted(cells.items()):
-            row = []
-            for kind in kinds:
-                row += [*self.parts(*kind, reference, other)] if paired else []
-                row += [*self.parts(*kind, reference, decision)]
-            row += [] if paired else [int(decision == other), 1]
+            if paired:
+                row = self.pair(kinds, reference, other, decision)
+            else:
+                parts = [part for kind in kinds for part in self.parts(*kind, reference, decision)]
+                row = (*parts, int(decision == other), 1)
             mine = sums.setdefault(patient, [0] * len(row))
             for place, part in enumerate(row):
                 mine[place] += count * part
@@ -949,7 +1080,7 @@ class Figures:
     # ---- figures of one runtime
 
     def proportion(self, stated: dict, pair: list[list[int]], sums: list | None, what: str) -> None:
-        total, limits = self.bootstrapped(pair, lambda row: ratio(row[0], row[1]), sums)
+        total, limits = self.bootstrapped(pair, share_of, sums)
         part, whole = total
         self.agree(stated["numerator"], part, f"the numerator of {what}")
         self.agree(stated["denominator"], whole, f"the denominator of {what}")
@@ -1002,7 +1133,8 @@ class Figures:
 
     def endpoint(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> str:
         """The verdict of an endpoint over `beats`, with nothing corrected for others."""
-        verdict, _ = self.uncorrected(stated, rule, beats, where)
+        verdict, _, needed = self.uncorrected(stated, rule, beats, where)
+        self.agree(stated["patients_needed"], needed, f"the patients needed for {where}{rule['name']}")
         self.agree(stated["verdict"], verdict, f"the verdict of {where}{rule['name']}")
         self.agree(stated["adjusted_p_value"], None, f"the adjusted p of {where}{rule['name']}")
         return verdict
@@ -1011,29 +1143,75 @@ class Figures:
         """The verdicts, by the protocol's rule for several endpoints."""
         stated, rules = self.validation["endpoints"], self.protocol["endpoints"]
         alone = [self.uncorrected(one, rule, judged) for one, rule in zip(stated, rules, strict=True)]
-        found = corrected(alone, self.protocol.get("statistics", {}))
-        for one, (verdict, adjusted) in zip(stated, found, strict=True):
+        statistics = self.protocol.get("statistics", {})
+        found = corrected([(verdict, p) for verdict, p, _ in alone], statistics)
+        alpha = statistics.get("one_sided_alpha", 0.025)
+        for one, rule, (was, _, needed), (verdict, adjusted) in zip(stated, rules, alone, found, strict=True):
             self.agree(one["verdict"], verdict, f"the verdict of {one['endpoint']}")
             self.agree(one["adjusted_p_value"], adjusted, f"the adjusted p of {one['endpoint']}")
+            if was == "pass" != verdict:  # taken back: beside the others it is tested at a part of alpha
+                share = alpha / len(rules)
+                needed = self.for_width(one, rule, judged, share) if statistics["multiplicity"] == "holm" else None
+            self.agree(one["patients_needed"], needed, f"the patients needed for {one['endpoint']}")
         return {verdict for verdict, _ in found}
 
-    def uncorrected(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> tuple[str, float | None]:
-        """Verdict and p of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
-        name, kind = f"{where}{rule['name']}", (rule["measure"], rule.get("label", ""))
+    def of_endpoint(self, rule: dict, beats: dict[int, int]) -> dict[int, int]:
+        """Those of `beats` that an endpoint is judged on."""
         beats = self.of_population(rule.get("population", ""), beats)
         if rule["measure"].startswith("ec57_"):
             beats = {beat: decision for beat, decision in beats.items() if self.beats.times[beat] >= 300}
-        rows = self.by_patient([kind], beats, paired=True) or [[0, 0, 0, 0]]
+        return beats
+
+    def for_width(self, stated: dict, rule: dict, beats: dict[int, int], alpha: float | None = None) -> int | None:
+        """Patients like these at which the upper limit, at `alpha`, would be below the margin with the protocol's
+        power. Figures are those of `stated`, which were found to be right."""
+        patients = len({self.beats.patients[beat] for beat in self.of_endpoint(rule, beats)})
+        loss, judged = stated["loss"]["estimate"], stated["judged"]
+        room = rule["margin"] - loss
+        if judged is None or not math.isfinite(loss) or room <= 0 or not patients:
+            return None
+        z = self.z if alpha is None else NORMAL.inv_cdf(1 - alpha)
+        power = NORMAL.inv_cdf(self.protocol.get("statistics", {}).get("power", 0.8))
+        factor = (z + power) / self.z * max(0.0, judged["high"] - loss) / room
+        return max(1, math.ceil(patients * factor * factor))
+
+    def needed(self, stated: dict, rule: dict, beats: dict[int, int], verdict: str) -> int | None:
+        """Patients that would end an inconclusive result: for the protocol's minimum, and for the interval's width."""
+        if verdict != "inconclusive":
+            return None
+        mine = self.of_endpoint(rule, beats)
+        everyone = len({self.beats.patients[beat] for beat in mine})
+        demands = [(everyone, self.protocol["minimum_patients"])]
+        for label in classes_of(rule):
+            of = [beat for beat in mine if self.labels[self.beats.reference[beat]] == label]
+            demand = self.rules.get(label, {})
+            demands.append((len(of), demand.get("minimum_beats", 0)))
+            demands.append((len({self.beats.patients[beat] for beat in of}), demand.get("minimum_patients", 0)))
+        minimum = max((-(-everyone * wanted // found) for found, wanted in demands if 0 < found < wanted), default=0)
+        judged = stated["judged"]
+        if judged is None or judged["high"] < rule["margin"]:
+            return minimum or None
+        width = self.for_width(stated, rule, beats)
+        return None if width is None else max(width, minimum)
+
+    def uncorrected(
+        self, stated: dict, rule: dict, beats: dict[int, int], where: str = ""
+    ) -> tuple[str, float | None, int | None]:
+        """Verdict, p and patients needed of an endpoint over `beats`, the judged decisions, as far as they are of its
+        population."""
+        name, kinds, given = f"{where}{rule['name']}", self.kinds(rule), beats
+        beats = self.of_endpoint(rule, beats)
+        rows = self.by_patient(kinds, beats, paired=True) or [[0] * 4 * len(kinds)]
         total, over_patients = self.judged_over_patients(rows, loss_of, None, rule["margin"])
         by_patient = over_patients and over_patients[0]
         loss = loss_of(total)
         self.agree(stated["endpoint"], rule["name"], f"the name of {name}")
-        self.agree(stated["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
-        self.agree(stated["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
+        self.agree(stated["float_value"], value_of(total, 0), f"the float value of {name}")
+        self.agree(stated["int8_value"], value_of(total, 2), f"the INT8 value of {name}")
         self.agree(stated["loss"]["estimate"], loss, f"the loss of {name}")
         self.agree(stated["margin"], rule["margin"], f"the margin of {name}")
         self.limits(stated["loss"]["interval"], by_patient, f"the patient interval of {name}")
-        by_beat, p_beats, equality = self.by_beat(kind, beats, loss, rule["margin"])
+        by_beat, p_beats, equality = self.by_beat(kinds, beats, loss, rule["margin"])
         self.agree(len(stated["beat_level"]), len(by_beat), f"the number of beat-level intervals of {name}")
         for number, found in enumerate(by_beat):
             self.limits(stated["beat_level"][number], found, f"beat-level interval {number + 1} of {name}")
@@ -1053,16 +1231,16 @@ class Figures:
         else:
             enough = not self.too_small(rule, beats)
             verdict = "pass" if judged[1] < rule["margin"] and enough else "inconclusive"
-        self.worst(stated, kind, beats, total, loss, name)
-        return verdict, p_value
+        self.worst(stated, kinds, beats, total, loss, name)
+        return verdict, p_value, self.needed(stated, rule, given, verdict)
 
-    def worst(self, stated: dict, kind: tuple, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
+    def worst(self, stated: dict, kinds: list, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
         """The three records that most of the loss would vanish with, a tenth of it or more each."""
         sums: dict[str, list[int]] = {}
         for beat, decision in beats.items():
             reference, other = self.beats.reference[beat], self.beats.decided["float"][beat]
-            row = (*self.parts(*kind, reference, other), *self.parts(*kind, reference, decision))
-            mine = sums.setdefault(self.beats.records[beat], [0, 0, 0, 0])
+            row = self.pair(kinds, reference, other, decision)
+            mine = sums.setdefault(self.beats.records[beat], [0] * 4 * len(kinds))
             mine[:] = [one + part for one, part in zip(mine, row, strict=True)]
         gone = []
         for record, row in sums.items() if loss > 0 else ():
@@ -1086,21 +1264,23 @@ class Figures:
             if self.belongs(rule, self.beats.records[beat], self.beats.patients[beat])
         }
 
-    def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float, margin: float):
+    def by_beat(self, kinds: list[tuple[str, str]], beats: dict[int, int], loss: float, margin: float):
         """Closed forms that take beats as independent, their p of a loss of `margin`, and McNemar's two."""
         float_decided, reference = self.beats.decided["float"], self.beats.reference
         rows = Counter(
-            (*self.parts(*kind, reference[beat], float_decided[beat]), *self.parts(*kind, reference[beat], decision))
-            for beat, decision in beats.items()
+            self.pair(kinds, reference[beat], float_decided[beat], decision) for beat, decision in beats.items()
         )
         rows = Counter({row: count for row, count in rows.items() if any(row)})
-        if kind[0] in ("accuracy", "sensitivity", "ec57_sensitivity"):
+        measure = kinds[0][0]
+        if measure in ("accuracy", "sensitivity", "ec57_sensitivity"):
             a, b, c, d = (rows[hit, 1, other, 1] for hit, other in ((1, 1), (1, 0), (0, 1), (0, 0)))
             n = a + b + c + d
             p_value = NORMAL.cdf(tango_score(b, c, n, margin)) if n else 1.0
             return [tango(b, c, n, self.z), newcombe(a, b, c, d, self.z)], p_value, mcnemar(b, c)
-        hit, miss = ((2, 2), (0, 1)) if kind[0] == "f1" else ((1, 1), (0, 0))
-        unseen = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
+        hit, miss = ((2, 2), (0, 1)) if measure == "f1" else ((1, 1), (0, 0))
+        changes = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
+        none = (0, 0, 0, 0)
+        unseen = [none * at + one + none * (len(kinds) - 1 - at) for at in range(len(kinds)) for one in changes]
         error = delta_error(rows, loss, unseen)
         if error != error:
             return [(-1.0, 1.0)], 1.0, (None, None)
@@ -1111,11 +1291,12 @@ class Figures:
     def too_small(self, rule: dict, judged: dict[int, int]) -> bool:
         if len({self.beats.patients[beat] for beat in judged}) < self.protocol["minimum_patients"]:
             return True
-        if rule["measure"] == "accuracy":
-            return False
-        of_class = [beat for beat in judged if self.labels[self.beats.reference[beat]] == rule["label"]]
-        owners, demand = {self.beats.patients[beat] for beat in of_class}, self.rules.get(rule["label"], {})
-        return len(of_class) < demand.get("minimum_beats", 0) or len(owners) < demand.get("minimum_patients", 0)
+        for label in classes_of(rule):
+            of_class = [beat for beat in judged if self.labels[self.beats.reference[beat]] == label]
+            owners, demand = {self.beats.patients[beat] for beat in of_class}, self.rules.get(label, {})
+            if len(of_class) < demand.get("minimum_beats", 0) or len(owners) < demand.get("minimum_patients", 0):
+                return True
+        return False
 
     # ---- which beats
 
@@ -1164,11 +1345,12 @@ class Figures:
     # ---- probabilities
 
     def reliability(self, stated: dict) -> None:
-        """Beats by tenths of their largest probability; a byte b stands for (b + 128) / 256."""
+        """Beats by tenths of their largest probability; int8 b stands for (b + 128) / 256, int16 w for w / 32768."""
         name = stated["runtime"]
+        zero, steps = ((0, 32768) if self.beats.wide[name] else (-128, 256)) if name in self.beats.bytes else (0, 1)
         bins: dict[int, list[tuple[float, bool]]] = {}
         for beat, values in self.beats.values[name].items():
-            most = (max(values) + 128) / 256 if name in self.beats.bytes else max(values)
+            most = (max(values) - zero) / steps
             right = self.beats.decided[name][beat] == self.beats.reference[beat]
             bins.setdefault(min(int(most * 10), 9), []).append((most, right))
         found = [
@@ -1206,7 +1388,8 @@ class Figures:
             return stated["scale"] * (byte - stated["zero_point"])
 
         threshold = at_target(sorted((float_of[beat] for beat in of_class), reverse=True))
-        step = next((byte for byte in range(-128, 128) if real(byte) >= threshold * (1 - 1e-9)), 128)
+        end = 32768 if any(byte > 127 for row in judged.values() for byte in row) else 128
+        step = next((byte for byte in range(-end, end) if real(byte) >= threshold * (1 - 1e-9)), end)
         own = real(at_target(sorted((byte_of[beat] for beat in of_class), reverse=True)))
         self.agree(stated["threshold"], threshold, f"the threshold of {name}")
         self.agree(stated["int8_step"], step, f"the INT8 step of {name}")
@@ -1437,7 +1620,8 @@ class Figures:
 
     def classes(self, stated: dict, beats: list[int], one: dict[int, int], other: dict[int, int]) -> bool:
         """A record's beats by class, and whether it loses more of a class than the protocol allows."""
-        limit, about = self.protocol.get("record_limit", {}), {rule.get("label") for rule in self.protocol["endpoints"]}
+        limit = self.protocol.get("record_limit", {})
+        about = {label for rule in self.protocol["endpoints"] for label in classes_of(rule)}
         found, ruined = [], False
         for place, label in enumerate(self.labels):
             of = [beat for beat in beats if self.beats.reference[beat] == place]
@@ -1497,13 +1681,14 @@ class Figures:
         )
         self.agree([stated["seconds"], stated["seed"]], [rule.get("seconds", 0), rule.get("seed", 1)], "the stress set")
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
-        names = [f"{number}:{side}" for number in range(len(wanted)) for side in ("float", "int8", "device")]
+        names = [f"{number}:{side}" for number in range(len(wanted)) for side in STRESS_SIDES]
         need(rows[0] == ["record", "patient", "reference", *names], "stress.csv has other columns")
         body = rows[1:]
         need(all(len(row) == len(rows[0]) for row in body), "stress.csv has a row of another length")
         undisturbed: dict[int, tuple[int, int]] = {}
         for number, one in enumerate(stated["conditions"]):
-            decided, sent, same = self.stress_column(body, 3 + 3 * number)
+            decided, sent, same, witnesses = self.stress_column(body, 3 + len(STRESS_SIDES) * number)
+            self.agree(one["witnesses"], witnesses, f"TFLite's answers under {one['title']}")
             undisturbed = undisturbed or decided
             need(len(undisturbed) == len(body), "stress.csv lacks an undisturbed beat")
             what = f"stress {one['title']} {'' if one['level'] is None else one['level']}".strip()
@@ -1512,19 +1697,33 @@ class Figures:
             self.agree(listed, counts, f"the number of beats of {what}")
             self.stress_figures(one, body, decided, undisturbed, what)
 
-    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict[int, tuple[int, int]], int, int]:
-        """Float and INT8 decision by beat, the beats sent to the device, and those that came back the same."""
+    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict, int, int, list[dict]]:
+        """Float and INT8 decision by beat, the beats sent to the device, those that came back the same, and what
+        TFLite Micro and desktop TFLite answered."""
         size, decided, sent, same = len(self.labels), {}, 0, 0
+
+        def called(cell: str) -> int:
+            raw = struct.unpack(f"<{size}{'b' if len(cell) == 2 * size else 'h'}", bytes.fromhex(cell))
+            return raw.index(max(raw))
+
+        others = {
+            name: {"runtime": name, "beats": 0, "identical": 0, "decisions_changed": 0} for name in STRESS_SIDES[3:]
+        }
         for beat, row in enumerate(body):
-            real, host, device = row[start : start + 3]
-            need(bool(real) == bool(host) and (host or not device), f"beat {beat} of stress.csv has half an answer")
+            real, host, device, *witnesses = row[start : start + len(STRESS_SIDES)]
+            asked = any((device, *witnesses))
+            need(bool(real) == bool(host) and (host or not asked), f"beat {beat} of stress.csv has half an answer")
             if host:
                 outputs = struct.unpack(f">{size}f", bytes.fromhex(real))
-                raw = struct.unpack(f"<{size}{'b' if len(host) == 2 * size else 'h'}", bytes.fromhex(host))
                 need(all(map(math.isfinite, outputs)), "an output under stress is not finite")
-                decided[beat] = outputs.index(max(outputs)), raw.index(max(raw))
+                decided[beat] = outputs.index(max(outputs)), called(host)
                 sent, same = sent + bool(device), same + (device == host)
-        return decided, sent, same
+                for other, cell in zip(others.values(), witnesses, strict=True):
+                    if cell:
+                        other["beats"] += 1
+                        other["identical"] += cell == host
+                        other["decisions_changed"] += called(cell) != decided[beat][1]
+        return decided, sent, same, [other for other in others.values() if other["beats"]]
 
     def stress_figures(self, stated: dict, body: list[list[str]], decided: dict, undisturbed: dict, what: str) -> None:
         endpoints = self.protocol["endpoints"]
@@ -1535,28 +1734,30 @@ class Figures:
         )
         cells = Counter((*body[beat][:3], *both, *undisturbed[beat]) for beat, both in decided.items())
         of_patient: dict[str, list[int]] = {}
+        kinds = [self.kinds(rule) for rule in endpoints]
+        starts = [8 * sum(map(len, kinds[:place])) for place in range(len(kinds) + 1)]
         populations = {one["name"]: one for one in self.protocol.get("populations", [])}
         for (record, patient, label, *calls), count in cells.items():
-            mine = of_patient.setdefault(patient, [0] * (8 * len(endpoints)))
+            mine = of_patient.setdefault(patient, [0] * starts[-1])
             for place, rule in enumerate(endpoints):
                 if self.belongs(populations.get(rule.get("population", "")), record, patient):
                     reference = self.labels.index(label)
-                    for side, called in enumerate(calls):
-                        parts = self.parts(rule["measure"], rule.get("label", ""), reference, called)
-                        for offset, part in enumerate(parts):
-                            mine[8 * place + 2 * side + offset] += count * part
+                    both = [self.pair(kinds[place], reference, *calls[side : side + 2]) for side in (0, 2)]
+                    for offset, part in enumerate((*both[0], *both[1]), starts[place]):
+                        mine[offset] += count * part
         rows = [of_patient[patient] for patient in sorted(of_patient)]
         sums = resampled(rows, self.draws(len(rows))) if len(rows) > 1 else None
         for place, one in enumerate(stated["figures"]):
             name = f"{one['endpoint']} under {what}"
-            for key, width, statistic in (("loss", 4, loss_of), ("excess", 8, excess_of)):
-                cut = slice(8 * place, 8 * place + width)
+            half = 4 * len(kinds[place])
+            for key, width, statistic in (("loss", half, loss_of), ("excess", 2 * half, excess_of)):
+                cut = slice(starts[place], starts[place] + width)
                 drawn = None if sums is None else [row[cut] for row in sums]
                 total, limits = self.bootstrapped([row[cut] for row in rows], statistic, drawn)
                 self.agree(one[key]["estimate"], statistic(total), f"the {key} of {name}")
                 self.limits(one[key]["interval"], limits, f"the {key} of {name}")
-            self.agree(one["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
-            self.agree(one["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
+            self.agree(one["float_value"], value_of(total[:half], 0), f"the float value of {name}")
+            self.agree(one["int8_value"], value_of(total[:half], 2), f"the INT8 value of {name}")
 
     def belongs(self, population: dict | None, record: str, patient: str) -> bool:
         if population is None:

@@ -9,8 +9,9 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 """
 
 from .benchmark import BenchmarkResult, DeviceInfo, LatencyBin, OperatorShare, Percentiles
-from .budget import BudgetLine, BudgetReport, MemoryPlan, Placement
+from .budget import BudgetLine, BudgetReport, FastMemory, FastTable, MemoryPlan, Placement
 from .comparison import ArenaFigures, BackendComparison
+from .compression import ClassFigures, CompressionResult, CompressionRow
 from .divergence import ChangedDecision, DifferingBeat, Divergence, DivergenceCause, FloatDivergence, MarginBin
 from .ec57 import Ec57Episodes, Ec57Record, Ec57Result, Ec57Runs
 from .energy import BatteryLife, EnergyEstimate, EnergyResult, UncertaintyPart, UncertaintyShare
@@ -19,7 +20,7 @@ from .image import FirmwareImage, FirmwareProject, FlashFile, LinkedObject, Sect
 from .mlperf import MlperfLoop, MlperfQuality, MlperfResult
 from .quantized import CalibrationSet, LayerError, QuantizedModel
 from .statistic import Interval, Predictions, Statistic
-from .stress import StressCondition, StressFigure, StressResult
+from .stress import StressCondition, StressFigure, StressResult, StressWitness
 from .validation import (
     Amendment,
     EndpointResult,
@@ -50,6 +51,9 @@ __all__ = [
     "BudgetReport",
     "CalibrationSet",
     "ChangedDecision",
+    "ClassFigures",
+    "CompressionResult",
+    "CompressionRow",
     "DeviceInfo",
     "DifferingBeat",
     "Divergence",
@@ -63,6 +67,8 @@ __all__ = [
     "EnergyResult",
     "EquivalenceResult",
     "ExclusionResult",
+    "FastMemory",
+    "FastTable",
     "FirmwareImage",
     "FirmwareProject",
     "FlashFile",
@@ -100,6 +106,7 @@ __all__ = [
     "StressCondition",
     "StressFigure",
     "StressResult",
+    "StressWitness",
     "SubgroupResult",
     "UncertaintyPart",
     "UncertaintyShare",
