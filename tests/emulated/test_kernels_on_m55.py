@@ -1,5 +1,5 @@
-"""The kernels for MVE on QEMU's MPS3 AN547, whose core has it: drawn operators of every kind give the bytes of TensorFlow
-Lite Micro. On this computer it is their twins in C that run."""
+"""The kernels for MVE on QEMU's MPS3 AN547, whose core has it: drawn operators of every kind give the bytes of
+TensorFlow Lite Micro. On this computer it is their twins in C that run."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The kernels for the processor of this computer, in every way in which runtime/simd.h is written that it can run: drawn
-operators give the bytes of TensorFlow Lite Micro, under sanitizers."""
+"""The kernels for the processor of this computer, in every way in which runtime/simd.h is written that it can run:
+drawn operators give the bytes of TensorFlow Lite Micro, under sanitizers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITH_SIMD = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MAX_POOL
 
 @pytest.mark.requirement("LW-ENG-001")
 def test_every_way_gives_the_same_bytes() -> None:
-    data = many_operators(5, each=8)
+    data = many_operators(5, each=4)
     model = parse_tflite(data, "many")
     registry.check(model)
     kernels = choose_kernels(model, [SIMD])
