@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm quantization forecast-errors fuzz soak mutation clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -21,6 +21,7 @@ help:
 	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
+	@echo "make quantization  every mode, calibrator and repair on the patients of DS2; needs LEADWIRE_DATA"
 
 setup: $(VENV)/.installed
 
@@ -93,6 +94,9 @@ bench-check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+quantization: setup
+	$(BIN)/python benchmarks/quantization.py
 
 bench-tflm: setup
 	$(BIN)/python benchmarks/tflm.py

@@ -17,7 +17,18 @@ from .energy import BatteryLife, EnergyEstimate, EnergyResult, UncertaintyPart, 
 from .forecast import ForecastShare, LatencyForecast
 from .image import FirmwareImage, FirmwareProject, FlashFile, LinkedObject, Section, StackBound, UserImage
 from .mlperf import MlperfLoop, MlperfQuality, MlperfResult
-from .quantized import CalibrationSet, LayerError, QuantizedModel
+from .quantized import (
+    MODE_NAMES,
+    CalibrationSet,
+    ComparedMode,
+    LayerError,
+    LayerSensitivity,
+    ModeComparison,
+    QuantizationEffect,
+    QuantizationRecipe,
+    QuantizedModel,
+    SensitivityResult,
+)
 from .statistic import Interval, Predictions, Statistic
 from .stress import StressCondition, StressFigure, StressResult
 from .validation import (
@@ -36,9 +47,10 @@ from .validation import (
     SubgroupResult,
     ValidationResult,
 )
-from .words import Backend, Basis, Goal, Personality, QuantizationMode, Verdict, sha256_hex
+from .words import Backend, Basis, Calibrator, Goal, Personality, QuantizationMode, Verdict, sha256_hex
 
 __all__ = [
+    "MODE_NAMES",
     "Amendment",
     "ArenaFigures",
     "Backend",
@@ -49,7 +61,9 @@ __all__ = [
     "BudgetLine",
     "BudgetReport",
     "CalibrationSet",
+    "Calibrator",
     "ChangedDecision",
+    "ComparedMode",
     "DeviceInfo",
     "DifferingBeat",
     "Divergence",
@@ -73,12 +87,14 @@ __all__ = [
     "LatencyBin",
     "LatencyForecast",
     "LayerError",
+    "LayerSensitivity",
     "LinkedObject",
     "MarginBin",
     "MemoryPlan",
     "MlperfLoop",
     "MlperfQuality",
     "MlperfResult",
+    "ModeComparison",
     "OperatingPointResult",
     "OperatorShare",
     "Percentiles",
@@ -86,7 +102,9 @@ __all__ = [
     "Placement",
     "Predictions",
     "ProtocolState",
+    "QuantizationEffect",
     "QuantizationMode",
+    "QuantizationRecipe",
     "QuantizedModel",
     "RecordAttributes",
     "RecordClass",
@@ -95,6 +113,7 @@ __all__ = [
     "ReliabilityBin",
     "RuntimeMetrics",
     "Section",
+    "SensitivityResult",
     "StackBound",
     "Statistic",
     "StressCondition",
