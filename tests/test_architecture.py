@@ -17,8 +17,8 @@ HEAVY = {
     "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst",
 }  # fmt: skip
 DOORS = {
-    "tensorflow": {"tensorflow_process"},
-    "keras": {"tensorflow_process"},
+    "tensorflow": {"tensorflow_process", "compress", "zoo"},
+    "keras": {"tensorflow_process", "compress", "zoo"},
     "ai_edge_litert": {"reference", "model.options", "model.editing", "tensorflow_process"},
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},

@@ -53,6 +53,7 @@ NEEDED = (
     "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
+STRESS_SIDES = ("float", "int8", "device", "tflm", "tflite")
 NORMAL = NormalDist()
 
 
@@ -494,6 +495,8 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
     )
     conditions = (evidence["stress"] or {"conditions": []})["conditions"]
     same = all(one["device_identical"] == one["device_beats"] for one in conditions)
+    witnesses = [other for one in conditions for other in one["witnesses"] if other["runtime"] == "tflm"]
+    same = same and all(other["identical"] == other["beats"] for other in witnesses)
     return "PASSED" if verdict == "pass" and not over and run and proven and same else "FAILED"
 
 
@@ -521,6 +524,7 @@ class Beats:
         self.decided: dict[str, dict[int, int]] = {}
         self.values: dict[str, dict[int, list[float]]] = {}
         self.bytes: dict[str, dict[int, list[int]]] = {}
+        self.wide: dict[str, bool] = {}
         for place, name in enumerate(names):
             cells = {beat: row[5 + place * len(labels) :][: len(labels)] for beat, row in enumerate(body)}
             given = {beat: row for beat, row in cells.items() if any(row)}
@@ -528,8 +532,9 @@ class Beats:
             need(all(math.isfinite(one) for row in values.values() for one in row), "an output is not finite")
             self.values[name] = values
             self.decided[name] = {beat: row.index(max(row)) for beat, row in values.items()}
-            if all(re.fullmatch(r"-?[0-9]{1,3}", cell) for row in given.values() for cell in row):
+            if all(re.fullmatch(r"-?[0-9]{1,5}", cell) for row in given.values() for cell in row):
                 self.bytes[name] = {beat: list(map(int, row)) for beat, row in given.items()}
+                self.wide[name] = any(one > 127 for row in values.values() for one in row)  # int16
 
 
 def pcg64(seed: int):
@@ -666,14 +671,24 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
+def value_of(row, side: int) -> float:
+    """The figure of float (side 0) or INT8 (side 2): the mean of one ratio for each class that it is about. Added one
+    after the other, not by `sum`, which rounds otherwise from Python 3.12 on."""
+    total = 0.0
+    for at in range(side, len(row), 4):
+        total += ratio(row[at], row[at + 1])
+    return total / (len(row) // 4)
+
+
 def loss_of(row) -> float:
-    """First ratio less the second; undefined unless both are defined."""
-    return ratio(row[0], row[1]) - ratio(row[2], row[3])
+    """The figure of float less that of INT8; undefined unless both are defined."""
+    return value_of(row, 0) - value_of(row, 2)
 
 
 def excess_of(row) -> float:
     """The loss under a condition less the loss of the same beats undisturbed."""
-    return loss_of(row[:4]) - loss_of(row[4:])
+    half = len(row) // 2
+    return loss_of(row[:half]) - loss_of(row[half:])
 
 
 def wilson(hits: int, whole: int, z: float) -> tuple[float, float]:
@@ -738,12 +753,14 @@ def delta_error(rows: Counter, centre: float, unseen: list) -> float:
     weights = Counter({kind: float(count) for kind, count in rows.items()})
     for kind in unseen:
         weights[kind] += 0.5
-    a, b, c, d = (math.fsum(weight * kind[place] for kind, weight in weights.items()) for place in range(4))
-    if not math.isfinite(centre) or not b or not d:
+    columns = range(len(unseen[0]))
+    total = [math.fsum(weight * kind[place] for kind, weight in weights.items()) for place in columns]
+    if not math.isfinite(centre) or not all(total[1::2]):
         return math.nan
     variance = 0.0
     for kind, weight in weights.items():
-        variance += weight * ((kind[0] - a / b * kind[1]) / b - (kind[2] - c / d * kind[3]) / d) ** 2
+        pulls = [(kind[at] - total[at] / total[at + 1] * kind[at + 1]) / total[at + 1] for at in columns[::2]]
+        variance += weight * ((sum(pulls[::2]) - sum(pulls[1::2])) / (len(pulls) // 2)) ** 2
     return math.sqrt(variance)
 
 
@@ -849,6 +866,11 @@ def reached(ordered: list[tuple[float, int]], times: Counter, rank: int) -> floa
     return math.nan
 
 
+def classes_of(rule: dict) -> list[str]:
+    """The classes that an endpoint is about; none for accuracy."""
+    return rule.get("labels", []) or [rule["label"]] * bool(rule.get("label"))
+
+
 class Figures:
     """Derives the figures and compares them; `compared` counts what agreed."""
 
@@ -895,6 +917,17 @@ class Figures:
             return hit, of_class
         return (hit, called) if measure == "positive_predictivity" else (2 * hit, of_class + called)
 
+    def kinds(self, rule: dict) -> list[tuple[str, str]]:
+        """The ratios whose mean an endpoint is about: one, or one for each of the classes of macro_f1."""
+        if rule["measure"] == "macro_f1":
+            return [("f1", label) for label in rule["labels"]]
+        return [(rule["measure"], rule.get("label", ""))]
+
+    def pair(self, kinds: list[tuple[str, str]], reference: int, one: int, other: int) -> tuple[int, ...]:
+        """What a beat adds: for each ratio numerator and denominator of float, then of INT8."""
+        sides = ([self.parts(*kind, reference, called) for called in (one, other)] for kind in kinds)
+        return tuple(part for both in sides for side in both for part in side)
+
     # ---- patients drawn with replacement
 
     def draws(self, patients: int) -> list[array]:
@@ -936,11 +969,11 @@ class Figures:
         )
         sums: dict[str, list[int]] = {}
         for (patient, reference, decision, other), count in sorted(cells.items()):
-            row = []
-            for kind in kinds:
-                row += [*self.parts(*kind, reference, other)] if paired else []
-                row += [*self.parts(*kind, reference, decision)]
-            row += [] if paired else [int(decision == other), 1]
+            if paired:
+                row = self.pair(kinds, reference, other, decision)
+            else:
+                parts = [part for kind in kinds for part in self.parts(*kind, reference, decision)]
+                row = (*parts, int(decision == other), 1)
             mine = sums.setdefault(patient, [0] * len(row))
             for place, part in enumerate(row):
                 mine[place] += count * part
@@ -1019,21 +1052,21 @@ class Figures:
 
     def uncorrected(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> tuple[str, float | None]:
         """Verdict and p of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
-        name, kind = f"{where}{rule['name']}", (rule["measure"], rule.get("label", ""))
+        name, kinds = f"{where}{rule['name']}", self.kinds(rule)
         beats = self.of_population(rule.get("population", ""), beats)
         if rule["measure"].startswith("ec57_"):
             beats = {beat: decision for beat, decision in beats.items() if self.beats.times[beat] >= 300}
-        rows = self.by_patient([kind], beats, paired=True) or [[0, 0, 0, 0]]
+        rows = self.by_patient(kinds, beats, paired=True) or [[0] * 4 * len(kinds)]
         total, over_patients = self.judged_over_patients(rows, loss_of, None, rule["margin"])
         by_patient = over_patients and over_patients[0]
         loss = loss_of(total)
         self.agree(stated["endpoint"], rule["name"], f"the name of {name}")
-        self.agree(stated["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
-        self.agree(stated["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
+        self.agree(stated["float_value"], value_of(total, 0), f"the float value of {name}")
+        self.agree(stated["int8_value"], value_of(total, 2), f"the INT8 value of {name}")
         self.agree(stated["loss"]["estimate"], loss, f"the loss of {name}")
         self.agree(stated["margin"], rule["margin"], f"the margin of {name}")
         self.limits(stated["loss"]["interval"], by_patient, f"the patient interval of {name}")
-        by_beat, p_beats, equality = self.by_beat(kind, beats, loss, rule["margin"])
+        by_beat, p_beats, equality = self.by_beat(kinds, beats, loss, rule["margin"])
         self.agree(len(stated["beat_level"]), len(by_beat), f"the number of beat-level intervals of {name}")
         for number, found in enumerate(by_beat):
             self.limits(stated["beat_level"][number], found, f"beat-level interval {number + 1} of {name}")
@@ -1053,16 +1086,16 @@ class Figures:
         else:
             enough = not self.too_small(rule, beats)
             verdict = "pass" if judged[1] < rule["margin"] and enough else "inconclusive"
-        self.worst(stated, kind, beats, total, loss, name)
+        self.worst(stated, kinds, beats, total, loss, name)
         return verdict, p_value
 
-    def worst(self, stated: dict, kind: tuple, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
+    def worst(self, stated: dict, kinds: list, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
         """The three records that most of the loss would vanish with, a tenth of it or more each."""
         sums: dict[str, list[int]] = {}
         for beat, decision in beats.items():
             reference, other = self.beats.reference[beat], self.beats.decided["float"][beat]
-            row = (*self.parts(*kind, reference, other), *self.parts(*kind, reference, decision))
-            mine = sums.setdefault(self.beats.records[beat], [0, 0, 0, 0])
+            row = self.pair(kinds, reference, other, decision)
+            mine = sums.setdefault(self.beats.records[beat], [0] * 4 * len(kinds))
             mine[:] = [one + part for one, part in zip(mine, row, strict=True)]
         gone = []
         for record, row in sums.items() if loss > 0 else ():
@@ -1086,21 +1119,23 @@ class Figures:
             if self.belongs(rule, self.beats.records[beat], self.beats.patients[beat])
         }
 
-    def by_beat(self, kind: tuple[str, str], beats: dict[int, int], loss: float, margin: float):
+    def by_beat(self, kinds: list[tuple[str, str]], beats: dict[int, int], loss: float, margin: float):
         """Closed forms that take beats as independent, their p of a loss of `margin`, and McNemar's two."""
         float_decided, reference = self.beats.decided["float"], self.beats.reference
         rows = Counter(
-            (*self.parts(*kind, reference[beat], float_decided[beat]), *self.parts(*kind, reference[beat], decision))
-            for beat, decision in beats.items()
+            self.pair(kinds, reference[beat], float_decided[beat], decision) for beat, decision in beats.items()
         )
         rows = Counter({row: count for row, count in rows.items() if any(row)})
-        if kind[0] in ("accuracy", "sensitivity", "ec57_sensitivity"):
+        measure = kinds[0][0]
+        if measure in ("accuracy", "sensitivity", "ec57_sensitivity"):
             a, b, c, d = (rows[hit, 1, other, 1] for hit, other in ((1, 1), (1, 0), (0, 1), (0, 0)))
             n = a + b + c + d
             p_value = NORMAL.cdf(tango_score(b, c, n, margin)) if n else 1.0
             return [tango(b, c, n, self.z), newcombe(a, b, c, d, self.z)], p_value, mcnemar(b, c)
-        hit, miss = ((2, 2), (0, 1)) if kind[0] == "f1" else ((1, 1), (0, 0))
-        unseen = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
+        hit, miss = ((2, 2), (0, 1)) if measure == "f1" else ((1, 1), (0, 0))
+        changes = [(*hit, *miss), (*miss, *hit), (0, 1, 0, 0), (0, 0, 0, 1)]
+        none = (0, 0, 0, 0)
+        unseen = [none * at + one + none * (len(kinds) - 1 - at) for at in range(len(kinds)) for one in changes]
         error = delta_error(rows, loss, unseen)
         if error != error:
             return [(-1.0, 1.0)], 1.0, (None, None)
@@ -1111,11 +1146,12 @@ class Figures:
     def too_small(self, rule: dict, judged: dict[int, int]) -> bool:
         if len({self.beats.patients[beat] for beat in judged}) < self.protocol["minimum_patients"]:
             return True
-        if rule["measure"] == "accuracy":
-            return False
-        of_class = [beat for beat in judged if self.labels[self.beats.reference[beat]] == rule["label"]]
-        owners, demand = {self.beats.patients[beat] for beat in of_class}, self.rules.get(rule["label"], {})
-        return len(of_class) < demand.get("minimum_beats", 0) or len(owners) < demand.get("minimum_patients", 0)
+        for label in classes_of(rule):
+            of_class = [beat for beat in judged if self.labels[self.beats.reference[beat]] == label]
+            owners, demand = {self.beats.patients[beat] for beat in of_class}, self.rules.get(label, {})
+            if len(of_class) < demand.get("minimum_beats", 0) or len(owners) < demand.get("minimum_patients", 0):
+                return True
+        return False
 
     # ---- which beats
 
@@ -1164,11 +1200,12 @@ class Figures:
     # ---- probabilities
 
     def reliability(self, stated: dict) -> None:
-        """Beats by tenths of their largest probability; a byte b stands for (b + 128) / 256."""
+        """Beats by tenths of their largest probability; int8 b stands for (b + 128) / 256, int16 w for w / 32768."""
         name = stated["runtime"]
+        zero, steps = ((0, 32768) if self.beats.wide[name] else (-128, 256)) if name in self.beats.bytes else (0, 1)
         bins: dict[int, list[tuple[float, bool]]] = {}
         for beat, values in self.beats.values[name].items():
-            most = (max(values) + 128) / 256 if name in self.beats.bytes else max(values)
+            most = (max(values) - zero) / steps
             right = self.beats.decided[name][beat] == self.beats.reference[beat]
             bins.setdefault(min(int(most * 10), 9), []).append((most, right))
         found = [
@@ -1206,7 +1243,8 @@ class Figures:
             return stated["scale"] * (byte - stated["zero_point"])
 
         threshold = at_target(sorted((float_of[beat] for beat in of_class), reverse=True))
-        step = next((byte for byte in range(-128, 128) if real(byte) >= threshold * (1 - 1e-9)), 128)
+        end = 32768 if any(byte > 127 for row in judged.values() for byte in row) else 128
+        step = next((byte for byte in range(-end, end) if real(byte) >= threshold * (1 - 1e-9)), end)
         own = real(at_target(sorted((byte_of[beat] for beat in of_class), reverse=True)))
         self.agree(stated["threshold"], threshold, f"the threshold of {name}")
         self.agree(stated["int8_step"], step, f"the INT8 step of {name}")
@@ -1437,7 +1475,8 @@ class Figures:
 
     def classes(self, stated: dict, beats: list[int], one: dict[int, int], other: dict[int, int]) -> bool:
         """A record's beats by class, and whether it loses more of a class than the protocol allows."""
-        limit, about = self.protocol.get("record_limit", {}), {rule.get("label") for rule in self.protocol["endpoints"]}
+        limit = self.protocol.get("record_limit", {})
+        about = {label for rule in self.protocol["endpoints"] for label in classes_of(rule)}
         found, ruined = [], False
         for place, label in enumerate(self.labels):
             of = [beat for beat in beats if self.beats.reference[beat] == place]
@@ -1497,13 +1536,14 @@ class Figures:
         )
         self.agree([stated["seconds"], stated["seed"]], [rule.get("seconds", 0), rule.get("seed", 1)], "the stress set")
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
-        names = [f"{number}:{side}" for number in range(len(wanted)) for side in ("float", "int8", "device")]
+        names = [f"{number}:{side}" for number in range(len(wanted)) for side in STRESS_SIDES]
         need(rows[0] == ["record", "patient", "reference", *names], "stress.csv has other columns")
         body = rows[1:]
         need(all(len(row) == len(rows[0]) for row in body), "stress.csv has a row of another length")
         undisturbed: dict[int, tuple[int, int]] = {}
         for number, one in enumerate(stated["conditions"]):
-            decided, sent, same = self.stress_column(body, 3 + 3 * number)
+            decided, sent, same, witnesses = self.stress_column(body, 3 + len(STRESS_SIDES) * number)
+            self.agree(one["witnesses"], witnesses, f"TFLite's answers under {one['title']}")
             undisturbed = undisturbed or decided
             need(len(undisturbed) == len(body), "stress.csv lacks an undisturbed beat")
             what = f"stress {one['title']} {'' if one['level'] is None else one['level']}".strip()
@@ -1512,19 +1552,33 @@ class Figures:
             self.agree(listed, counts, f"the number of beats of {what}")
             self.stress_figures(one, body, decided, undisturbed, what)
 
-    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict[int, tuple[int, int]], int, int]:
-        """Float and INT8 decision by beat, the beats sent to the device, and those that came back the same."""
+    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict, int, int, list[dict]]:
+        """Float and INT8 decision by beat, the beats sent to the device, those that came back the same, and what
+        TFLite Micro and desktop TFLite answered."""
         size, decided, sent, same = len(self.labels), {}, 0, 0
+
+        def called(cell: str) -> int:
+            raw = struct.unpack(f"<{size}{'b' if len(cell) == 2 * size else 'h'}", bytes.fromhex(cell))
+            return raw.index(max(raw))
+
+        others = {
+            name: {"runtime": name, "beats": 0, "identical": 0, "decisions_changed": 0} for name in STRESS_SIDES[3:]
+        }
         for beat, row in enumerate(body):
-            real, host, device = row[start : start + 3]
-            need(bool(real) == bool(host) and (host or not device), f"beat {beat} of stress.csv has half an answer")
+            real, host, device, *witnesses = row[start : start + len(STRESS_SIDES)]
+            asked = any((device, *witnesses))
+            need(bool(real) == bool(host) and (host or not asked), f"beat {beat} of stress.csv has half an answer")
             if host:
                 outputs = struct.unpack(f">{size}f", bytes.fromhex(real))
-                raw = struct.unpack(f"<{size}{'b' if len(host) == 2 * size else 'h'}", bytes.fromhex(host))
                 need(all(map(math.isfinite, outputs)), "an output under stress is not finite")
-                decided[beat] = outputs.index(max(outputs)), raw.index(max(raw))
+                decided[beat] = outputs.index(max(outputs)), called(host)
                 sent, same = sent + bool(device), same + (device == host)
-        return decided, sent, same
+                for other, cell in zip(others.values(), witnesses, strict=True):
+                    if cell:
+                        other["beats"] += 1
+                        other["identical"] += cell == host
+                        other["decisions_changed"] += called(cell) != decided[beat][1]
+        return decided, sent, same, [other for other in others.values() if other["beats"]]
 
     def stress_figures(self, stated: dict, body: list[list[str]], decided: dict, undisturbed: dict, what: str) -> None:
         endpoints = self.protocol["endpoints"]
@@ -1535,28 +1589,30 @@ class Figures:
         )
         cells = Counter((*body[beat][:3], *both, *undisturbed[beat]) for beat, both in decided.items())
         of_patient: dict[str, list[int]] = {}
+        kinds = [self.kinds(rule) for rule in endpoints]
+        starts = [8 * sum(map(len, kinds[:place])) for place in range(len(kinds) + 1)]
         populations = {one["name"]: one for one in self.protocol.get("populations", [])}
         for (record, patient, label, *calls), count in cells.items():
-            mine = of_patient.setdefault(patient, [0] * (8 * len(endpoints)))
+            mine = of_patient.setdefault(patient, [0] * starts[-1])
             for place, rule in enumerate(endpoints):
                 if self.belongs(populations.get(rule.get("population", "")), record, patient):
                     reference = self.labels.index(label)
-                    for side, called in enumerate(calls):
-                        parts = self.parts(rule["measure"], rule.get("label", ""), reference, called)
-                        for offset, part in enumerate(parts):
-                            mine[8 * place + 2 * side + offset] += count * part
+                    both = [self.pair(kinds[place], reference, *calls[side : side + 2]) for side in (0, 2)]
+                    for offset, part in enumerate((*both[0], *both[1]), starts[place]):
+                        mine[offset] += count * part
         rows = [of_patient[patient] for patient in sorted(of_patient)]
         sums = resampled(rows, self.draws(len(rows))) if len(rows) > 1 else None
         for place, one in enumerate(stated["figures"]):
             name = f"{one['endpoint']} under {what}"
-            for key, width, statistic in (("loss", 4, loss_of), ("excess", 8, excess_of)):
-                cut = slice(8 * place, 8 * place + width)
+            half = 4 * len(kinds[place])
+            for key, width, statistic in (("loss", half, loss_of), ("excess", 2 * half, excess_of)):
+                cut = slice(starts[place], starts[place] + width)
                 drawn = None if sums is None else [row[cut] for row in sums]
                 total, limits = self.bootstrapped([row[cut] for row in rows], statistic, drawn)
                 self.agree(one[key]["estimate"], statistic(total), f"the {key} of {name}")
                 self.limits(one[key]["interval"], limits, f"the {key} of {name}")
-            self.agree(one["float_value"], ratio(total[0], total[1]), f"the float value of {name}")
-            self.agree(one["int8_value"], ratio(total[2], total[3]), f"the INT8 value of {name}")
+            self.agree(one["float_value"], value_of(total[:half], 0), f"the float value of {name}")
+            self.agree(one["int8_value"], value_of(total[:half], 2), f"the INT8 value of {name}")
 
     def belongs(self, population: dict | None, record: str, patient: str) -> bool:
         if population is None:

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,13 @@ import tensorflow as tf
 from leadwire.datasets import (
     LABEL_NAMES,
     Dataset,
-    Recording,
     check_disjoint,
     dataset_of,
     load_dataset,
     read_source,
     take,
 )
+from leadwire.datasets.shortened import shortened_recordings
 
 SEED = 4
 EPOCHS = 10
@@ -47,7 +46,6 @@ NORMAL_BIAS = 1.0
 """Added to N's score after training, which sees few of the normal beats: the largest of 0, 0.5, 1 and 1.5 that keeps
 SVEB sensitivity at 0.60 or more on the held-out patients of DS1.
 """
-SHORTENED_FROM_BEATS = 10
 SHORTENED_TO_BEATS = (1, 2, 4)
 FOLDS = (
     ("207", "118", "101"),
@@ -163,37 +161,9 @@ def beat_weights(dataset: Dataset) -> Any:
     return weights
 
 
-def shorten_sinus(recording: Recording, keep: int) -> Recording:
-    """The recording with every stretch of N beats cut, from R to R, to `keep` of them: a patient who is mostly ectopic.
-
-    Rhythm stays true on both sides of a cut; the beat at the cut is N with the first half of one and the second half of
-    another N beat.
-    """
-    beats, labels = recording.beats, recording.labels
-    bounds = np.flatnonzero(np.diff(np.concatenate(([False], labels == 0, [False])).astype(int)))
-    spared = np.ones(len(beats), bool)
-    shift = np.zeros(len(beats), np.int64)
-    parts, start = [], 0
-    for first, end in zip(bounds[::2], bounds[1::2], strict=True):
-        if end - first > keep:
-            seam, last = first + (keep - 1) // 2, end - 1 - keep // 2
-            spared[seam + 1 : last + 1] = False
-            shift[last + 1 :] += beats[last] - beats[seam]
-            parts.append(recording.signal_mv[start : beats[seam]])
-            start = beats[last]
-    parts.append(recording.signal_mv[start:])
-    moved = (beats - shift)[spared]
-    return replace(recording, signal_mv=np.concatenate(parts), beats=moved, labels=labels[spared])
-
-
 def with_ectopic_patients(dataset: Dataset) -> Dataset:
-    """The data set and, for each of its patients with S beats, three shortened recordings of the same patient.
-
-    DS1 has no patient in whom S beats are the majority, the running figures of rhythm mean another thing in such a one,
-    and such patients exist.
-    """
-    rich = [one for one in dataset.recordings if (one.labels == 1).sum() >= SHORTENED_FROM_BEATS]
-    shortened = [shorten_sinus(one, keep) for one in rich for keep in SHORTENED_TO_BEATS]
+    """The data set and, for each of its patients with S beats, three shortened recordings of the same patient."""
+    shortened = shortened_recordings(dataset.recordings, SHORTENED_TO_BEATS)
     if not shortened:
         return dataset
     return dataset_of(

@@ -7,7 +7,8 @@
     │   ├── ModelFileError           a model file that is truncated, corrupted or of another kind
     │   ├── DatasetError             a recording, label or array that cannot be used
     │   ├── NoPortError              a board that leadwire builds no bare-metal firmware for
-    │   └── LeakError                a patient is on both sides of a split
+    │   ├── LeakError                a patient is on both sides of a split
+    │   └── TrainingError            a training that went wrong: its loss is no number
     ├── UnsupportedModelError    3   a valid model that cannot run as full INT8 on the device
     ├── BudgetError              4   does not fit the board
     ├── BuildError               5   compiler, linker or toolchain
@@ -107,6 +108,16 @@ class LeakError(BadInputError):
             hint=f"take {one} from patients that are not in {other}",
         )
         self.patients = tuple(patients)
+
+
+class TrainingError(BadInputError):
+    """A training that cannot go on, with the step and the epoch it came to; `where` names them."""
+
+    def __init__(self, where: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"training of {where}: {reason}",
+            hint=hint or "lower learning_rate, or look for beats with huge values in the training split",
+        )
 
 
 class UnsupportedModelError(LeadwireError):

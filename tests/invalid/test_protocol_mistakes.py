@@ -55,6 +55,19 @@ MISTAKES = [
     ('measure = "sensitivity"', 'measure = "accuracy"', "endpoints[0].label: accuracy is over all classes"),
     ('label = "V"\nmargin', "margin", "endpoints[0].label: missing; sensitivity belongs to a class"),
     ('label = "V"\nmargin', 'label = "Q"\nmargin', "endpoints[0].label: 'Q' is none of the labels"),
+    *(
+        ('measure = "sensitivity"\nlabel = "V"', f"measure = {text}", f"endpoints[0].{said}")
+        for text, said in (
+            ('"macro_f1"', "labels: missing; macro_f1 is the mean over two classes or more"),
+            ('"macro_f1"\nlabels = ["V"]', "labels: missing; macro_f1 is the mean over two"),
+            ('"macro_f1"\nlabels = ["V", "V"]', "labels: 'V' appears 2 times"),
+            ('"macro_f1"\nlabels = ["N", "X"]', "labels: 'X' is none of the labels N, V"),
+            ('"macro_f1"\nlabels = "N V"', "labels: "),
+            ('"macro_f1"\nlabels = ["N", 3]', "labels[1]: "),
+            ('"macro_f1"\nlabel = "V"\nlabels = ["N", "V"]', "label: macro_f1 is over several classes"),
+            ('"f1"\nlabel = "V"\nlabels = ["N", "V"]', "labels: is for macro_f1 alone"),
+        )
+    ),
     ("margin = 0.02", "margin = 2", "endpoints[0].margin: "),
     ("margin = 0.02", "margin = 0.0", "endpoints[0].margin: "),
     ("margin = 0.02", "margin = -inf", "endpoints[0].margin: "),

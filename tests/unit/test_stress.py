@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from evidence_example import example_evidence
-from leadwire.artifacts import StressResult, sha256_hex
+from leadwire.artifacts import StressResult, StressWitness, sha256_hex
 from leadwire.errors import EvidenceError
 from leadwire.evidence.stress import StressAnswers, false_stress, write_stress
 from leadwire.protocols import Protocol, load_protocol
@@ -58,6 +58,18 @@ rationale = "r"
 name = "V +P"
 measure = "positive_predictivity"
 label = "V"
+margin = 0.02
+rationale = "r"
+[[endpoints]]
+name = "macro F1"
+measure = "macro_f1"
+labels = ["N", "S", "V"]
+margin = 0.02
+rationale = "r"
+[[endpoints]]
+name = "S sensitivity by EC57"
+measure = "ec57_sensitivity"
+label = "S"
 margin = 0.02
 rationale = "r"
 """
@@ -105,13 +117,19 @@ def case(folder: Path, wrong: tuple[tuple[float, float], ...], seed: int = 1) ->
                 unit="" if not number else "dB SNR",
                 beats=beats, float_decided=decided[0], int8_decided=decided[1],
                 device_beats=len(sent), device_identical=len(sent),
+                witnesses=(
+                    StressWitness(runtime="tflm", beats=len(sent), identical=len(sent), decisions_changed=0),
+                    StressWitness(runtime="tflite", beats=len(sent), identical=len(sent) - 1, decisions_changed=1),
+                ),
             )
         )  # fmt: skip
         real = {int(b): struct.pack(">3f", *(0.9 if k == d else 0.05 for k in range(3)))
                 for b, d in zip(beats, decided[0], strict=True)}  # fmt: skip
         raw = {int(b): struct.pack("3b", *(100 if k == d else -100 for k in range(3)))
                for b, d in zip(beats, decided[1], strict=True)}  # fmt: skip
-        answers.append(StressAnswers(float_outputs=real, int8=raw, device={int(b): raw[int(b)] for b in sent}))
+        same = {int(b): raw[int(b)] for b in sent}
+        other = {**same, int(sent[0]): struct.pack("3b", *np.roll(struct.unpack("3b", raw[int(sent[0])]), 1))}
+        answers.append(StressAnswers(float_outputs=real, int8=raw, device=same, tflm=same, tflite=other))
     return Case(
         protocol=load_protocol(path), labels=labels, patients=patients,
         records=[f"r{name[1:]}" for name in patients], runs=runs, answers=answers,
@@ -133,6 +151,9 @@ def test_figures_are_those_of_a_plain_count(harmed: Case) -> None:
             assert found[0] == sum(r == d for r, d in pairs) / len(pairs)
             assert found[1] == pairs.count((2, 2)) / reference.count(2)
             assert found[2] == pairs.count((2, 2)) / sum(d == 2 for _, d in pairs)
+            f1 = [2 * pairs.count((k, k)) / (reference.count(k) + sum(d == k for _, d in pairs)) for k in range(3)]
+            assert found[3] == pytest.approx(sum(f1) / 3, abs=1e-15)
+            assert found[4] == pairs.count((1, 1)) / reference.count(1)
         assert condition.beats == len(run.beats)
     clean, _, worst = harmed.result.conditions
     for figure in clean.figures:
@@ -145,7 +166,7 @@ def test_harm_by_quantization_in_noise_is_found_and_only_there(harmed: Case) -> 
     result = harmed.result
     assert {(one.title, one.level) for one, _ in result.harmed} == {("muscle", 0.0)}
     assert "accuracy" in {figure.endpoint for _, figure in result.harmed}
-    assert result.compared == 6
+    assert result.compared == 10
     assert result.device_differs == ()
 
 
@@ -161,6 +182,20 @@ def test_noise_that_hurts_both_alike_is_no_harm_of_quantization(tmp_path: Path) 
 
 def test_the_second_judgement_agrees(harmed: Case) -> None:
     assert list(false_stress(harmed.result, harmed.protocol, harmed.data, source="x")) == []
+
+
+CHANGES = (
+    "value",
+    "loss",
+    "excess",
+    "interval",
+    "device",
+    "witness",
+    "specification",
+    "witness gone",
+    "level",
+    "endpoint",
+)
 
 
 def changed(result: StressResult, what: str) -> StressResult:
@@ -180,6 +215,9 @@ def changed(result: StressResult, what: str) -> StressResult:
         last = change(last, figures=(last.figures[0], moved[what], *last.figures[2:]))
     else:
         last = {
+            "witness": change(last, witnesses=(last.witnesses[0], change(last.witnesses[1], decisions_changed=0))),
+            "specification": change(last, witnesses=(change(last.witnesses[0], identical=0), last.witnesses[1])),
+            "witness gone": change(last, witnesses=last.witnesses[:1]),
             "device": change(last, device_identical=last.device_identical - 1),
             "level": change(last, level=12.0),
             "endpoint": change(last, figures=last.figures[1:]),
@@ -187,9 +225,12 @@ def changed(result: StressResult, what: str) -> StressResult:
     return change(result, conditions=(first, *rest[:-1], last))
 
 
-@pytest.mark.parametrize("what", ["value", "loss", "excess", "interval", "device", "level", "endpoint"])
+@pytest.mark.parametrize("what", CHANGES)
 def test_a_changed_figure_is_found(harmed: Case, what: str) -> None:
     assert list(false_stress(changed(harmed.result, what), harmed.protocol, harmed.data, source="x"))
+
+
+HEADER = b"record,patient,reference,0:float,0:int8,0:device,0:tflm,0:tflite\n"
 
 
 @pytest.mark.parametrize(
@@ -198,11 +239,14 @@ def test_a_changed_figure_is_found(harmed: Case, what: str) -> None:
         b"",
         b"\xff\xff",
         b"record,patient,reference\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,X,,,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,zz,000000,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,00,000000,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,,,000000\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N," + b"7fc00000" * 3 + b",000000,\n",
+        HEADER + b"r,p,X,,,,,\n",
+        HEADER + b"r,p,N,zz,000000,,,\n",
+        HEADER + b"r,p,N,00,000000,,,\n",
+        HEADER + b"r,p,N,,,000000,,\n",
+        HEADER + b"r,p,N,,,,000000,\n",
+        HEADER + b"r,p,N,,,,,000000\n",
+        HEADER + b"r,p,N," + b"00000000" * 3 + b",000000,,,0000\n",
+        HEADER + b"r,p,N," + b"7fc00000" * 3 + b",000000,,,\n",
     ],
 )
 def test_a_broken_file_of_answers_is_refused(harmed: Case, data: bytes) -> None:
@@ -223,8 +267,8 @@ def test_an_answer_of_the_device_that_differs_is_counted(harmed: Case) -> None:
 
 def test_the_plot_shows_each_condition_and_says_how_many_are_worse(harmed: Case) -> None:
     drawn = str(plot.draw(harmed.result.conditions))
-    assert drawn.count("<circle") == 6
-    assert f"{len(harmed.result.harmed)} of 6 intervals lie above zero" in drawn
+    assert drawn.count("<circle") == 10
+    assert f"{len(harmed.result.harmed)} of 10 intervals lie above zero" in drawn
     assert "muscle" in drawn
 
 
@@ -238,7 +282,7 @@ def test_the_verifier_that_travels_in_the_bundle_agrees_and_finds_changes(harmed
     figures = verifier.Figures({}, tomllib.loads(PROTOCOL), None)
     figures.stress(json.loads(json.dumps(dataclasses.asdict(harmed.result))), harmed.data)
     assert figures.compared > 50
-    for what in ("value", "loss", "excess", "interval", "device", "level", "endpoint"):
+    for what in CHANGES:
         with pytest.raises(verifier.RefusedError):
             figures.stress(json.loads(json.dumps(dataclasses.asdict(changed(harmed.result, what)))), harmed.data)
     with pytest.raises(verifier.RefusedError, match="go together"):
@@ -252,9 +296,17 @@ def test_the_report_shows_the_matrix_and_a_device_that_differs_fails(harmed: Cas
     evidence = dataclasses.replace(evidence, stress=harmed.result)
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(evidence, "ab" * 32).decode()))
     assert "it answered each with the same bytes" in text
-    assert f"Of 6 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
+    assert f"Of 10 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
     assert "muscle 0 dB SNR V sensitivity" in text
     assert evidence.verdict == "pass"
+    assert "3 of 12 answers are other bytes, and 3 of them another class" in text
+    assert "all 12 answers are the same bytes" in text
+    other = dataclasses.replace(evidence, stress=changed(harmed.result, "specification"))
+    assert other.verdict == "fail"
+    assert "under stress (muscle 0) the generated C gives other bytes than TFLite Micro" in other.reasons
+    assert "differ under muscle , so that this run fails" in re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(other, "ab" * 32).decode())
+    )
     differs = dataclasses.replace(evidence, stress=changed(harmed.result, "device"))
     assert differs.verdict == "fail"
     assert "under stress (muscle 0) device and host differ in 1 of 4 beats" in differs.reasons

@@ -175,6 +175,44 @@ def test_figures_equal_those_of_a_plain_count(cohort: Dataset) -> None:
     assert f1.float_value == pytest.approx(2 * se * predictive / (se + predictive), abs=1e-12)
 
 
+def test_a_mean_over_classes_is_that_of_its_figures(cohort: Dataset) -> None:
+    """macro F1 of three classes: the mean of theirs, counted in plain Python; its minimum of beats is each class's."""
+    float_decided, int8_decided = decisions(cohort, 0.10, 2), decisions(cohort, 0.12, 3)
+    macro = Endpoint(name="macro", measure="macro_f1", labels=("N", "S", "V"), margin=0.1, rationale="r")
+    alone = [endpoint(f"{label} F1", "f1", label) for label in macro.labels]
+    result = validated(
+        cohort, all_runtimes(cohort, float_decided, int8_decided), replace(PROTOCOL, endpoints=(macro, *alone))
+    )
+    one, *others = result.endpoints
+    for side in ("float_value", "int8_value"):
+        assert getattr(one, side) == pytest.approx(sum(getattr(of, side) for of in others) / 3, abs=1e-15)
+    excused = {"V": "FQ", "S": "Q"}
+    pairs = [(LABELS[r], LABELS[d]) for r, d in zip(cohort.labels, int8_decided, strict=True)]
+    plain = 0.0
+    for label in macro.labels:
+        false = sum(d == label != r and r not in excused.get(label, "") for r, d in pairs)
+        hits, missed = pairs.count((label, label)), sum(r == label != d for r, d in pairs)
+        plain += 2 * hits / (2 * hits + false + missed) / 3
+    assert one.int8_value == pytest.approx(plain, abs=1e-14)
+    assert one.loss.interval is not None and one.judged is not None and one.mcnemar_mid_p is None
+    assert one.loss.interval.low < one.loss.estimate < one.loss.interval.high
+    assert one.verdict == "pass" and len(one.beat_level) == 1
+    halves = [of.beat_level[0].high - of.loss.estimate for of in others]
+    assert max(halves) / 3 < one.beat_level[0].high - one.loss.estimate < sum(halves) / 3, "they are correlated"
+    rule = ClassRule(label="S", name="SVEB", minimum_beats=10_000)
+    rare = replace(PROTOCOL, endpoints=(macro,), classes=(rule,))
+    refused = validated(cohort, all_runtimes(cohort, float_decided, int8_decided), rare).endpoints[0]
+    assert refused.verdict == "inconclusive" and "S beats of at least 10000" in refused.reason
+
+
+def test_a_mean_over_classes_is_undefined_where_one_of_them_is(cohort: Dataset) -> None:
+    decided = np.where(cohort.labels == LABELS.index("Q"), 0, cohort.labels)
+    macro = Endpoint(name="macro", measure="macro_f1", labels=("N", "Q"), margin=0.1, rationale="r")
+    without = replace(cohort, labels=decided, recordings=())
+    one = validated(without, all_runtimes(without, decided, decided), replace(PROTOCOL, endpoints=(macro,)))
+    assert np.isnan(one.endpoints[0].float_value) and one.endpoints[0].verdict == "inconclusive"
+
+
 def test_beat_level_intervals_come_from_the_paired_table(cohort: Dataset) -> None:
     """Tango and Newcombe of counts made here: 8 V beats lost, 3 gained."""
     v = np.flatnonzero(cohort.labels == 2)

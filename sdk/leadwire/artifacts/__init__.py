@@ -11,6 +11,7 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 from .benchmark import BenchmarkResult, DeviceInfo, LatencyBin, OperatorShare, Percentiles
 from .budget import BudgetLine, BudgetReport, MemoryPlan, Placement
 from .comparison import ArenaFigures, BackendComparison
+from .compression import ClassFigures, CompressionResult, CompressionRow
 from .divergence import ChangedDecision, DifferingBeat, Divergence, DivergenceCause, FloatDivergence, MarginBin
 from .ec57 import Ec57Episodes, Ec57Record, Ec57Result, Ec57Runs
 from .energy import BatteryLife, EnergyEstimate, EnergyResult, UncertaintyPart, UncertaintyShare
@@ -30,7 +31,7 @@ from .quantized import (
     SensitivityResult,
 )
 from .statistic import Interval, Predictions, Statistic
-from .stress import StressCondition, StressFigure, StressResult
+from .stress import StressCondition, StressFigure, StressResult, StressWitness
 from .validation import (
     Amendment,
     EndpointResult,
@@ -63,7 +64,10 @@ __all__ = [
     "CalibrationSet",
     "Calibrator",
     "ChangedDecision",
+    "ClassFigures",
     "ComparedMode",
+    "CompressionResult",
+    "CompressionRow",
     "DeviceInfo",
     "DifferingBeat",
     "Divergence",
@@ -119,6 +123,7 @@ __all__ = [
     "StressCondition",
     "StressFigure",
     "StressResult",
+    "StressWitness",
     "SubgroupResult",
     "UncertaintyPart",
     "UncertaintyShare",

@@ -211,8 +211,9 @@ def _unpaired(before: Opened, after: Opened) -> str:
 def _figure(before: Opened, after: Opened, wanted: Bound | Endpoint, unpaired: str) -> FigureChange:
     """Judged as an endpoint of the new bundle's protocol is, the old INT8 model in the place of the float model."""
     max_loss = wanted.max_loss if isinstance(wanted, Bound) else None
-    if unpaired or (wanted.label and wanted.label not in after.table.labels):
-        reason = unpaired or f"there is no class '{wanted.label}'"
+    absent = [label for label in wanted.classes if label not in after.table.labels]
+    if unpaired or absent:
+        reason = unpaired or f"there is no class '{absent[0]}'"
         return FigureChange(
             name=wanted.name,
             old=_alone(before, wanted),
@@ -251,6 +252,7 @@ def _endpoint(wanted: Bound | Endpoint, margin: float) -> Endpoint:
         name=wanted.name,
         measure=wanted.measure,
         label=wanted.label,
+        labels=wanted.labels,
         margin=margin,
         rationale=wanted.rationale,
         population=population,
@@ -259,7 +261,7 @@ def _endpoint(wanted: Bound | Endpoint, margin: float) -> Endpoint:
 
 def _alone(opened: Opened, wanted: Bound | Endpoint) -> float:
     """The figure in one bundle, over the beats that were judged there; NaN where it has no such class."""
-    if wanted.label and wanted.label not in opened.table.labels:
+    if not set(wanted.classes) <= set(opened.table.labels):
         return float("nan")
     return expected(_endpoint(wanted, _NO_BOUND), opened.protocol, opened.table, opened.decided).int8_value
 

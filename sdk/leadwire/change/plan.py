@@ -38,13 +38,20 @@ Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """The most that a figure may lose (old - new, a fraction). `label` is the class, empty for accuracy alone."""
+    """The most that a figure may lose (old - new, a fraction). `label` is the class; empty for accuracy, and for
+    macro_f1, the mean over `labels`."""
 
     name: Text
     measure: Measure
     max_loss: Annotated[float, Field(gt=0.0, lt=1.0)]
     rationale: Text
     label: str = ""
+    labels: Annotated[tuple[Text, ...], Field(max_length=256)] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the figure is about; none for accuracy."""
+        return (self.label,) if self.label else self.labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +82,16 @@ def load_plan(path: Path) -> ChangePlan:
     mistakes = ["digest: unknown key; it is computed from the file"] if "digest" in table else []
     bounds = table.get("bounds")
     for i, bound in enumerate(bounds if isinstance(bounds, list) else ()):
-        if isinstance(bound, dict) and (bound.get("measure") == "accuracy") == bool(bound.get("label")):
-            mistakes.append(f"bounds[{i}].label: accuracy is over all classes; every other measure belongs to one")
+        if not isinstance(bound, dict):
+            continue
+        macro, labels = bound.get("measure") == "macro_f1", bound.get("labels") or []
+        if (macro or bound.get("measure") == "accuracy") == bool(bound.get("label")):
+            mistakes.append(
+                f"bounds[{i}].label: accuracy is over all classes and macro_f1 over those in labels; every other "
+                "measure belongs to one"
+            )
+        if isinstance(labels, list) and (len(set(map(str, labels))) < 2 if macro else labels):
+            mistakes.append(f"bounds[{i}].labels: two different classes or more for macro_f1, none for other measures")
     for key, name in (("bounds", "name"), ("resources", "resource")):
         items = table.get(key)
         names = [str(item.get(name)) for item in (items if isinstance(items, list) else ()) if isinstance(item, dict)]

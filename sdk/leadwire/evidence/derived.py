@@ -167,8 +167,8 @@ def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Tabl
     ]
     everyone = len({table.patients[beat] for beat in judged})
     demands = [(everyone, protocol.minimum_patients)]
-    if endpoint.label:
-        rule, place = protocol.class_rule(endpoint.label), table.labels.index(endpoint.label)
+    for label in endpoint.classes:
+        rule, place = protocol.class_rule(label), table.labels.index(label)
         owners = [table.patients[beat] for beat in judged if table.reference[beat] == place]
         demands += [(len(owners), rule.minimum_beats), (len(set(owners)), rule.minimum_patients)]
     minimum = max((ceil(everyone * wanted / found) for found, wanted in demands if 0 < found < wanted), default=0)

@@ -36,8 +36,8 @@ from .recount import false_ec57
 from .scope import false_equivalences, false_operating_points, false_scope, parts_of
 
 _SAME_ARITHMETIC = {"tflm", "host_c", "device"}
-_Row = tuple[int, int, int, int]
-"""What one beat adds to a figure: numerator and denominator of float, then of INT8."""
+_Row = tuple[int, ...]
+"""What one beat adds to a figure: numerator and denominator of float, then of INT8, for each class of its mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ def _class_ruined(validation: ValidationResult, protocol: Protocol) -> bool:
     if limit is None or limit.max_sensitivity_loss is None:
         return False
     return any(
-        part.label in {endpoint.label for endpoint in protocol.endpoints}
+        part.label in {label for endpoint in protocol.endpoints for label in endpoint.classes}
         and part.beats >= limit.minimum_class_beats
         and (part.float_right - part.int8_right) / part.beats > limit.max_sensitivity_loss + 1e-9
         for record in validation.records
@@ -244,23 +244,29 @@ def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[i
         and (not endpoint.is_ec57 or table.times_s[beat] >= 300.0)
     }
     rule, classes = protocol.statistics, range(len(protocol.labels))
-    parts = {(of, called): _parts(endpoint, protocol, of, called) for of in classes for called in classes}
-    sums = {patient: [0, 0, 0, 0] for patient in sorted({table.patients[beat] for beat in int8_decided})}
-    of_records = {record: [0, 0, 0, 0] for record in {table.records[beat] for beat in int8_decided}}
+    means = endpoint.classes or ("",)
+    parts = {
+        (of, called): [_parts(endpoint, label, protocol, of, called) for label in means]
+        for of in classes
+        for called in classes
+    }
+    sums = {patient: [0] * 4 * len(means) for patient in sorted({table.patients[beat] for beat in int8_decided})}
+    of_records = {record: [0] * 4 * len(means) for record in {table.records[beat] for beat in int8_decided}}
     rows: list[_Row] = []
     for beat, decision in int8_decided.items():
         reference = table.reference[beat]
-        row = (*parts[reference, float_decided[beat]], *parts[reference, decision])
+        both = zip(parts[reference, float_decided[beat]], parts[reference, decision], strict=True)
+        row = tuple(part for one, other in both for part in (*one, *other))
         of_patient = sums[table.patients[beat]]
         of_patient[:] = [total + part for total, part in zip(of_patient, row, strict=True)]
         if any(row):
             rows.append(row)
             of_record = of_records[table.records[beat]]
             of_record[:] = [total + part for total, part in zip(of_record, row, strict=True)]
-    totals = [sum(patient[column] for patient in sums.values()) for column in range(4)]
-    float_value, int8_value = share(totals[0], totals[1]), share(totals[2], totals[3])
+    totals = [sum(patient[column] for patient in sums.values()) for column in range(4 * len(means))]
+    float_value, int8_value = _values(totals)
     bootstrap = Bootstrap(resamples=rule.resamples, seed=rule.seed, method=rule.method)
-    per_patient = np.array(list(sums.values()), dtype=np.float64).reshape(-1, 4)
+    per_patient = np.array(list(sums.values()), dtype=np.float64).reshape(-1, 4 * len(means))
     by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level=rule.level)
     p_patients = bootstrap_p_value(per_patient, ratio_loss, bootstrap, endpoint.margin, rule.level)
     by_beat, p_beats, equality = _by_beat(endpoint, rows, rule.level)
@@ -325,21 +331,28 @@ def _worst(of_records: dict[str, list[int]], totals: list[int], loss: float) -> 
     found = []
     for record, row in of_records.items():
         rest = [total - part for total, part in zip(totals, row, strict=True)]
-        less = loss - (share(rest[0], rest[1]) - share(rest[2], rest[3]))
+        float_value, int8_value = _values(rest)
+        less = loss - (float_value - int8_value)
         found.append((record, less))
     found = sorted((one for one in found if one[1] >= loss / 10 - 1e-12), key=lambda one: (-one[1], one[0]))
     return tuple(found[:3])
 
 
-def _parts(endpoint: Endpoint, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
-    """What a beat adds to numerator and denominator of the endpoint's figure."""
+def _values(totals: list[int]) -> tuple[float, float]:
+    """The figure of float and of INT8: the mean over the classes of the endpoint."""
+    sides = [[share(*totals[at : at + 2]) for at in range(start, len(totals), 4)] for start in (0, 2)]
+    return sum(sides[0]) / len(sides[0]), sum(sides[1]) / len(sides[1])
+
+
+def _parts(endpoint: Endpoint, label: str, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:
+    """What a beat adds to numerator and denominator of the endpoint's figure for one class."""
     measure = endpoint.measure.removeprefix("ec57_")
     if measure == "accuracy":
         return int(reference == decision), 1
-    index = protocol.labels.index(endpoint.label)
-    excused = protocol.labels[reference] in protocol.class_rule(endpoint.label).not_false_positive
+    index = protocol.labels.index(label)
+    excused = protocol.labels[reference] in protocol.class_rule(label).not_false_positive
     if measure != endpoint.measure:
-        excused = protocol.labels[reference] in {"V": "FQ", "S": "Q"}[endpoint.label]
+        excused = protocol.labels[reference] in {"V": "FQ", "S": "Q"}[label]
     hit = int(reference == decision == index)
     of_class, called = int(reference == index), int(decision == index and not excused)
     if measure == "sensitivity":
@@ -360,9 +373,13 @@ def _by_beat(endpoint: Endpoint, rows: list[_Row], level: float) -> tuple[tuple[
         intervals = (tango(pairs, level), newcombe_paired(pairs, level))
         return intervals, tango_p_value(pairs, endpoint.margin), mcnemar(pairs.first_only, pairs.second_only)
     # A call that only one of the two makes: of a beat of the class, and of another beat.
-    hit, miss = ((2, 2), (0, 1)) if endpoint.measure == "f1" else ((1, 1), (0, 0))
-    unseen = np.array([[*hit, *miss], [*miss, *hit], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
-    beats = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    hit, miss = ((2, 2), (0, 1)) if endpoint.measure in ("f1", "macro_f1") else ((1, 1), (0, 0))
+    changes = [[*hit, *miss], [*miss, *hit], [0, 1, 0, 0], [0, 0, 0, 1]]
+    means = len(endpoint.classes)
+    unseen = np.array(
+        [[0] * 4 * at + one + [0] * 4 * (means - 1 - at) for at in range(means) for one in changes], float
+    )
+    beats = np.array(rows, dtype=np.float64).reshape(-1, 4 * means)
     p_value = paired_ratio_p_value(beats, endpoint.margin, unseen=unseen)
     return (paired_ratio_delta(beats, level, unseen=unseen),), p_value, None
 
@@ -371,11 +388,12 @@ def _too_small(endpoint: Endpoint, protocol: Protocol, table: Table, judged: dic
     """Whether the data lack what the protocol demands before a pass means anything."""
     if len({table.patients[beat] for beat in judged}) < protocol.minimum_patients:
         return True
-    if not endpoint.label:
-        return False
-    rule, index = protocol.class_rule(endpoint.label), protocol.labels.index(endpoint.label)
-    owners = [table.patients[beat] for beat in judged if table.reference[beat] == index]
-    return len(owners) < rule.minimum_beats or len(set(owners)) < rule.minimum_patients
+    for label in endpoint.classes:
+        rule, index = protocol.class_rule(label), protocol.labels.index(label)
+        owners = [table.patients[beat] for beat in judged if table.reference[beat] == index]
+        if len(owners) < rule.minimum_beats or len(set(owners)) < rule.minimum_patients:
+            return True
+    return False
 
 
 def _verdict(loss: float, judged: Interval | None, margin: float, *, short: bool) -> Verdict:

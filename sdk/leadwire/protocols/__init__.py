@@ -46,7 +46,13 @@ __all__ = [
 ]
 
 Measure = Literal[
-    "accuracy", "sensitivity", "positive_predictivity", "f1", "ec57_sensitivity", "ec57_positive_predictivity"
+    "accuracy",
+    "sensitivity",
+    "positive_predictivity",
+    "f1",
+    "macro_f1",
+    "ec57_sensitivity",
+    "ec57_positive_predictivity",
 ]
 """Those of EC57 leave out the first five minutes of each record and take the standard's own rule for false
 positives.
@@ -77,8 +83,9 @@ class ClassRule:
 class Endpoint:
     """The loss (float - INT8) of one figure and the `margin` below which it is acceptable, as a fraction.
 
-    `label` is the class a figure belongs to, empty for accuracy alone. `rationale` says why this margin. `population`
-    is the one that it is judged on, empty for the whole test set.
+    `label` is the class a figure belongs to, empty for accuracy and macro_f1; `labels` are the classes that macro_f1 is
+    the mean over, for no other measure. `rationale` says why this margin. `population` is the one that it is judged on,
+    empty for the whole test set.
     """
 
     name: Text
@@ -86,7 +93,13 @@ class Endpoint:
     margin: Share
     rationale: Text
     label: str = ""
+    labels: Annotated[tuple[Text, ...], Field(max_length=256)] = ()
     population: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the figure is about; none for accuracy."""
+        return (self.label,) if self.label else self.labels
 
     @property
     def is_ec57(self) -> bool:
@@ -194,11 +207,9 @@ class Protocol:
         """The rule of a class; one without demands where the file says nothing of it."""
         return next((rule for rule in self.classes if rule.label == label), ClassRule(label=label, name=label))
 
-    def excused(self, endpoint: Endpoint) -> tuple[str, ...]:
-        """Reference classes whose beats are no false positives when they are called by the endpoint's label."""
-        if endpoint.is_ec57:
-            return EC57_EXCUSED[endpoint.label]
-        return self.class_rule(endpoint.label).not_false_positive
+    def excused(self, endpoint: Endpoint, label: str) -> tuple[str, ...]:
+        """Reference classes whose beats are no false positives when they are called `label`, one of the endpoint's."""
+        return EC57_EXCUSED[label] if endpoint.is_ec57 else self.class_rule(label).not_false_positive
 
 
 def load_protocol(reference: str | Path) -> Protocol:
@@ -271,6 +282,11 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(population, str) and population and population not in populations:
             yield f"endpoints[{i}].population: '{population}' is none of the populations {', '.join(populations)}"
         label = endpoint.get("label", "")
+        if endpoint.get("measure") == "macro_f1":
+            yield from _macro(f"endpoints[{i}]", endpoint, labels)
+            continue
+        if endpoint.get("labels"):
+            yield f"endpoints[{i}].labels: is for macro_f1 alone"
         if endpoint.get("measure") == "accuracy":
             if label:
                 yield f"endpoints[{i}].label: accuracy is over all classes and takes no label"
@@ -280,6 +296,18 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _unknown(f"endpoints[{i}].label", label, labels)
             if str(endpoint.get("measure")).startswith("ec57_") and label not in EC57_EXCUSED:
                 yield f"endpoints[{i}].label: EC57 has this figure for {' and '.join(EC57_EXCUSED)}, not for '{label}'"
+
+
+def _macro(key: str, endpoint: Mapping[str, Any], labels: list[str]) -> Iterator[str]:
+    """A mean over classes names them, two or more."""
+    if endpoint.get("label"):
+        yield f"{key}.label: macro_f1 is over several classes; name them in labels"
+    named = _texts(endpoint.get("labels"))
+    if len(named) < 2:
+        yield f"{key}.labels: missing; macro_f1 is the mean over two classes or more"
+    yield from _repeated(f"{key}.labels", named)
+    for label in named:
+        yield from _unknown(f"{key}.labels", label, labels)
 
 
 def _repeated(key: str, values: list[str]) -> Iterator[str]:

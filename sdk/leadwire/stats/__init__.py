@@ -15,7 +15,7 @@ from .normal import Floats, normal_quantile
 from .paired import McNemar, PairedTable, mcnemar, newcombe_paired, obuchowski_p_value, tango, tango_p_value
 from .planning import clusters_needed
 from .proportions import clopper_pearson, wilson
-from .ratios import paired_ratio_delta, paired_ratio_p_value, ratio_loss
+from .ratios import mean_ratios, paired_ratio_delta, paired_ratio_p_value, ratio_loss
 
 __all__ = [
     "Bootstrap",
@@ -33,6 +33,7 @@ __all__ = [
     "fixed_sequence",
     "holm",
     "mcnemar",
+    "mean_ratios",
     "newcombe_paired",
     "normal_quantile",
     "obuchowski_p_value",

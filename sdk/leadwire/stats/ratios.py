@@ -11,15 +11,33 @@ from leadwire.artifacts import Interval
 from .normal import Floats, normal_cdf, two_sided_z
 
 
-def ratio_loss(sums: Floats) -> Floats:
-    """First ratio minus second of sums [..., 4] (numerator, denominator, numerator, denominator); NaN where empty."""
+def mean_ratios(sums: Floats) -> Floats:
+    """The first and the second ratio of sums [..., 4 k], each the mean over k blocks (numerator, denominator of the
+    first, numerator, denominator of the second): [..., 2]. NaN where one has no denominator.
+
+    Added one after the other, so that whoever repeats it in another language finds the same bits, and with them the
+    same resamples equal to the estimate.
+    """
+    blocks = sums.reshape(*sums.shape[:-1], -1, 2, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        loss = sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3]
-    return np.asarray(np.where(np.isfinite(loss), loss, nan), dtype=np.float64)
+        ratios = blocks[..., 0] / blocks[..., 1]
+    total = ratios[..., 0, :]
+    for place in range(1, ratios.shape[-2]):
+        total = total + ratios[..., place, :]
+    mean = total / ratios.shape[-2]
+    return np.asarray(np.where(np.isfinite(mean), mean, nan), dtype=np.float64)
+
+
+def ratio_loss(sums: Floats) -> Floats:
+    """First ratio minus second of sums [..., 4] (numerator, denominator, numerator, denominator); NaN where empty. Of
+    sums [..., 4 k] the mean of k such differences, defined where each of them is."""
+    ratios = mean_ratios(sums)
+    return np.asarray(ratios[..., 0] - ratios[..., 1], dtype=np.float64)
 
 
 def paired_ratio_delta(beats: Floats, level: float = 0.95, *, unseen: Floats | None = None) -> Interval:
-    """Delta-method interval of the difference of two ratios over the same beats, rows [n, 4] as in `ratio_loss`.
+    """Delta-method interval of the difference of two ratios, or of the means of several, over the same beats. Rows
+    [n, 4 k] as in `ratio_loss`.
 
     For figures whose denominator depends on the prediction (positive predictivity, F1), where Newcombe and Tango do
     not apply. Linearised as Moskowitz and Pepe do for predictive values (Clinical Trials 3:272-279, 2006). `unseen`
@@ -55,8 +73,9 @@ def _centre_and_error(beats: Floats, unseen: Floats | None) -> tuple[float, floa
         kinds = np.concatenate([kinds, unseen])
         weights = np.concatenate([weights, np.full(len(unseen), 0.5)])
     sums = weights @ kinds
-    if not isfinite(centre) or sums[1] == 0 or sums[3] == 0:
+    if not isfinite(centre) or not sums[1::2].all():
         return centre, nan
-    first, second = sums[0] / sums[1], sums[2] / sums[3]
-    influence = (kinds[:, 0] - first * kinds[:, 1]) / sums[1] - (kinds[:, 2] - second * kinds[:, 3]) / sums[3]
+    ratios, numerators, denominators = sums[::2] / sums[1::2], kinds[:, ::2], kinds[:, 1::2]
+    influences = (numerators - ratios * denominators) / sums[1::2]
+    influence = (influences[:, ::2] - influences[:, 1::2]).mean(axis=1)
     return centre, sqrt(float(weights @ influence**2))

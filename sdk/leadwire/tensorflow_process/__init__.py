@@ -40,6 +40,7 @@ PINNED_ENVIRONMENT: Final = {
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
 }
+TRAINING_THREADS: Final = "2"
 _QUIET: Final = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 _DROPPED: Final = ("TF_", "XLA_", "KERAS_", "OMP_", "TFLITE_")
 _PACKAGES: Final = ("tensorflow", "keras", "numpy", "ml-dtypes", "flatbuffers")
@@ -114,6 +115,14 @@ def predict(
         _run("predict", source, inputs, Path(folder), timeout_s)
         outputs: npt.NDArray[np.float64] = np.load(Path(folder) / "outputs.npy", allow_pickle=False).astype(np.float64)
         return outputs
+
+
+def training_environment(folder: Path) -> dict[str, str]:
+    """The environment of a process that trains: as that which converts, but on as many threads as
+    `TRAINING_THREADS`, always so many, because their number decides how sums are rounded."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(_DROPPED)}
+    environment |= PINNED_ENVIRONMENT | _QUIET | {"KERAS_HOME": str(folder / "keras")}
+    return environment | {"TF_NUM_INTRAOP_THREADS": TRAINING_THREADS}
 
 
 def _run(

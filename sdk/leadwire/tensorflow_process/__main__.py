@@ -16,8 +16,12 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from leadwire.model.tflite import parse_tflite
+
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 _PREDICT_BATCH: Final = 512
+_ATTEMPTS: Final = 8
+_SPLITTING: Final = ("SPLIT", "SPLIT_V", "UNPACK")
 _RECURRENT: Final = ("LSTM", "GRU", "SimpleRNN")
 
 
@@ -32,6 +36,7 @@ class _Worker:
         self.wide = request.get("mode") == "int16x8"
         self.float_only = bool(request.get("float_only", False))
         self.wanted: Mapping[str, Any] = request.get("wanted", {})
+        self.learnt_ranges = False
         with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
             self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
 
@@ -65,6 +70,8 @@ class _Worker:
     def _keras_model(self) -> None:
         import keras
 
+        from leadwire.tensorflow_process import fake_quant
+
         model = keras.models.load_model(self.source, compile=False, safe_mode=True)
         if not getattr(model, "inputs", None):
             self.refuse(
@@ -87,6 +94,17 @@ class _Worker:
                     "build the layer with unroll=True",
                 )
         self._check_shapes({tensor.name: tuple(tensor.shape) for tensor in model.inputs})
+        self.learnt_ranges = any(isinstance(layer, fake_quant.FakeQuant) for layer in model.layers)
+        if self.learnt_ranges and self.float_only:
+            self.reject(
+                "the ranges of the model were learnt in training: no calibrator, no repair and no other mode than int8",
+                "leave them out, or give the model from before quantization-aware training",
+            )
+        if self.learnt_ranges and self.wide:
+            self.reject(
+                f"model '{self.source.name}' carries ranges learnt for int8 activations",
+                "quantize it to int8, or the model as it was before quantization-aware training to int16x8",
+            )
         fixed = keras.tree.map_structure(
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
             model.input,
@@ -155,12 +173,13 @@ class _Worker:
             return
         converter = converter_of()
         converter.optimizations = [lite.Optimize.DEFAULT]
-        converter.representative_dataset = self._samples
-        wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if not self.learnt_ranges:  # else the converter finds a range behind every operator
+            converter.representative_dataset = self._samples
+            wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = self._activation_type()
         converter._experimental_disable_per_channel_quantization_for_dense_layers = self.per_tensor_dense
-        self._store("integer.tflite", converter.convert())
+        self._store("integer.tflite", _integers(converter.convert))
 
     def _activation_type(self) -> Any:
         return self.tf.int16 if self.wide else self.tf.int8
@@ -206,11 +225,10 @@ class _Worker:
     def _int8(self, calibrated: bytes) -> bytes:
         from tensorflow.lite.python.convert import mlir_quantize
 
-        found: bytes = mlir_quantize(
+        return _integers(lambda: bytes(mlir_quantize(
             calibrated, input_data_type=self.tf.int8, output_data_type=self.tf.int8,
             disable_per_channel_for_dense_layers=self.per_tensor_dense,
-        )  # fmt: skip
-        return found
+        )))  # fmt: skip
 
     def _int16x8(self, calibrated: bytes) -> bytes:
         """TensorFlow's quantizer for 16x8 is an older one, which collects ranges itself: given none of its own, it
@@ -246,6 +264,27 @@ def _end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os._exit(1)
+
+
+def _integers(convert: Callable[[], bytes]) -> bytes:
+    """What the converter makes, tried again while operators that split a tensor are left in float.
+
+    For an unrolled LSTM it leaves them so in about one conversion of six, in another way each time, and in all others
+    gives the same full-integer bytes (TensorFlow 2.21; with addresses, hashes and processor held fixed too).
+    """
+    for _ in range(_ATTEMPTS):
+        made = convert()
+        model = parse_tflite(made, "integer")
+        tensors = model.tensors
+        if not any(
+            tensors[index].dtype.is_float
+            for operator in model.operators
+            if operator.kind in _SPLITTING
+            for index in (*operator.inputs, *operator.outputs)
+            if index >= 0
+        ):
+            break
+    return made
 
 
 def _as_device_can(layer: Any) -> Any:

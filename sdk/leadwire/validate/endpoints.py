@@ -25,6 +25,7 @@ from leadwire.stats import (
     bootstrap_sums,
     clusters_needed,
     mcnemar,
+    mean_ratios,
     newcombe_paired,
     obuchowski_p_value,
     paired_ratio_delta,
@@ -35,7 +36,7 @@ from leadwire.stats import (
 )
 
 from .inputs import Integers
-from .scores import ratio_parts, sum_by_patient
+from .scores import paired_parts, sum_by_patient
 
 _RECORDS_NAMED = 3
 
@@ -45,6 +46,14 @@ _CHANGES: dict[str, Floats] = {
     "positive_predictivity": np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
     "f1": np.array([[2, 2, 0, 1], [0, 1, 2, 2], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64),
 }
+
+
+def _changes(endpoint: Endpoint) -> Floats | None:
+    """Those of the endpoint's measure; of a mean over classes those of each class, as in its own figure. None where the
+    denominator does not depend on the decision."""
+    if endpoint.measure != "macro_f1":
+        return _CHANGES.get(endpoint.share)
+    return np.asarray(np.kron(np.eye(len(endpoint.labels)), _CHANGES["f1"]), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +90,18 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
     level = protocol.statistics.level
     if endpoint.is_ec57:
         beats = beats.part(np.flatnonzero(beats.after_learning).astype(np.int64))
-    excused = protocol.excused(endpoint) if endpoint.label else ()
-    rows = np.concatenate(
-        [
-            ratio_parts(endpoint.share, endpoint.label, protocol, beats.reference, decided, excused)
-            for decided in (beats.float_decided, beats.int8_decided)
-        ],
-        axis=1,
-    )
+    rows = paired_parts(endpoint, protocol, beats.reference, (beats.float_decided, beats.int8_decided))
     per_patient = sum_by_patient(rows, beats.patients)
     sums = per_patient.sum(axis=0)
+    float_value, int8_value = mean_ratios(sums).tolist()
     loss = float(ratio_loss(sums))
     drawn = bootstrap_sums(per_patient, bootstrap) if len(per_patient) else None
     by_patient = bootstrap_interval(per_patient, ratio_loss, bootstrap, level, sums=drawn)
     p_patients = bootstrap_p_value(per_patient, ratio_loss, bootstrap, endpoint.margin, level, sums=drawn)
     equality: McNemar | None = None
     clustered: float | None = None
-    if endpoint.share in _CHANGES:
-        entering, unseen = rows[rows.any(axis=1)], _CHANGES[endpoint.share]
+    if (unseen := _changes(endpoint)) is not None:
+        entering = rows[rows.any(axis=1)]
         beat_level: tuple[Interval, ...] = (paired_ratio_delta(entering, level, unseen=unseen),)
         p_beats = paired_ratio_p_value(entering, endpoint.margin, unseen=unseen)
     else:
@@ -116,8 +119,8 @@ def judge(endpoint: Endpoint, protocol: Protocol, beats: Beats, bootstrap: Boots
         reason += f"; most of the loss is in record{'s' * (len(worst) > 1)} {', '.join(name for name, _ in worst)}"
     return EndpointResult(
         endpoint=endpoint.name,
-        float_value=_ratio(sums[0], sums[1]),
-        int8_value=_ratio(sums[2], sums[3]),
+        float_value=float_value,
+        int8_value=int8_value,
         loss=Statistic(name=f"loss of {endpoint.name}", estimate=loss, interval=by_patient),
         beat_level=beat_level,
         margin=endpoint.margin,
@@ -142,10 +145,6 @@ def _worst_records(rows: Floats, records: Sequence[str], loss: float) -> tuple[t
     names = sorted(set(records))
     order = sorted(range(len(names)), key=lambda i: (-shares[i], names[i]) if isfinite(shares[i]) else (inf, names[i]))
     return tuple((names[i], float(shares[i])) for i in order[:_RECORDS_NAMED] if shares[i] >= loss / 10)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator else float("nan")
 
 
 def _table(rows: Floats) -> PairedTable:
@@ -177,12 +176,12 @@ def _shortages(endpoint: Endpoint, protocol: Protocol, beats: Beats) -> tuple[li
     lacks: list[str] = []
     needed = 0
     demands = [("patients", everyone, protocol.minimum_patients)]
-    if endpoint.label:
-        rule = protocol.class_rule(endpoint.label)
-        of_class = np.flatnonzero(beats.reference == protocol.labels.index(endpoint.label))
+    for label in endpoint.classes:
+        rule = protocol.class_rule(label)
+        of_class = np.flatnonzero(beats.reference == protocol.labels.index(label))
         with_class = len({beats.patients[int(beat)] for beat in of_class})
-        demands.append((f"{endpoint.label} beats", len(of_class), rule.minimum_beats))
-        demands.append((f"patients with {endpoint.label} beats", with_class, rule.minimum_patients))
+        demands.append((f"{label} beats", len(of_class), rule.minimum_beats))
+        demands.append((f"patients with {label} beats", with_class, rule.minimum_patients))
     for what, found, demanded in demands:
         if found < demanded:
             lacks.append(f"{found} {what} of at least {demanded}")

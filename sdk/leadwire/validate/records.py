@@ -63,7 +63,7 @@ def record_failures(protocol: Protocol, records: tuple[RecordResult, ...]) -> li
     ]
     if limit.max_sensitivity_loss is None:
         return failures
-    judged = {endpoint.label for endpoint in protocol.endpoints}
+    judged = {label for endpoint in protocol.endpoints for label in endpoint.classes}
     for one in records:
         for part in one.classes:
             loss = (part.float_right - part.int8_right) / part.beats

@@ -1,6 +1,7 @@
 """Accuracy, sensitivity, positive predictivity and F1 of one runtime, each as a ratio of per-beat counts.
 
-A figure is sum(numerator) / sum(denominator) over beats, so that sums per patient are all that the bootstrap needs.
+A figure is sum(numerator) / sum(denominator) over beats, or the mean of such ratios over classes, so that sums per
+patient are all that the bootstrap needs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from leadwire.artifacts import Interval, RuntimeMetrics, Statistic
 from leadwire.datasets.dataset import Dataset
-from leadwire.protocols import Measure, Protocol
+from leadwire.protocols import Endpoint, Measure, Protocol
 from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, wilson
 
 from .inputs import Integers, Run
@@ -45,6 +46,17 @@ def ratio_parts(
     else:
         parts = [2 * hit.astype(np.int64), is_class.astype(np.int64) + counted]
     return np.stack(parts, axis=1).astype(np.float64)
+
+
+def paired_parts(endpoint: Endpoint, protocol: Protocol, reference: Integers, decided: Sequence[Integers]) -> Floats:
+    """What the beats add to an endpoint's figure as `ratio_loss` takes it: float64 [n, 4 x classes], for each class
+    numerator and denominator of either runtime in `decided`, float first."""
+    parts = []
+    for label in endpoint.classes or ("",):
+        excused = protocol.excused(endpoint, label) if label else ()
+        measure = "f1" if endpoint.measure == "macro_f1" else endpoint.share
+        parts += [ratio_parts(measure, label, protocol, reference, side, excused) for side in decided]
+    return np.concatenate(parts, axis=1)
 
 
 def sum_by_patient(rows: Floats, patients: Sequence[str]) -> Floats:

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leadwire.artifacts import Statistic, StressCondition, StressFigure
+from leadwire.artifacts import Statistic, StressCondition, StressFigure, StressWitness
 from leadwire.protocols import Endpoint, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio_loss
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, mean_ratios, ratio_loss
 
 from .inputs import Integers
-from .scores import ratio_parts, sum_by_patient
-
-_COLUMNS = 8
-"""Of a beat, for one figure: numerator and denominator of float and of INT8, then the same undisturbed."""
+from .scores import paired_parts, sum_by_patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +34,7 @@ class StressRun:
     int8_decided: Integers
     device_beats: int
     device_identical: int
+    witnesses: tuple[StressWitness, ...] = ()
 
 
 def judge_stress(
@@ -64,20 +62,20 @@ def _condition(
     owners = [patients[beat] for beat in run.beats]
     reference = labels[run.beats]
     decisions = (run.float_decided, run.int8_decided, clean.float_decided[run.beats], clean.int8_decided[run.beats])
-    columns = []
+    columns: list[Floats] = []  # of each endpoint: as `ratio_loss` takes them, then the same undisturbed
     for endpoint in protocol.endpoints:
         population = protocol.population(endpoint.population)
         belongs = np.asarray(
             [population is None or population.holds(records[beat], patients[beat]) for beat in run.beats], dtype=bool
         )
-        for decided in decisions:
-            parts = ratio_parts(endpoint.measure, endpoint.label, protocol, reference, decided)
-            columns.append(np.where(belongs[:, None], parts, 0.0))
+        both = [paired_parts(endpoint, protocol, reference, sides) for sides in (decisions[:2], decisions[2:])]
+        columns.append(np.where(belongs[:, None], np.concatenate(both, axis=1), 0.0))
     per_patient = sum_by_patient(np.concatenate(columns, axis=1), owners)
     sums = bootstrap_sums(per_patient, bootstrap)
     figures = []
-    for i, endpoint in enumerate(protocol.endpoints):
-        of = slice(_COLUMNS * i, _COLUMNS * (i + 1))
+    end = 0
+    for endpoint, own in zip(protocol.endpoints, columns, strict=True):
+        of = slice(end, end := end + own.shape[1])
         figures.append(_figure(endpoint, per_patient[:, of], sums[:, of], bootstrap, protocol.statistics.level))
     return StressCondition(
         title=run.title,
@@ -88,26 +86,25 @@ def _condition(
         device_beats=run.device_beats,
         device_identical=run.device_identical,
         figures=tuple(figures),
+        witnesses=run.witnesses,
     )
 
 
 def _figure(endpoint: Endpoint, per_patient: Floats, sums: Floats, bootstrap: Bootstrap, level: float) -> StressFigure:
-    total = per_patient.sum(axis=0)
-    loss = bootstrap_interval(per_patient[:, :4], ratio_loss, bootstrap, level, sums=sums[:, :4])
+    total, half = per_patient.sum(axis=0), per_patient.shape[1] // 2
+    float_value, int8_value = mean_ratios(total[:half]).tolist()
+    loss = bootstrap_interval(per_patient[:, :half], ratio_loss, bootstrap, level, sums=sums[:, :half])
     excess = bootstrap_interval(per_patient, excess_loss, bootstrap, level, sums=sums)
     return StressFigure(
         endpoint=endpoint.name,
-        float_value=_ratio(total[0], total[1]),
-        int8_value=_ratio(total[2], total[3]),
-        loss=Statistic(name=f"loss of {endpoint.name}", estimate=float(ratio_loss(total[:4])), interval=loss),
+        float_value=float_value,
+        int8_value=int8_value,
+        loss=Statistic(name=f"loss of {endpoint.name}", estimate=float(ratio_loss(total[:half])), interval=loss),
         excess=Statistic(name=f"excess loss of {endpoint.name}", estimate=float(excess_loss(total)), interval=excess),
     )
 
 
 def excess_loss(sums: Floats) -> Floats:
-    """Loss under the condition less loss undisturbed, of sums [..., 8]."""
-    return np.asarray(ratio_loss(sums[..., :4]) - ratio_loss(sums[..., 4:]), dtype=np.float64)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator else float("nan")
+    """Loss under the condition less loss undisturbed, of sums whose columns are those of one, then of the other."""
+    half = sums.shape[-1] // 2
+    return np.asarray(ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:]), dtype=np.float64)

@@ -158,6 +158,17 @@ def test_an_unknown_class_and_resources_that_grow(bundles: Bundles) -> None:
     assert found.verdict == "inconclusive" and "no class 'X'" in found.reasons[0]
 
 
+def test_a_bound_on_a_mean_over_classes(bundles: Bundles) -> None:
+    classes = [Bound(name=label, measure="f1", label=label, max_loss=0.5, rationale="r") for label in "NSV"]
+    mean = Bound(name="macro F1", measure="macro_f1", labels=("N", "S", "V"), max_loss=0.02, rationale="r")
+    found = compare_bundles(bundles.old, bundles.worse, plan(bounds=(mean, *classes)), bundles.key)
+    assert found.figures[0].new == pytest.approx(sum(one.new for one in found.figures[1:]) / 3, abs=1e-14)
+    assert found.figures[0].interval is not None
+    other = dataclasses.replace(mean, labels=("N", "X"))
+    missing = compare_bundles(bundles.old, bundles.worse, plan(bounds=(other,)), bundles.key)
+    assert "no class 'X'" in missing.reasons[0]
+
+
 def test_nothing_is_compared_that_does_not_verify(bundles: Bundles, tmp_path: Path) -> None:
     data = bytearray(bundles.old.read_bytes())
     data[len(data) // 2] ^= 1
@@ -194,6 +205,8 @@ rationale = "r"
         (GOOD + '[[resources]]\nresource = "flash"\nmax_increase = -1\nrationale = "r"\n', "max_increase"),
         (GOOD + GOOD[GOOD.index("[[bounds]]") :], "'accuracy' appears twice"),
         (GOOD.replace('measure = "accuracy"', 'measure = "sensitivity"'), "every other measure belongs to one"),
+        (GOOD.replace('measure = "accuracy"', 'measure = "macro_f1"'), "bounds[0].labels: two different classes"),
+        (GOOD + 'labels = ["N", "V"]\n', "bounds[0].labels: two different classes or more for macro_f1, none"),
         ('digest = "x"\n' + GOOD, "digest: unknown key"),
         ('reference = "abc"\n' + GOOD, "reference"),
         (GOOD[: GOOD.index("[[bounds]]")], "bounds"),

@@ -1,0 +1,43 @@
+"""Keras files in and out. Imported where Keras runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+
+from leadwire.errors import FileMissingError, ModelFileError
+
+from .work import Keras
+
+
+def load_keras(path: Path) -> Keras:
+    """FileMissingError or ModelFileError (2) with Keras' own words; code in the file is not run (safe mode)."""
+    if not path.is_file():
+        raise FileMissingError(path, role="model")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise ModelFileError(path, " ".join(str(error).split())[:400]) from error
+
+
+def save_keras(model: Keras, path: Path) -> None:
+    """A .keras file whose bytes follow from the weights (Keras writes the time of day into the archive); whole or not
+    at all."""
+    dated = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    plain = dated.with_suffix(".tmp")
+    try:
+        model.save(dated)
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(plain, "w") as target:
+            for name in sorted(source.namelist()):
+                data = source.read(name)
+                if name == "metadata.json":
+                    data = json.dumps({**json.loads(data), "date_saved": ""}).encode()
+                target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+        plain.replace(path)
+    finally:
+        dated.unlink(missing_ok=True)
+        plain.unlink(missing_ok=True)

@@ -1,0 +1,276 @@
+"""The steps of a recipe one after the other, each in a process of its own, each finished one kept.
+
+A step's folder is `<output>/steps/NN-name`: `model.keras`, `step.json` with the digests it was made from, and while it
+trains its last whole epoch. A step is not run again while its settings, the recipe's training, the data and the model
+it starts from are the same, and its model still has the recorded digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leadwire import errors
+from leadwire.datasets import Dataset
+from leadwire.errors import BadInputError, BuildError, FileMissingError, LeadwireError
+from leadwire.tensorflow_process import training_environment
+from leadwire.workspace import file_digest, write_atomically
+
+from .data import load_training, store_dataset
+from .recipe import Recipe, StepSettings
+from .work import Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedStep:
+    """`model` is the .keras file the step left, with its `digest`; `facts` what it said of itself."""
+
+    index: int
+    kind: str
+    label: str
+    model: Path
+    digest: str
+    source_digest: str
+    facts: Facts
+    skipped: bool
+
+
+def start_model(recipe: Recipe) -> Path | None:
+    """The Keras file that the recipe starts from, None for a network of the zoo; FileMissingError (2)."""
+    if not recipe.model.path:
+        return None
+    path = recipe.base / recipe.model.path
+    if not path.is_file():
+        raise FileMissingError(path, role="model")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise BadInputError(f"model '{path}' is no Keras file", hint="a recipe starts from a .keras file")
+    return path
+
+
+def run_recipe(
+    recipe: Recipe,
+    data: tuple[Dataset, Dataset] | None = None,
+    *,
+    fresh: bool = False,
+    timeout_s: float = 86_400.0,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    finished: Callable[[FinishedStep], None] = lambda step: None,
+) -> tuple[FinishedStep, ...]:
+    """Run the steps that are not done, in order; `finished` is told of each as it ends, also of those kept. `data` is
+    (train, tune) as `load_training` gives it, loaded where it is not given.
+
+    Errors are those of the steps, BuildError (5) where a step's process ends without an answer. What was finished
+    before an error stays.
+    """
+    source = start_model(recipe)
+    digest = file_digest(source) if source else ""
+    train, tune = data if data is not None else load_training(recipe)
+    data_key = hashlib.sha256(f"{train.digest} {tune.digest}".encode()).hexdigest()
+    done: list[FinishedStep] = []
+    for index, settings in enumerate(recipe.steps):
+        folder = recipe.output / "steps" / f"{index + 1:02}-{settings.label}"
+        key = _key(recipe, index, digest, data_key)
+        step = None if fresh else _kept(folder, key)
+        if step is None:
+            request = {
+                "recipe": str(recipe.path.resolve()),
+                "step": index,
+                "seed": step_seed(recipe, index),
+                "source": str(source.resolve()) if source else "",
+                "out": str((folder / "model.keras").resolve()),
+                **_stored(recipe, train, tune),
+            }
+            _prepare(folder, key, fresh)
+            facts = _ask(folder, settings.label, request, timeout_s, progress)
+            step = _keep(folder, key, index, settings, digest, facts)
+        finished(step)
+        done.append(step)
+        source, digest = step.model, step.digest
+    return tuple(done)
+
+
+def _key(recipe: Recipe, index: int, source_digest: str, data: str) -> str:
+    """Everything that decides what a step makes."""
+    settings = recipe.steps[index]
+    told = {
+        "code": code_digest(),
+        "step": [settings.kind, dataclasses.asdict(settings)],
+        "files": [file_digest(path) for path in settings_files(recipe, index)],
+        "source": source_digest,
+        "model": dataclasses.asdict(recipe.model) if not source_digest else None,
+        "training": dataclasses.asdict(recipe.training),
+        "data": data,
+        "classes": recipe.dataset.classes,
+        "seed": step_seed(recipe, index),
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def settings_files(recipe: Recipe, index: int) -> tuple[Path, ...]:
+    """Files and folders that a step's settings name and that are there: their content decides too."""
+    texts: list[str] = []
+    for value in dataclasses.asdict(recipe.steps[index]).values():
+        texts += [one for one in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(one, str)]
+    paths = (recipe.base / text for text in texts if text.endswith((".keras", ".h5", ".tflite", ".toml", ".npz")))
+    return tuple(path for path in paths if path.is_file())
+
+
+def step_seed(recipe: Recipe, index: int) -> int:
+    """Another for each step, the same in each run."""
+    return (recipe.seed * 1009 + index) % 2**31
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 over the code that trains: another one, another result."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for file in sorted((*package.rglob("*.py"), *(package.parent / "zoo").rglob("*.py"))):
+        digest.update(file.relative_to(package.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _kept(folder: Path, key: str) -> FinishedStep | None:
+    try:
+        note = json.loads((folder / "step.json").read_bytes())
+        model = folder / "model.keras"
+        if note["key"] != key or file_digest(model) != note["digest"]:
+            return None
+        return FinishedStep(
+            index=int(note["index"]),
+            kind=str(note["kind"]),
+            label=str(note["label"]),
+            model=model,
+            digest=str(note["digest"]),
+            source_digest=str(note["source_digest"]),
+            facts=tuple((str(name), value) for name, value in note["facts"]),
+            skipped=True,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _stored(recipe: Recipe, train: Dataset, tune: Dataset) -> dict[str, str]:
+    """Where the data lies for the steps' processes, by role."""
+    found = {}
+    for role, one in (("train", train), ("tune", tune)):
+        path = recipe.output / "data" / f"{role}-{one.digest[:16]}.npz"
+        if not path.is_file():
+            store_dataset(one, path)
+        found[role] = str(path.resolve())
+    return found
+
+
+def _prepare(folder: Path, key: str, fresh: bool) -> None:
+    """The step's folder, emptied unless the same step was begun there."""
+    begun = folder / "begun"
+    if fresh or not begun.is_file() or begun.read_text(encoding="utf-8", errors="replace") != key:
+        shutil.rmtree(folder, ignore_errors=True)
+    write_atomically(begun, key.encode())
+
+
+def _keep(folder: Path, key: str, index: int, settings: StepSettings, source_digest: str, facts: Facts) -> FinishedStep:
+    """The step's note, written last; what only an unfinished step needs is removed."""
+    note = {
+        "key": key, "index": index, "kind": settings.kind, "label": settings.label,
+        "digest": file_digest(folder / "model.keras"), "source_digest": source_digest, "facts": facts,
+    }  # fmt: skip
+    for left in (*folder.glob("*.npz"), folder / "request.json", folder / "log", folder / "begun"):
+        left.unlink(missing_ok=True)
+    write_atomically(folder / "step.json", json.dumps(note, indent=1, sort_keys=True).encode())
+    kept = _kept(folder, key)
+    assert kept is not None
+    return dataclasses.replace(kept, skipped=False)
+
+
+def _ask(
+    folder: Path,
+    label: str,
+    request: dict[str, Any],
+    timeout_s: float,
+    progress: Callable[[str, int, int], None],
+) -> Facts:
+    """The step's facts, from its process; the error that it met."""
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    environment = training_environment(folder)
+    reading, writing = os.pipe()
+    with (folder / "log").open("wb") as log, subprocess.Popen(
+        [sys.executable, "-P", "-m", "leadwire.compress", str(folder.resolve())],
+        env=environment, stdin=reading, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(reading)
+        watchdog = _Watchdog(process, timeout_s)
+        try:
+            assert process.stdout is not None
+            answer: dict[str, Any] = {}
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "progress" in answer:
+                    progress(*answer["progress"])
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            watchdog.cancel()
+            os.close(writing)
+    if error := answer.get("error"):
+        raise _error(error)
+    if "facts" not in answer:
+        raise _ended(folder, label, process.returncode, watchdog.late, timeout_s)
+    return tuple((str(name), value) for name, value in answer["facts"])
+
+
+class _Watchdog:
+    """Kills a process after so many seconds."""
+
+    def __init__(self, process: subprocess.Popen[str], seconds: float) -> None:
+        self.late = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end(self) -> None:
+        self.late = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+def _error(told: dict[str, str]) -> LeadwireError:
+    """The worker's error as one of this process, of the same class where its sentence can be set."""
+    kind = getattr(errors, told["kind"], BadInputError)
+    error: LeadwireError = kind.__new__(kind)
+    LeadwireError.__init__(error, told["message"], hint=told["hint"])
+    return error
+
+
+def _ended(folder: Path, label: str, code: int, late: bool, timeout_s: float) -> BuildError:
+    if late:
+        return BuildError(f"step '{label}' did not end within {timeout_s:g} s", hint="allow more time, or fewer epochs")
+    if code == -signal.SIGKILL:
+        return BuildError(
+            f"step '{label}' was killed",
+            hint="most likely the memory ran out: a smaller training.batch, or a larger machine",
+        )
+    log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    reason = log[-1][:400] if log else f"exit status {code}"
+    return BuildError(
+        f"step '{label}' ended without a result: {reason}",
+        hint=f"the whole log is in '{folder / 'log'}'; the same recipe goes on from the last whole epoch",
+    )
