@@ -169,7 +169,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
             return replace(outcome, device=line.ask(image, device()))
 
         benchmark = line.bench(image, device, model, plan)
-        measured = require_fit(check_benchmark(benchmark, board, image), model)
+        measured = require_fit(check_benchmark(benchmark, board, image, plan), model)
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
