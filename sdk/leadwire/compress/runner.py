@@ -26,7 +26,7 @@ from typing import Any
 from leadwire import errors
 from leadwire.datasets import Dataset
 from leadwire.errors import BadInputError, BuildError, FileMissingError, LeadwireError
-from leadwire.tensorflow_process import training_environment
+from leadwire.tensorflow_process import last_exception, training_environment
 from leadwire.workspace import file_digest, write_atomically
 
 from .data import load_training, store_dataset
@@ -268,8 +268,7 @@ def _ended(folder: Path, label: str, code: int, late: bool, timeout_s: float) ->
             f"step '{label}' was killed",
             hint="most likely the memory ran out: a smaller training.batch, or a larger machine",
         )
-    log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    reason = log[-1][:400] if log else f"exit status {code}"
+    reason = last_exception((folder / "log").read_text(encoding="utf-8", errors="replace"))
     return BuildError(
         f"step '{label}' ended without a result: {reason}",
         hint=f"the whole log is in '{folder / 'log'}'; the same recipe goes on from the last whole epoch",
