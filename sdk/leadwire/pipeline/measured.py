@@ -19,7 +19,7 @@ from leadwire.errors import BadInputError
 from leadwire.flash import flash_image
 from leadwire.quantize import CalibrationPolicy, quantize_model
 
-from .alone import Analysis, Options, analyze_model, bench_inputs, build_model, choose, require_image
+from .alone import Analysis, Options, analyze_model, bench_inputs, build_model, choose
 from .host_model import HostModel
 from .watcher import Quiet
 
@@ -28,12 +28,12 @@ _INPUTS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """`instructions` and `cycles` are those of one inference."""
+    """`instructions` and `cycles` are those of one inference, None where the board cannot hold the image."""
 
     quantized: QuantizedModel
     figures: Analysis
-    instructions: int
-    cycles: float
+    instructions: int | None
+    cycles: float | None
 
 
 def emulated_target(target: RecipeTarget) -> Options:
@@ -57,14 +57,16 @@ def measure_keras(
     test_patients: Collection[str] = (),
 ) -> Measured:
     """Quantize `source` into `folder/model.tflite`, build its firmware there and count one inference. Errors of the
-    stages; BudgetError (4) where it is larger than the board's memory."""
+    stages; a model that the board cannot hold is a result, without a count."""
     policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
     folder.mkdir(parents=True, exist_ok=True)
     quantized = quantize_model(
         source, calibration, policy, folder / "model.tflite", test_patients=test_patients, mode=settings.mode
     )
     built = build_model(quantized.path, options, folder, Quiet())
-    with flash_image(require_image(built), options.target) as running:
+    if built.image is None:
+        return Measured(quantized=quantized, figures=analyze_model(built), instructions=None, cycles=None)
+    with flash_image(built.image, options.target) as running:
         ran = run_benchmark(
             running, built.model, built.plan, inputs=bench_inputs(built.model, pattern=False, count=_INPUTS), warmup=1
         )

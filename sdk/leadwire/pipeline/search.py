@@ -163,8 +163,8 @@ def _judged(
     )
 
 
-def _latency_us(plan: SearchPlan, costs: Measured) -> float:
-    return costs.cycles / emulated_target(plan.target).board.clock_hz * 1e6
+def _latency_us(plan: SearchPlan, costs: Measured) -> float | None:
+    return costs.cycles and costs.cycles / emulated_target(plan.target).board.clock_hz * 1e6
 
 
 def _over(plan: SearchPlan, costs: Measured) -> tuple[str, ...]:
@@ -175,9 +175,12 @@ def _over(plan: SearchPlan, costs: Measured) -> tuple[str, ...]:
         ("RAM", costs.figures.ram_bytes, plan.budget.ram_bytes or board.ram_bytes, "B"),
         ("latency", _latency_us(plan, costs), plan.budget.latency_us or board.latency_us, "us"),
     )
-    return tuple(
-        f"{name} {used:,.0f} of {limit:,.0f} {unit}" for name, used, limit, unit in limits if limit and used > limit
-    )
+    found = [
+        f"{name} {used:,.0f} of {limit:,.0f} {unit}"
+        for name, used, limit, unit in limits
+        if limit and used and used > limit
+    ]
+    return tuple(found or (["image larger than the board's memory"] if costs.instructions is None else []))
 
 
 def _columns(plan: SearchPlan, dataset: Dataset) -> tuple[int, ...]:

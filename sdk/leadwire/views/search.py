@@ -21,8 +21,8 @@ def search(result: SearchResult) -> None:
                 f"{100 * (one.score or 0):.2f}",
                 f"{one.flash_bytes:,}",
                 f"{one.ram_bytes:,}",
-                f"{one.instructions:,}",
-                f"{one.latency_us / 1e3:.2f}",
+                f"{one.instructions or 0:,}",
+                f"{(one.latency_us or 0) / 1e3:.2f}",
             )
             for one in result.front
         ],

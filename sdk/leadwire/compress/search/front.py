@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from .plan import SearchPlan
+
+_MOST: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A candidate with its figures. `score` is that of the integer model on the patients held out, None where it was
-    not trained because it is `over` budget: one sentence for each limit. `model` is its .keras file, relative to the
-    output folder of the search."""
+    """A candidate with its figures; no `instructions` where the board cannot hold it. `score` is that of the integer
+    model on the patients held out, None where it was not trained because it is `over` budget: one sentence for each
+    limit. `model` is its .keras file, relative to the output folder of the search."""
 
     trial: int
     label: str
@@ -22,15 +25,17 @@ class Judged:
     macs: int
     flash_bytes: int
     ram_bytes: int
-    instructions: int
-    latency_us: float
+    instructions: int | None
+    latency_us: float | None
     over: tuple[str, ...]
     model: str
 
 
 def values_of(plan: SearchPlan, one: Judged) -> tuple[float, ...]:
-    """The objectives in order: the score, then the resources; an untrained candidate has the score 0."""
-    return (one.score or 0.0, *(float(getattr(one, name)) for name in plan.objective.resources))
+    """The objectives in order: the score, then the resources. An untrained candidate has the score 0, one that the
+    board cannot hold the most instructions."""
+    found = (getattr(one, name) for name in plan.objective.resources)
+    return (one.score or 0.0, *(_MOST if value is None else float(value) for value in found))
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:

@@ -45,4 +45,5 @@ def plot_front(plan: SearchPlan, judged: Sequence[Judged], front: Sequence[Judge
 
 
 def _points(points: Sequence[Judged], name: str) -> tuple[list[float], list[float]]:
-    return [float(getattr(one, name)) for one in points], [one.score or 0.0 for one in points]
+    known = [one for one in points if getattr(one, name) is not None]
+    return [float(getattr(one, name)) for one in known], [one.score or 0.0 for one in known]
