@@ -62,10 +62,13 @@ class CompressionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompressionResult:
-    """The table of a recipe. `tune_patients` were held out to choose by; none of the `test_patients` was trained on."""
+    """The table of a recipe. `recipe_text` is its file, `recipe_digest` the SHA-256 of that, `training_digest` the
+    data set's that was trained on; `tune_patients` were held out to choose by, nothing was trained on test patients."""
 
     recipe: str
+    recipe_text: str
     recipe_digest: str
+    training_digest: str
     dataset: str
     dataset_digest: str
     test_beats: int

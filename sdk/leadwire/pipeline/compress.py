@@ -30,6 +30,7 @@ from leadwire.compress.work import split_patients
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.errors import BadInputError
 from leadwire.stats import Bootstrap, bootstrap_interval
+from leadwire.strict import parse_table, read_json
 from leadwire.workspace import Workspace, file_digest
 
 from .alone import Options
@@ -91,7 +92,9 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, finished=finished)
     return CompressionResult(
         recipe=recipe.name,
+        recipe_text=recipe.path.read_text(encoding="utf-8"),
         recipe_digest=file_digest(recipe.path),
+        training_digest=train.digest,
         dataset=test.name,
         dataset_digest=test.digest,
         test_beats=len(test),
@@ -104,6 +107,11 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
         mode=recipe.quantization.mode,
         rows=tuple(rows),
     )
+
+
+def read_compression(path: Path) -> CompressionResult:
+    """What `leadwire compress` left (`compression.json`); FileMissingError, or ConfigError with every mistake."""
+    return parse_table(CompressionResult, read_json(path, "compression record"), path)
 
 
 def _classes(recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
