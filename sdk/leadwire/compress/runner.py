@@ -67,9 +67,10 @@ def run_recipe(
     fresh: bool = False,
     timeout_s: float = 86_400.0,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    begun: Callable[[str, bool], None] = lambda label, skipped: None,
     finished: Callable[[FinishedStep], None] = lambda step: None,
 ) -> tuple[FinishedStep, ...]:
-    """Run the steps that are not done, in order; `finished` is told of each as it ends, also of those kept. `data` is
+    """Run the steps that are not done, in order; `begun(label, kept)` and `finished` are told of each. `data` is
     (train, tune) as `load_training` gives it, loaded where it is not given.
 
     Errors are those of the steps, BuildError (5) where a step's process ends without an answer. What was finished
@@ -84,6 +85,7 @@ def run_recipe(
         folder = recipe.output / "steps" / f"{index + 1:02}-{settings.label}"
         key = _key(recipe, index, digest, data_key)
         step = None if fresh else _kept(folder, key)
+        begun(f"{index + 1}. {settings.label}", step is not None)
         if step is None:
             request = {
                 "recipe": str(recipe.path.resolve()),

@@ -85,11 +85,10 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
         rows.append(_judge(judge, "start", "start", first, (), None))
 
     def finished(step: FinishedStep) -> None:
-        watcher.stage(f"{step.index + 1}. {step.label}", step.skipped)
         base = rows[0] if rows else None
         rows.append(_judge(judge, step.label, step.kind, step.model, step.facts, base))
 
-    run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, finished=finished)
+    run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, begun=watcher.stage, finished=finished)
     return CompressionResult(
         recipe=recipe.name,
         recipe_text=recipe.path.read_text(encoding="utf-8"),
@@ -131,7 +130,7 @@ def _judge(
     digest = file_digest(model)
     base_answers = _answers_file(judge, base.model_digest) if base else None
     return judge.workspace.stage(
-        f"row-{digest[:16]}-{label}",
+        f"judge {label} {digest[:12]}",
         CompressionRow,
         {
             "model": digest,

@@ -58,11 +58,7 @@ def measure_keras(
 ) -> Measured:
     """Quantize `source` into `folder/model.tflite`, build its firmware there and count one inference. Errors of the
     stages; a model that the board cannot hold is a result, without a count."""
-    policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
-    folder.mkdir(parents=True, exist_ok=True)
-    quantized = quantize_model(
-        source, calibration, policy, folder / "model.tflite", test_patients=test_patients, mode=settings.mode
-    )
+    quantized = quantize_keras(source, calibration, settings, folder, test_patients)
     built = build_model(quantized.path, options, folder, Quiet())
     if built.image is None:
         return Measured(quantized=quantized, figures=analyze_model(built), instructions=None, cycles=None)
@@ -76,6 +72,21 @@ def measure_keras(
         figures=analyze_model(built),
         instructions=ran.instructions_per_inference,
         cycles=ran.cycles_estimate,
+    )
+
+
+def quantize_keras(
+    source: Path,
+    calibration: Dataset,
+    settings: RecipeQuantization,
+    folder: Path,
+    test_patients: Collection[str] = (),
+) -> QuantizedModel:
+    """`folder/model.tflite`, as the recipe wants it."""
+    policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
+    folder.mkdir(parents=True, exist_ok=True)
+    return quantize_model(
+        source, calibration, policy, folder / "model.tflite", test_patients=test_patients, mode=settings.mode
     )
 
 

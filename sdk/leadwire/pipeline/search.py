@@ -33,7 +33,7 @@ from leadwire.datasets import Dataset, load_dataset, read_source
 from leadwire.errors import BadInputError, LeadwireError
 from leadwire.workspace import write_atomically
 
-from .measured import Measured, decided_by_integers, emulated_target, measure_keras
+from .measured import Measured, decided_by_integers, emulated_target, measure_keras, quantize_keras
 from .watcher import Watcher
 
 _COLUMNS = (
@@ -118,8 +118,12 @@ def judge_candidate(plan: SearchPlan, data: Mapping[str, str], trial: int, candi
         judged = _judged(plan, trial, candidate, costs, None, over, untrained)
     else:
         model = _make(plan, candidate, folder, "recipe", (train, tune))[-1].model
-        costs = measure_keras(model, calibration, plan.quantization, options, folder / "board")
-        decided = decided_by_integers(costs.quantized.path, tune)
+        if candidate.prune < 1:  # else training changes no size
+            costs = measure_keras(model, calibration, plan.quantization, options, folder / "board")
+            quantized = costs.quantized
+        else:
+            quantized = quantize_keras(model, calibration, plan.quantization, folder / "board")
+        decided = decided_by_integers(quantized.path, tune)
         judged = _judged(plan, trial, candidate, costs, _score(plan, tune, decided), _over(plan, costs), model)
     write_atomically(note, TypeAdapter(Judged).dump_json(judged, indent=1))
     return judged
