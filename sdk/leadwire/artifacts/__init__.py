@@ -20,7 +20,7 @@ from .image import FirmwareImage, FirmwareProject, FlashFile, LinkedObject, Sect
 from .mlperf import MlperfLoop, MlperfQuality, MlperfResult
 from .quantized import CalibrationSet, LayerError, QuantizedModel
 from .statistic import Interval, Predictions, Statistic
-from .stress import StressCondition, StressFigure, StressResult
+from .stress import StressCondition, StressFigure, StressResult, StressWitness
 from .validation import (
     Amendment,
     EndpointResult,
@@ -104,6 +104,7 @@ __all__ = [
     "StressCondition",
     "StressFigure",
     "StressResult",
+    "StressWitness",
     "SubgroupResult",
     "UncertaintyPart",
     "UncertaintyShare",

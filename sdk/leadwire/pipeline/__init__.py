@@ -176,7 +176,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
             if last > STAGES.index("validate"):
-                stress = line.stress(model, image, library, device)
+                stress = line.stress(quantized, model, image, library, device)
                 outcome = replace(outcome, stress=stress)
 
     comparison = line.compare(quantized, model, image, benchmark)

@@ -507,6 +507,7 @@ class Line:
 
     def stress(
         self,
+        quantized: QuantizedModel,
         model: Model,
         image: FirmwareImage,
         library: FirmwareImage,
@@ -534,6 +535,7 @@ class Line:
                 model,
                 protocol_folder=path.parent,
                 source=self.project.model,
+                quantized=quantized.path,
                 library=library.elf,
                 device=device,
                 folder=self.folder,

@@ -348,6 +348,9 @@ def _percent(value: float) -> str:
     return "-" if value != value else f"{value:.1%}"
 
 
+_WITNESSES = {"tflm": "TFLite Micro", "tflite": "desktop TFLite"}
+
+
 def stress(result: StressResult) -> None:
     clean = result.conditions[0]
     grid(
@@ -357,6 +360,13 @@ def stress(result: StressResult) -> None:
                 "device",
                 f"{sum(one.device_identical for one in result.conditions)} of "
                 f"{sum(one.device_beats for one in result.conditions)} outputs byte-identical",
+            ),
+            *(
+                (
+                    _WITNESSES[one.runtime],
+                    f"{one.identical} of {one.beats} outputs byte-identical, {one.decisions_changed} decisions changed",
+                )
+                for one in result.witnesses
             ),
             (
                 "excess loss",
