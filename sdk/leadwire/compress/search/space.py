@@ -53,7 +53,7 @@ class Candidate:
             {"kind": "fine_tune", "name": "train", "epochs": self.epochs, "learning_rate": self.learning_rate}
         ]
         if self.prune < 1:
-            steps.append({"kind": "prune_channels", "macs": self.prune})
+            steps.append({"kind": "prune_channels", "keep_macs": self.prune})
         if self.quantization_aware:
             steps.append({"kind": "quantization_aware"})
         return {
