@@ -64,6 +64,7 @@ def run_recipe(
     recipe: Recipe,
     data: tuple[Dataset, Dataset] | None = None,
     *,
+    store: Path | None = None,
     fresh: bool = False,
     timeout_s: float = 86_400.0,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
@@ -71,7 +72,8 @@ def run_recipe(
     finished: Callable[[FinishedStep], None] = lambda step: None,
 ) -> tuple[FinishedStep, ...]:
     """Run the steps that are not done, in order; `begun(label, kept)` and `finished` are told of each. `data` is
-    (train, tune) as `load_training` gives it, loaded where it is not given.
+    (train, tune) as `load_training` gives it, loaded where it is not given; `store` is where it is kept for the steps'
+    processes, by default in the output folder.
 
     Errors are those of the steps, BuildError (5) where a step's process ends without an answer. What was finished
     before an error stays.
@@ -93,7 +95,7 @@ def run_recipe(
                 "seed": step_seed(recipe, index),
                 "source": str(source.resolve()) if source else "",
                 "out": str((folder / "model.keras").resolve()),
-                **_stored(recipe, train, tune),
+                **_stored(store or recipe.output / "data", train, tune),
             }
             _prepare(folder, key, fresh)
             facts = _ask(folder, settings.label, request, timeout_s, progress)
@@ -165,11 +167,11 @@ def _kept(folder: Path, key: str) -> FinishedStep | None:
         return None
 
 
-def _stored(recipe: Recipe, train: Dataset, tune: Dataset) -> dict[str, str]:
+def _stored(store: Path, train: Dataset, tune: Dataset) -> dict[str, str]:
     """Where the data lies for the steps' processes, by role."""
     found = {}
     for role, one in (("train", train), ("tune", tune)):
-        path = recipe.output / "data" / f"{role}-{one.digest[:16]}.npz"
+        path = store / f"{role}-{one.digest[:16]}.npz"
         if not path.is_file():
             store_dataset(one, path)
         found[role] = str(path.resolve())

@@ -139,7 +139,7 @@ def _make(
         table["steps"] = [{"kind": "initialize"}]
         place = folder / "untrained"
     write_atomically(place / "recipe.toml", tomli_w.dumps(table).encode())
-    return run_recipe(load_recipe(place / "recipe.toml"), data)
+    return run_recipe(load_recipe(place / "recipe.toml"), data, store=plan.output / "data")
 
 
 def _judged(
