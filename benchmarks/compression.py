@@ -62,7 +62,7 @@ TEACHER = {
 STUDENT = [
     {"kind": "fine_tune", "name": "teacher", "epochs": 6, "learning_rate": 1e-3},
     {
-        "kind": "distill", "name": "student", "family": "resnet", "settings": {"width": 12, "kernel": 5, "dropout": 0.3},
+        "kind": "distill", "name": "student", "family": "resnet", "settings": {"width": 12, "kernel": 5},
         "epochs": 8, "learning_rate": 2e-3, "temperature": 2.0, "alpha": 0.5,
     },
     {"kind": "quantization_aware", "name": "student_aware", **GENTLE},
