@@ -5,9 +5,9 @@
 Each runtime answers the same random int8 beats, from numpy rows to numpy rows, on the same number of threads: LiteRT
 has an interpreter for each thread. XNNPACK is tried with larger batches too, on a copy of the model with that batch
 size. HostModel is measured with all that it does, the sample for its portable kernels included. The runtimes take
-turns, `--rounds` times; the best round of each counts, since a loaded machine only ever takes away. Beside the beats for a
-second stands the processor time of one beat, over all threads, which a loaded machine disturbs less. Ends with an error
-where HostModel's bytes are not those of TensorFlow Lite Micro.
+turns, `--rounds` times; the best round of each counts, since a loaded machine only ever takes away. Beside the beats
+for a second stands the processor time of one beat, over all threads, which a loaded machine disturbs less. Ends with an
+error where HostModel's bytes are not those of TensorFlow Lite Micro.
 """
 
 from __future__ import annotations

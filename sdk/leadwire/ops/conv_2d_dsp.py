@@ -11,7 +11,7 @@ from .conv_2d_mve import vector_calls, vector_scratch
 from .conv_2d_simd import copied_distance, lanes_calls, lanes_fit, lanes_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
-from .geometry import Window, distance_by_blocks, distance_by_position, window_of
+from .geometry import Window, distance_by_blocks, distance_by_position, groups_of, window_of
 from .spec import BACKWARD, SIMD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
@@ -93,11 +93,11 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    return columns_fit(_window(model, operator), _filters(model, operator))
+    return groups_of(model, operator) == 1 and columns_fit(_window(model, operator), _filters(model, operator))
 
 
 def _fits_mve(model: Model, operator: Operator) -> bool:
-    return channels_of(_filters(model, operator)) is not None
+    return groups_of(model, operator) == 1 and channels_of(_filters(model, operator)) is not None
 
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:
@@ -108,7 +108,7 @@ VARIANTS = (
     Variant(
         name=SIMD,
         extension="simd",
-        fits=lambda model, op: lanes_fit(_filters(model, op)),
+        fits=lambda model, op: groups_of(model, op) == 1 and lanes_fit(_filters(model, op)),
         emit=lambda model, op: lanes_calls(model, op, _window(model, op), _filters(model, op)),
         scratch_bytes=lambda model, op: lanes_scratch(_window(model, op)),
         distance=lambda model, op: copied_distance(_window(model, op)),
