@@ -18,7 +18,7 @@ QuantizationMode = Literal["int8", "int16x8"]
 """Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
 
 
-Goal = Literal["size", "speed"]
+Goal = Literal["size", "balanced", "speed"]
 
 
 Personality = Literal["bench", "mlperf", "mlperf-energy"]

@@ -42,7 +42,8 @@ Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
 GoalName = Annotated[
-    str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+    str,
+    typer.Option("--goal", help="size: weights of few values packed; balanced: bytes; speed: wider, as flash allows."),
 ]
 PersonalityName = Annotated[
     str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")

@@ -69,13 +69,15 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    with_variants = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
+    headers = sorted({call.header for its in calls.values() for call in its if call.header})
+    with_variants = bool(set(plan.kernels) - {PORTABLE, "packed"})
     names = _names(name, calls)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
         "kernels_header": "mve.h" if with_variants else "kernels.h",
+        "further_headers": headers,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "with_halves": any(is_wide(tensor) for tensor in model.tensors),
@@ -96,6 +98,7 @@ def write_model(
         *_RUNTIME,
         *(HOST_RUNTIME if host else ()),
         *(_VARIANT_HEADERS if with_variants else ()),
+        *headers,
         *(f"kernels/{kernel}" for kernel in kernels),
     ]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
@@ -163,6 +166,8 @@ def _argument(model: Model, plan: MemoryPlan, name: str, names: _Names, operator
         return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
     if token == "scratch:halves":
         return f"arena.halves + {plan.scratch_offset(operator.index) // 2}"
+    if token == "scratch:bytes":
+        return f"arena.bytes + {plan.scratch_offset(operator.index)}"
     token, _, as_bytes = token.partition(":")
     if token.startswith("in"):
         tensor = model.required(operator, int(token.removeprefix("in")))

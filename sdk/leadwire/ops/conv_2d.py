@@ -6,6 +6,7 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import letters_of, zero_point_of
 from .conv_2d_dsp import VARIANTS
+from .conv_2d_packed import PACKED
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
@@ -73,5 +74,5 @@ SPEC = OperatorSpec(
     emit=_emit,
     macs=_macs,
     distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op).flattened, 2)),
-    variants=VARIANTS,
+    variants=(*VARIANTS, *PACKED),
 )

@@ -26,6 +26,7 @@ from leadwire.planner import plan_memory
 from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
+from .packing import plan_packed
 
 ANY_BOARD = "virtual-stm32f405"
 """The model part of a project is the same for every board."""
@@ -47,7 +48,8 @@ def plan_model(
     model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None, goal: Goal = "size"
 ) -> MemoryPlan:
     """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core and the
-    goal: 'size' stores weights as bytes, 'speed' wider ones as far as the board's flash budget goes.
+    goal: 'size' stores weights that take few values in 4 bits or less where that saves flash, 'balanced' all as bytes,
+    'speed' wider ones as far as the board's flash budget goes. The host's library is not packed.
 
     `arena_bytes` is an arena of the user's choice, for TFLite Micro alone. BadInputError (2) for one that is too small,
     or where the arena is leadwire's to plan.
@@ -61,11 +63,16 @@ def plan_model(
         )
     extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
     spare = board.budget.flash_bytes - constant_bytes(model) - _CODE_BYTES if goal == "speed" else 0
-    return plan_memory(model, kernels=choose_kernels(model, extensions, spare_flash_bytes=max(0, spare)))
+    kernels = choose_kernels(model, extensions, spare_flash_bytes=max(0, spare))
+    if goal == "size" and not is_host(board):
+        return plan_packed(model, kernels)
+    return plan_memory(model, kernels=kernels)
 
 
 def plan_package(model: Model, backend: Backend, arena_bytes: int | None) -> MemoryPlan:
     """The plan of a package's sources: portable kernels, because any core may come."""
+    if backend == "aot" and arena_bytes is None:
+        return plan_packed(model, choose_kernels(model, ()))
     return plan_model(model, host_board(), backend, arena_bytes)
 
 

@@ -1,0 +1,54 @@
+"""CONV_2D with packed weights: portable, and on Armv7E-M."""
+
+from __future__ import annotations
+
+from leadwire.model.graph import Model, Operator
+
+from .conv_2d_dsp import columns_distance, columns_fit, columns_scratch
+from .convolution import Filters, filters_of
+from .geometry import Window, distance_by_blocks, window_of
+from .packed import (
+    TOGETHER,
+    Packing,
+    packed_calls,
+    packed_columns_calls,
+    packed_columns_fit,
+    packed_scratch,
+)
+from .spec import PORTABLE, Variant
+
+
+def _window(model: Model, operator: Operator) -> Window:
+    _, height, width, _ = model.required(operator, 1).shape
+    return window_of(model, operator, height, width).flattened
+
+
+def _filters(model: Model, operator: Operator) -> Filters:
+    return filters_of(model, operator, 0, broadcast=True)
+
+
+def _fits_dsp(model: Model, operator: Operator) -> bool:
+    window, filters = _window(model, operator), _filters(model, operator)
+    return columns_fit(window, filters) and packed_columns_fit(window, filters)
+
+
+PACKED = (
+    Variant(
+        name="packed",
+        extension=None,
+        packs=PORTABLE,
+        fits=lambda model, op: Packing.of(_filters(model, op).weights) is not None,
+        emit=lambda model, op: packed_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: packed_scratch(_window(model, op)),
+        distance=lambda model, op: distance_by_blocks(_window(model, op), TOGETHER),
+    ),
+    Variant(
+        name="dsp-packed",
+        extension="dsp",
+        packs="dsp",
+        fits=_fits_dsp,
+        emit=lambda model, op: packed_columns_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: columns_scratch(_window(model, op)),
+        distance=lambda model, op: columns_distance(_window(model, op)),
+    ),
+)
