@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation ds2 clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -19,6 +19,8 @@ help:
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
+	@echo "make ds2     the evidence at full size: all of MIT-BIH DS2 over the link, every stress condition, twice from scratch,"
+	@echo "             and the change to 16x8; half an hour; needs LEADWIRE_DATA"
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
 
@@ -84,6 +86,9 @@ soak: setup
 
 mutation: setup
 	LEADWIRE_MUTATIONS=all $(BIN)/python -m pytest -q tests/mutation
+
+ds2: setup
+	LEADWIRE_WHOLE_DS2=$(CURDIR)/out/whole-ds2 $(BIN)/python -m pytest -s -v tests/realdata/test_whole_ds2.py
 
 forecast-errors: setup
 	$(BIN)/leadwire forecast --errors

@@ -53,6 +53,7 @@ NEEDED = (
     "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
+STRESS_SIDES = ("float", "int8", "device", "tflm", "tflite")
 NORMAL = NormalDist()
 
 
@@ -494,6 +495,8 @@ def result_of(evidence: dict[str, object], verdict: str) -> str:
     )
     conditions = (evidence["stress"] or {"conditions": []})["conditions"]
     same = all(one["device_identical"] == one["device_beats"] for one in conditions)
+    witnesses = [other for one in conditions for other in one["witnesses"] if other["runtime"] == "tflm"]
+    same = same and all(other["identical"] == other["beats"] for other in witnesses)
     return "PASSED" if verdict == "pass" and not over and run and proven and same else "FAILED"
 
 
@@ -521,6 +524,7 @@ class Beats:
         self.decided: dict[str, dict[int, int]] = {}
         self.values: dict[str, dict[int, list[float]]] = {}
         self.bytes: dict[str, dict[int, list[int]]] = {}
+        self.wide: dict[str, bool] = {}
         for place, name in enumerate(names):
             cells = {beat: row[5 + place * len(labels) :][: len(labels)] for beat, row in enumerate(body)}
             given = {beat: row for beat, row in cells.items() if any(row)}
@@ -528,8 +532,9 @@ class Beats:
             need(all(math.isfinite(one) for row in values.values() for one in row), "an output is not finite")
             self.values[name] = values
             self.decided[name] = {beat: row.index(max(row)) for beat, row in values.items()}
-            if all(re.fullmatch(r"-?[0-9]{1,3}", cell) for row in given.values() for cell in row):
+            if all(re.fullmatch(r"-?[0-9]{1,5}", cell) for row in given.values() for cell in row):
                 self.bytes[name] = {beat: list(map(int, row)) for beat, row in given.items()}
+                self.wide[name] = any(one > 127 for row in values.values() for one in row)  # int16
 
 
 def pcg64(seed: int):
@@ -1195,11 +1200,12 @@ class Figures:
     # ---- probabilities
 
     def reliability(self, stated: dict) -> None:
-        """Beats by tenths of their largest probability; a byte b stands for (b + 128) / 256."""
+        """Beats by tenths of their largest probability; int8 b stands for (b + 128) / 256, int16 w for w / 32768."""
         name = stated["runtime"]
+        zero, steps = ((0, 32768) if self.beats.wide[name] else (-128, 256)) if name in self.beats.bytes else (0, 1)
         bins: dict[int, list[tuple[float, bool]]] = {}
         for beat, values in self.beats.values[name].items():
-            most = (max(values) + 128) / 256 if name in self.beats.bytes else max(values)
+            most = (max(values) - zero) / steps
             right = self.beats.decided[name][beat] == self.beats.reference[beat]
             bins.setdefault(min(int(most * 10), 9), []).append((most, right))
         found = [
@@ -1237,7 +1243,8 @@ class Figures:
             return stated["scale"] * (byte - stated["zero_point"])
 
         threshold = at_target(sorted((float_of[beat] for beat in of_class), reverse=True))
-        step = next((byte for byte in range(-128, 128) if real(byte) >= threshold * (1 - 1e-9)), 128)
+        end = 32768 if any(byte > 127 for row in judged.values() for byte in row) else 128
+        step = next((byte for byte in range(-end, end) if real(byte) >= threshold * (1 - 1e-9)), end)
         own = real(at_target(sorted((byte_of[beat] for beat in of_class), reverse=True)))
         self.agree(stated["threshold"], threshold, f"the threshold of {name}")
         self.agree(stated["int8_step"], step, f"the INT8 step of {name}")
@@ -1529,13 +1536,14 @@ class Figures:
         )
         self.agree([stated["seconds"], stated["seed"]], [rule.get("seconds", 0), rule.get("seed", 1)], "the stress set")
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
-        names = [f"{number}:{side}" for number in range(len(wanted)) for side in ("float", "int8", "device")]
+        names = [f"{number}:{side}" for number in range(len(wanted)) for side in STRESS_SIDES]
         need(rows[0] == ["record", "patient", "reference", *names], "stress.csv has other columns")
         body = rows[1:]
         need(all(len(row) == len(rows[0]) for row in body), "stress.csv has a row of another length")
         undisturbed: dict[int, tuple[int, int]] = {}
         for number, one in enumerate(stated["conditions"]):
-            decided, sent, same = self.stress_column(body, 3 + 3 * number)
+            decided, sent, same, witnesses = self.stress_column(body, 3 + len(STRESS_SIDES) * number)
+            self.agree(one["witnesses"], witnesses, f"TFLite's answers under {one['title']}")
             undisturbed = undisturbed or decided
             need(len(undisturbed) == len(body), "stress.csv lacks an undisturbed beat")
             what = f"stress {one['title']} {'' if one['level'] is None else one['level']}".strip()
@@ -1544,19 +1552,33 @@ class Figures:
             self.agree(listed, counts, f"the number of beats of {what}")
             self.stress_figures(one, body, decided, undisturbed, what)
 
-    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict[int, tuple[int, int]], int, int]:
-        """Float and INT8 decision by beat, the beats sent to the device, and those that came back the same."""
+    def stress_column(self, body: list[list[str]], start: int) -> tuple[dict, int, int, list[dict]]:
+        """Float and INT8 decision by beat, the beats sent to the device, those that came back the same, and what
+        TFLite Micro and desktop TFLite answered."""
         size, decided, sent, same = len(self.labels), {}, 0, 0
+
+        def called(cell: str) -> int:
+            raw = struct.unpack(f"<{size}{'b' if len(cell) == 2 * size else 'h'}", bytes.fromhex(cell))
+            return raw.index(max(raw))
+
+        others = {
+            name: {"runtime": name, "beats": 0, "identical": 0, "decisions_changed": 0} for name in STRESS_SIDES[3:]
+        }
         for beat, row in enumerate(body):
-            real, host, device = row[start : start + 3]
-            need(bool(real) == bool(host) and (host or not device), f"beat {beat} of stress.csv has half an answer")
+            real, host, device, *witnesses = row[start : start + len(STRESS_SIDES)]
+            asked = any((device, *witnesses))
+            need(bool(real) == bool(host) and (host or not asked), f"beat {beat} of stress.csv has half an answer")
             if host:
                 outputs = struct.unpack(f">{size}f", bytes.fromhex(real))
-                raw = struct.unpack(f"<{size}{'b' if len(host) == 2 * size else 'h'}", bytes.fromhex(host))
                 need(all(map(math.isfinite, outputs)), "an output under stress is not finite")
-                decided[beat] = outputs.index(max(outputs)), raw.index(max(raw))
+                decided[beat] = outputs.index(max(outputs)), called(host)
                 sent, same = sent + bool(device), same + (device == host)
-        return decided, sent, same
+                for other, cell in zip(others.values(), witnesses, strict=True):
+                    if cell:
+                        other["beats"] += 1
+                        other["identical"] += cell == host
+                        other["decisions_changed"] += called(cell) != decided[beat][1]
+        return decided, sent, same, [other for other in others.values() if other["beats"]]
 
     def stress_figures(self, stated: dict, body: list[list[str]], decided: dict, undisturbed: dict, what: str) -> None:
         endpoints = self.protocol["endpoints"]

@@ -71,7 +71,8 @@ class TargetSettings:
     """`backend` is validated; those of `compare` are built and benchmarked beside it on the same inputs.
 
     `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given. `images` are for
-    boards whose image leadwire does not build, by their name in `boards`.
+    boards whose image leadwire does not build, by their name in `boards`. `fast_memory` is a second memory region of
+    the boards, 'off', 'auto' or a name, and `fast_bytes` this model's share of it (leadwire.planner.regions).
     """
 
     boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
@@ -85,6 +86,8 @@ class TargetSettings:
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
     latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    fast_memory: str = "off"
+    fast_bytes: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +310,8 @@ personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0
+# fast_memory = "auto"          # what gains most in the board's CCM or TCM; or its name, or "ccm:arena", "ccm:weights"
+# fast_bytes = 32768            # this model's share of that region
 
 # [energy]                      # what `leadwire energy --json` wrote for this model, for the report
 # record = "energy.json"

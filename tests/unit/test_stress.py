@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from evidence_example import example_evidence
-from leadwire.artifacts import StressResult, sha256_hex
+from leadwire.artifacts import StressResult, StressWitness, sha256_hex
 from leadwire.errors import EvidenceError
 from leadwire.evidence.stress import StressAnswers, false_stress, write_stress
 from leadwire.protocols import Protocol, load_protocol
@@ -117,13 +117,19 @@ def case(folder: Path, wrong: tuple[tuple[float, float], ...], seed: int = 1) ->
                 unit="" if not number else "dB SNR",
                 beats=beats, float_decided=decided[0], int8_decided=decided[1],
                 device_beats=len(sent), device_identical=len(sent),
+                witnesses=(
+                    StressWitness(runtime="tflm", beats=len(sent), identical=len(sent), decisions_changed=0),
+                    StressWitness(runtime="tflite", beats=len(sent), identical=len(sent) - 1, decisions_changed=1),
+                ),
             )
         )  # fmt: skip
         real = {int(b): struct.pack(">3f", *(0.9 if k == d else 0.05 for k in range(3)))
                 for b, d in zip(beats, decided[0], strict=True)}  # fmt: skip
         raw = {int(b): struct.pack("3b", *(100 if k == d else -100 for k in range(3)))
                for b, d in zip(beats, decided[1], strict=True)}  # fmt: skip
-        answers.append(StressAnswers(float_outputs=real, int8=raw, device={int(b): raw[int(b)] for b in sent}))
+        same = {int(b): raw[int(b)] for b in sent}
+        other = {**same, int(sent[0]): struct.pack("3b", *np.roll(struct.unpack("3b", raw[int(sent[0])]), 1))}
+        answers.append(StressAnswers(float_outputs=real, int8=raw, device=same, tflm=same, tflite=other))
     return Case(
         protocol=load_protocol(path), labels=labels, patients=patients,
         records=[f"r{name[1:]}" for name in patients], runs=runs, answers=answers,
@@ -178,6 +184,20 @@ def test_the_second_judgement_agrees(harmed: Case) -> None:
     assert list(false_stress(harmed.result, harmed.protocol, harmed.data, source="x")) == []
 
 
+CHANGES = (
+    "value",
+    "loss",
+    "excess",
+    "interval",
+    "device",
+    "witness",
+    "specification",
+    "witness gone",
+    "level",
+    "endpoint",
+)
+
+
 def changed(result: StressResult, what: str) -> StressResult:
     change: Any = dataclasses.replace
     first, *rest = result.conditions
@@ -195,6 +215,9 @@ def changed(result: StressResult, what: str) -> StressResult:
         last = change(last, figures=(last.figures[0], moved[what], *last.figures[2:]))
     else:
         last = {
+            "witness": change(last, witnesses=(last.witnesses[0], change(last.witnesses[1], decisions_changed=0))),
+            "specification": change(last, witnesses=(change(last.witnesses[0], identical=0), last.witnesses[1])),
+            "witness gone": change(last, witnesses=last.witnesses[:1]),
             "device": change(last, device_identical=last.device_identical - 1),
             "level": change(last, level=12.0),
             "endpoint": change(last, figures=last.figures[1:]),
@@ -202,9 +225,12 @@ def changed(result: StressResult, what: str) -> StressResult:
     return change(result, conditions=(first, *rest[:-1], last))
 
 
-@pytest.mark.parametrize("what", ["value", "loss", "excess", "interval", "device", "level", "endpoint"])
+@pytest.mark.parametrize("what", CHANGES)
 def test_a_changed_figure_is_found(harmed: Case, what: str) -> None:
     assert list(false_stress(changed(harmed.result, what), harmed.protocol, harmed.data, source="x"))
+
+
+HEADER = b"record,patient,reference,0:float,0:int8,0:device,0:tflm,0:tflite\n"
 
 
 @pytest.mark.parametrize(
@@ -213,11 +239,14 @@ def test_a_changed_figure_is_found(harmed: Case, what: str) -> None:
         b"",
         b"\xff\xff",
         b"record,patient,reference\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,X,,,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,zz,000000,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,00,000000,\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N,,,000000\n",
-        b"record,patient,reference,0:float,0:int8,0:device\nr,p,N," + b"7fc00000" * 3 + b",000000,\n",
+        HEADER + b"r,p,X,,,,,\n",
+        HEADER + b"r,p,N,zz,000000,,,\n",
+        HEADER + b"r,p,N,00,000000,,,\n",
+        HEADER + b"r,p,N,,,000000,,\n",
+        HEADER + b"r,p,N,,,,000000,\n",
+        HEADER + b"r,p,N,,,,,000000\n",
+        HEADER + b"r,p,N," + b"00000000" * 3 + b",000000,,,0000\n",
+        HEADER + b"r,p,N," + b"7fc00000" * 3 + b",000000,,,\n",
     ],
 )
 def test_a_broken_file_of_answers_is_refused(harmed: Case, data: bytes) -> None:
@@ -253,7 +282,7 @@ def test_the_verifier_that_travels_in_the_bundle_agrees_and_finds_changes(harmed
     figures = verifier.Figures({}, tomllib.loads(PROTOCOL), None)
     figures.stress(json.loads(json.dumps(dataclasses.asdict(harmed.result))), harmed.data)
     assert figures.compared > 50
-    for what in ("value", "loss", "excess", "interval", "device", "level", "endpoint"):
+    for what in CHANGES:
         with pytest.raises(verifier.RefusedError):
             figures.stress(json.loads(json.dumps(dataclasses.asdict(changed(harmed.result, what)))), harmed.data)
     with pytest.raises(verifier.RefusedError, match="go together"):
@@ -270,6 +299,14 @@ def test_the_report_shows_the_matrix_and_a_device_that_differs_fails(harmed: Cas
     assert f"Of 10 intervals, {len(harmed.result.harmed)} lie wholly above zero" in text
     assert "muscle 0 dB SNR V sensitivity" in text
     assert evidence.verdict == "pass"
+    assert "3 of 12 answers are other bytes, and 3 of them another class" in text
+    assert "all 12 answers are the same bytes" in text
+    other = dataclasses.replace(evidence, stress=changed(harmed.result, "specification"))
+    assert other.verdict == "fail"
+    assert "under stress (muscle 0) the generated C gives other bytes than TFLite Micro" in other.reasons
+    assert "differ under muscle , so that this run fails" in re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_page(other, "ab" * 32).decode())
+    )
     differs = dataclasses.replace(evidence, stress=changed(harmed.result, "device"))
     assert differs.verdict == "fail"
     assert "under stress (muscle 0) device and host differ in 1 of 4 beats" in differs.reasons

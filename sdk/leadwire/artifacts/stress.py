@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from .statistic import Interval, Statistic
 
@@ -22,6 +23,18 @@ class StressFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StressWitness:
+    """What TFLite Micro's interpreter or desktop TFLite answered to `beats` of a condition's: `identical` of them with
+    the bytes of the generated C, `decisions_changed` with another class.
+    """
+
+    runtime: Literal["tflm", "tflite"]
+    beats: int
+    identical: int
+    decisions_changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StressCondition:
     """One disturbance at one level (`level` None: undisturbed). INT8 is the generated C on the host; `device_identical`
     of the `device_beats` sent to the device gave the same bytes.
@@ -35,6 +48,7 @@ class StressCondition:
     device_beats: int
     device_identical: int
     figures: tuple[StressFigure, ...]
+    witnesses: tuple[StressWitness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +69,30 @@ class StressResult:
     def device_differs(self) -> tuple[StressCondition, ...]:
         """Conditions under which device and host gave other bytes."""
         return tuple(one for one in self.conditions if one.device_identical != one.device_beats)
+
+    @property
+    def host_differs(self) -> tuple[StressCondition, ...]:
+        """Conditions under which TFLite Micro, the specification of the arithmetic, gave other bytes than the generated
+        C."""
+        return tuple(
+            one
+            for one in self.conditions
+            if any(other.runtime == "tflm" and other.identical != other.beats for other in one.witnesses)
+        )
+
+    @property
+    def witnesses(self) -> tuple[StressWitness, ...]:
+        """Each runtime that was asked, summed over all conditions."""
+        asked = [other for one in self.conditions for other in one.witnesses]
+        return tuple(
+            StressWitness(
+                runtime=runtime,
+                beats=sum(one.beats for one in asked if one.runtime == runtime),
+                identical=sum(one.identical for one in asked if one.runtime == runtime),
+                decisions_changed=sum(one.decisions_changed for one in asked if one.runtime == runtime),
+            )
+            for runtime in dict.fromkeys(one.runtime for one in asked)
+        )
 
     @property
     def harmed(self) -> tuple[tuple[StressCondition, StressFigure], ...]:

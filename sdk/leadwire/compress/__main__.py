@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from leadwire.datasets import Dataset
 from leadwire.errors import LeadwireError
 
 from .recipe import Recipe, load_recipe
-from .work import Work, split_patients
+from .work import Keras, Work
 
 _PROGRESS_S = 0.2
 
@@ -41,8 +42,7 @@ def _run(request: dict[str, Any], say: Any) -> list[tuple[str, str | int | float
     import keras
     import tensorflow as tf
 
-    from leadwire.datasets import load_dataset, read_source
-
+    from .data import restore_dataset
     from .keras_files import load_keras, save_keras
     from .steps import apply_step
     from .training import check_classifier
@@ -52,11 +52,9 @@ def _run(request: dict[str, Any], say: Any) -> list[tuple[str, str | int | float
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     index, source, out = int(request["step"]), str(request["source"]), Path(request["out"])
-    place = Path(recipe.base / recipe.dataset.folder) if recipe.dataset.folder else None
-    split = load_dataset(read_source(recipe.dataset.source), recipe.dataset.train_split, folder=place)
-    train, tune = split_patients(split, recipe.dataset.tune_patients)
-    model = load_keras(Path(source)) if source else _from_zoo(recipe, split)
-    check_classifier(model, split)
+    train, tune = (restore_dataset(Path(request[name])) for name in ("train", "tune"))
+    model = load_keras(Path(source)) if source else _from_zoo(recipe, train)
+    check_classifier(model, train)
     last = [0.0]
 
     def progress(label: str, done: int, total: int) -> None:
@@ -65,7 +63,7 @@ def _run(request: dict[str, Any], say: Any) -> list[tuple[str, str | int | float
             last[0] = now
             say(progress=[label, done, total])
 
-    classes = tuple(split.label_names.index(name) for name in recipe.dataset.classes or split.label_names)
+    classes = tuple(train.label_names.index(name) for name in recipe.dataset.classes or train.label_names)
     outcome = apply_step(
         recipe.steps[index],
         Work(
@@ -84,7 +82,7 @@ def _run(request: dict[str, Any], say: Any) -> list[tuple[str, str | int | float
     return list(outcome.facts)
 
 
-def _from_zoo(recipe: Recipe, split: Any) -> Any:
+def _from_zoo(recipe: Recipe, split: Dataset) -> Keras:
     from leadwire import zoo
 
     shapes = {name: values.shape[1:] for name, values in zip(split.input_names, split.inputs, strict=True)}

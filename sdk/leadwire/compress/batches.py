@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leadwire.datasets import Dataset, dataset_of
-from leadwire.datasets.shortened import shortened_recordings
+from leadwire.datasets import Dataset
 
 from .recipe import Augment, Training
 
@@ -32,7 +31,7 @@ class Batches:
     cut goes on with the batches it would have had."""
 
     def __init__(self, dataset: Dataset, training: Training, seed: int) -> None:
-        self._dataset = with_shortened(dataset, training)
+        self._dataset = dataset
         self._training, self._seed = training, seed
         labels = self._dataset.labels
         counts = np.bincount(labels, minlength=len(dataset.label_names))
@@ -60,17 +59,6 @@ class Batches:
                 labels=self._dataset.labels[chosen],
                 weights=self._weights[chosen],
             )
-
-
-def with_shortened(dataset: Dataset, training: Training) -> Dataset:
-    """The data set with the shortened recordings that the settings ask for; as it is where it has no recordings."""
-    shortened = shortened_recordings(dataset.recordings, training.shortened)
-    if not shortened:
-        return dataset
-    return dataset_of(
-        [*dataset.recordings, *shortened],
-        name=dataset.name, split=dataset.split, basis=dataset.basis, licence=dataset.licence,
-    )  # fmt: skip
 
 
 def beat_weights(dataset: Dataset, training: Training, majority: int) -> npt.NDArray[np.float32]:

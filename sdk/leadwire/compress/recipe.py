@@ -124,6 +124,11 @@ class StepSettings:
     def label(self) -> str:
         return self.name or self.kind
 
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """What is wrong between values that are right each by itself, 'key: what is wrong'."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
@@ -174,7 +179,9 @@ def load_recipe(path: Path, *, output: Path | None = None) -> Recipe:
             mistakes.append(f"steps[{index}].kind: must be one of {', '.join(steps.kinds())}, found {kind!r}")
             continue
         try:
-            parsed.append(parse_table(settings, {k: v for k, v in table.items() if k != "kind"}, path))
+            one = parse_table(settings, {k: v for k, v in table.items() if k != "kind"}, path)
+            mistakes += [f"steps[{index}].{mistake}" for mistake in one.mistakes]
+            parsed.append(one)
         except ConfigError as error:
             mistakes += [f"steps[{index}].{mistake}" for mistake in error.mistakes]
     if bool(given.model.path) == bool(given.model.family):

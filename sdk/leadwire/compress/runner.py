@@ -24,11 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from leadwire import errors
+from leadwire.datasets import Dataset
 from leadwire.errors import BadInputError, BuildError, FileMissingError, LeadwireError
 from leadwire.tensorflow_process import training_environment
 from leadwire.workspace import file_digest, write_atomically
 
-from .recipe import Recipe
+from .data import load_training, store_dataset
+from .recipe import Recipe, StepSettings
 from .work import Facts
 
 
@@ -60,33 +62,47 @@ def start_model(recipe: Recipe) -> Path | None:
 
 def run_recipe(
     recipe: Recipe,
+    data: tuple[Dataset, Dataset] | None = None,
     *,
     fresh: bool = False,
     timeout_s: float = 86_400.0,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
     finished: Callable[[FinishedStep], None] = lambda step: None,
 ) -> tuple[FinishedStep, ...]:
-    """Run the steps that are not done, in order; `finished` is told of each as it ends, also of those kept.
+    """Run the steps that are not done, in order; `finished` is told of each as it ends, also of those kept. `data` is
+    (train, tune) as `load_training` gives it, loaded where it is not given.
 
     Errors are those of the steps, BuildError (5) where a step's process ends without an answer. What was finished
     before an error stays.
     """
     source = start_model(recipe)
     digest = file_digest(source) if source else ""
+    train, tune = data if data is not None else load_training(recipe)
+    data_key = hashlib.sha256(f"{train.digest} {tune.digest}".encode()).hexdigest()
     done: list[FinishedStep] = []
     for index, settings in enumerate(recipe.steps):
         folder = recipe.output / "steps" / f"{index + 1:02}-{settings.label}"
-        key = _key(recipe, index, digest)
+        key = _key(recipe, index, digest, data_key)
         step = None if fresh else _kept(folder, key)
         if step is None:
-            step = _run(recipe, index, source, digest, folder, key, fresh, timeout_s, progress)
+            request = {
+                "recipe": str(recipe.path.resolve()),
+                "step": index,
+                "seed": step_seed(recipe, index),
+                "source": str(source.resolve()) if source else "",
+                "out": str((folder / "model.keras").resolve()),
+                **_stored(recipe, train, tune),
+            }
+            _prepare(folder, key, fresh)
+            facts = _ask(folder, settings.label, request, timeout_s, progress)
+            step = _keep(folder, key, index, settings, digest, facts)
         finished(step)
         done.append(step)
         source, digest = step.model, step.digest
     return tuple(done)
 
 
-def _key(recipe: Recipe, index: int, source_digest: str) -> str:
+def _key(recipe: Recipe, index: int, source_digest: str, data: str) -> str:
     """Everything that decides what a step makes."""
     settings = recipe.steps[index]
     told = {
@@ -96,7 +112,8 @@ def _key(recipe: Recipe, index: int, source_digest: str) -> str:
         "source": source_digest,
         "model": dataclasses.asdict(recipe.model) if not source_digest else None,
         "training": dataclasses.asdict(recipe.training),
-        "dataset": dataclasses.asdict(recipe.dataset),
+        "data": data,
+        "classes": recipe.dataset.classes,
         "seed": step_seed(recipe, index),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
@@ -146,38 +163,32 @@ def _kept(folder: Path, key: str) -> FinishedStep | None:
         return None
 
 
-def _run(
-    recipe: Recipe,
-    index: int,
-    source: Path | None,
-    source_digest: str,
-    folder: Path,
-    key: str,
-    fresh: bool,
-    timeout_s: float,
-    progress: Callable[[str, int, int], None],
-) -> FinishedStep:
-    settings, begun = recipe.steps[index], folder / "begun"
-    if fresh or not begun.is_file() or begun.read_text(encoding="utf-8") != key:
+def _stored(recipe: Recipe, train: Dataset, tune: Dataset) -> dict[str, str]:
+    """Where the data lies for the steps' processes, by role."""
+    found = {}
+    for role, one in (("train", train), ("tune", tune)):
+        path = recipe.output / "data" / f"{role}-{one.digest[:16]}.npz"
+        if not path.is_file():
+            store_dataset(one, path)
+        found[role] = str(path.resolve())
+    return found
+
+
+def _prepare(folder: Path, key: str, fresh: bool) -> None:
+    """The step's folder, emptied unless the same step was begun there."""
+    begun = folder / "begun"
+    if fresh or not begun.is_file() or begun.read_text(encoding="utf-8", errors="replace") != key:
         shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(begun, key.encode())
-    model = folder / "model.keras"
-    request = {
-        "recipe": str(recipe.path.resolve()),
-        "step": index,
-        "seed": step_seed(recipe, index),
-        "source": str(source.resolve()) if source else "",
-        "out": str(model.resolve()),
-    }
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    facts = _ask(folder, settings.label, timeout_s, progress)
-    digest = file_digest(model)
+
+
+def _keep(folder: Path, key: str, index: int, settings: StepSettings, source_digest: str, facts: Facts) -> FinishedStep:
+    """The step's note, written last; what only an unfinished step needs is removed."""
     note = {
-        "key": key, "index": index, "kind": settings.kind, "label": settings.label, "digest": digest,
-        "source_digest": source_digest, "facts": facts,
+        "key": key, "index": index, "kind": settings.kind, "label": settings.label,
+        "digest": file_digest(folder / "model.keras"), "source_digest": source_digest, "facts": facts,
     }  # fmt: skip
-    for left in (*folder.glob("*.npz"), folder / "request.json", folder / "log", begun):
+    for left in (*folder.glob("*.npz"), folder / "request.json", folder / "log", folder / "begun"):
         left.unlink(missing_ok=True)
     write_atomically(folder / "step.json", json.dumps(note, indent=1, sort_keys=True).encode())
     kept = _kept(folder, key)
@@ -185,8 +196,15 @@ def _run(
     return dataclasses.replace(kept, skipped=False)
 
 
-def _ask(folder: Path, label: str, timeout_s: float, progress: Callable[[str, int, int], None]) -> Facts:
+def _ask(
+    folder: Path,
+    label: str,
+    request: dict[str, Any],
+    timeout_s: float,
+    progress: Callable[[str, int, int], None],
+) -> Facts:
     """The step's facts, from its process; the error that it met."""
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     environment = training_environment(folder)
     reading, writing = os.pipe()
     with (folder / "log").open("wb") as log, subprocess.Popen(

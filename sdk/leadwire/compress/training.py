@@ -19,6 +19,7 @@ from leadwire.errors import BadInputError, TrainingError
 from leadwire.workspace import write_atomically
 
 from .batches import Batches
+from .masks import Masks, zeros_of
 from .recipe import StepSettings
 from .scores import class_counts, macro_f1
 from .work import Keras, Work
@@ -106,12 +107,16 @@ def fit(
     extra: Sequence[Any] = (),
     epochs: int | None = None,
     learning_rate: float | None = None,
+    masks: Masks | None = None,
+    keep_from: int = 0,
 ) -> History:
     """Train `model` in place on `work.train`; the settings of the step go before those of the recipe.
 
-    `after_batch(batch, batches)` is called after each update (masks of a pruning), counted over all epochs from 1.
+    `after_batch(batch, batches)` is called after each update, counted over all epochs from 1. Weights that are exactly
+    zero stay so, as do those that `masks` hold: what was pruned once stays pruned.
     `extra` are trainable variables beside the model's. Each epoch is kept in `work.folder/<name>.npz` until the step is
-    done, so that a training that was cut goes on after its last whole epoch and gives the same weights.
+    done, so that a training that was cut goes on after its last whole epoch and gives the same weights. With `keep` =
+    'best' the weights kept are those of epoch `keep_from` (0: those it came with) or a later one.
     TrainingError for a loss that is no number.
     """
     training = work.training
@@ -125,7 +130,7 @@ def fit(
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     variables = [*model.trainable_variables, *extra]
     optimizer.build(variables)
-    state = _State(work.folder / f"{name}.npz", [*model.variables, *optimizer.variables, *extra], model)
+    state = _State(work.folder / f"{name}.npz", [*model.variables, *optimizer.variables, *extra], model, keep_from)
 
     def update_once(inputs: Any, labels: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -136,6 +141,9 @@ def fit(
     update = tf.function(update_once, reduce_retracing=True)
     if not state.restore():
         state.note(math.nan, tune_score(model, work), keep=training.keep == "best")
+    held = [zeros_of(model), *([masks] if masks else [])]
+    for one in held:
+        one.start()
     for epoch in range(state.done, total):
         losses: list[float] = []
         for index, batch in enumerate(batches.epoch(epoch)):
@@ -149,6 +157,8 @@ def fit(
             done = epoch * len(batches) + index + 1
             if after_batch is not None:
                 after_batch(done, steps)
+            for one in held:
+                one.hold()
             work.progress(f"{settings.label}: {name}", done, steps)
         state.note(float(np.mean(losses)), tune_score(model, work), keep=training.keep == "best")
         state.store()
@@ -158,8 +168,8 @@ def fit(
 class _State:
     """How far a training is: all variables, losses and scores, and the weights of its best epoch."""
 
-    def __init__(self, path: Path, variables: Sequence[Any], model: Keras) -> None:
-        self._path, self._variables, self._model = path, list(variables), model
+    def __init__(self, path: Path, variables: Sequence[Any], model: Keras, keep_from: int) -> None:
+        self._path, self._variables, self._model, self._keep_from = path, list(variables), model, keep_from
         self._losses: list[float] = []
         self._scores: list[float] = []
         self._best: list[npt.NDArray[Any]] = []
@@ -170,7 +180,8 @@ class _State:
         return len(self._losses) - 1
 
     def note(self, loss: float, score: float, *, keep: bool) -> None:
-        if keep and (not self._scores or score > max(self._scores)):
+        before = self._scores[self._keep_from :]
+        if keep and len(self._scores) >= self._keep_from and (not before or score > max(before)):
             self._best = self._model.get_weights()
         self._losses.append(loss)
         self._scores.append(score)
@@ -197,7 +208,7 @@ class _State:
         return True
 
     def finish(self, keep_best: bool) -> History:
-        kept = int(np.argmax(self._scores)) if keep_best else self.done
+        kept = self._keep_from + int(np.argmax(self._scores[self._keep_from :])) if keep_best else self.done
         if keep_best:
             self._model.set_weights(self._best)
         return History(losses=tuple(self._losses[1:]), tune_f1=tuple(self._scores), kept_epoch=kept)

@@ -25,7 +25,8 @@ def _untold(label: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """`model` may be changed in place. `train` and `tune` share no patient; `tune` is to choose by.
+    """`model` may be changed in place. `train` and `tune` share no patient; `tune` is to choose by. `train` has what
+    `data.with_shortened` adds.
 
     `classes` are the indices of the labels that macro F1 is the mean over. `folder` is the step's own, for checkpoints
     and by-products; `base` is what paths in settings are relative to.

@@ -15,13 +15,18 @@ given: finding them is a QRS detector's task and no part of this front end.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass
+from statistics import median
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from leadwire.datasets.recording import Recording
 from leadwire.errors import DatasetError
+
+Values: TypeAlias = npt.NDArray[np.float64]
 
 WINDOW_HZ = 120.0
 WINDOW_SAMPLES = 96
@@ -110,16 +115,20 @@ def _limited(values: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.fl
     return (np.rint(np.clip(values, -limit, limit) / STEP) * STEP).astype(np.float32)
 
 
-def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _rhythm(rr: Values) -> Values:
     """Rhythm features of beat i + 1 for i in range(len(rr) - 1): rr[i] is before it, rr[i + 1] after it."""
-    out = np.empty((len(rr) - 1, 11))
-    mean, irregular, previous = rr[0], 0.0, rr[0]
-    for i in range(len(rr) - 1):
-        before, after = rr[i], rr[i + 1]
-        history = np.sort(rr[max(0, i + 1 - RHYTHM_BEATS) : i + 1])
-        usual, slow = history[len(history) // 2], history[(9 * len(history)) // 10]
-        recent = np.log(before / mean)
-        out[i] = (
+    before, after = rr[:-1], rr[1:]
+    previous = np.concatenate((rr[:1], rr[:-2]))
+    usual, slow, quiet = _usual_intervals(before)
+    turn = np.abs(np.log(before / previous))
+    recent, irregular = np.empty(len(before)), np.empty(len(before))
+    running_mean, running_change = rr[0], 0.0
+    for i in range(len(before)):
+        recent[i], irregular[i] = np.log(before[i] / running_mean), running_change
+        running_mean *= np.exp(max(_RR_RATE, 1 / (i + 2)) * min(max(recent[i], -0.5), 0.5))
+        running_change += max(_IRREGULAR_RATE, 1 / (i + 2)) * (min(turn[i], 0.5) - running_change)
+    return np.column_stack(
+        (
             np.log(before / usual),
             np.log(after / usual),
             np.log(before / after),
@@ -128,55 +137,75 @@ def _rhythm(rr: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             np.log(before / slow),
             np.log(usual / slow),
             recent,
-            np.log(before / np.median(rr[max(0, i - 7) : i + 1])),
+            np.log(before / quiet),
             irregular * 2,
             recent / (8 * (irregular + 0.02)),
         )
-        mean *= np.exp(max(_RR_RATE, 1 / (i + 2)) * np.clip(recent, -0.5, 0.5))
-        change = min(abs(np.log(before / previous)), 0.5)
-        irregular += max(_IRREGULAR_RATE, 1 / (i + 2)) * (change - irregular)
-        previous = before
-    return out
+    )
 
 
-def _follow_template(windows: npt.NDArray[np.float64], beat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Fills the two channels of `beat` and returns the eight shape features of each window."""
-    out = np.empty((len(windows), 8))
-    usual = np.log(np.array((0.1, 0.1)))
-    template = windows[0].copy()
-    last = template
+def _usual_intervals(rr: Values) -> tuple[Values, Values, Values]:
+    """After each interval: median and longest tenth of the last RHYTHM_BEATS, and the median of the last 8."""
+    usual, slow, quiet = np.empty(len(rr)), np.empty(len(rr)), np.empty(len(rr))
+    history: list[float] = []
+    values = rr.tolist()
+    for i, value in enumerate(values):
+        insort(history, value)
+        if i >= RHYTHM_BEATS:
+            del history[bisect_left(history, values[i - RHYTHM_BEATS])]
+        usual[i], slow[i] = history[len(history) // 2], history[(9 * len(history)) // 10]
+        quiet[i] = median(values[max(0, i - 7) : i + 1])
+    return usual, slow, quiet
+
+
+def _follow_template(windows: Values, beat: Values) -> Values:
+    """Fills the two channels of `beat` and returns the eight shape features of each window.
+
+    Only the template itself has to be followed beat by beat; what is compared with it is computed for all at once.
+    """
+    templates, peaks = np.empty_like(windows), np.empty(len(windows))
+    template = windows[0]
     for i, window in enumerate(windows):
         peak = max(float(np.abs(template).max()), 0.05)
-        difference = window - template
-        beat[i, :, 0] = window / peak
-        beat[i, :, 1] = difference / peak
-        distance = np.log(np.array((_size(difference), _size(difference[_QRS]))) / peak + 0.02)
-        out[i] = (
-            _correlation(window, template),
-            _correlation(window[_QRS], template[_QRS]),
-            _correlation(window[_P_WAVE], template[_P_WAVE]),
-            np.log((np.abs(window[_WIDE]).max() + 0.01) / peak),
-            np.log(_width(window) / _width(template)),
-            _correlation(window, last),
-            *((distance - usual) / 3),
+        templates[i], peaks[i] = template, peak
+        step = np.minimum(np.maximum(window - template, -_TEMPLATE_STEP * peak), _TEMPLATE_STEP * peak)
+        template = template + max(_TEMPLATE_RATE, 1 / (i + 2)) * step
+    difference = windows - templates
+    beat[:, :, 0] = windows / peaks[:, None]
+    beat[:, :, 1] = difference / peaks[:, None]
+    last = np.concatenate((windows[:1], windows[:-1]))
+    return np.column_stack(
+        (
+            _correlation(windows, templates),
+            _correlation(windows[:, _QRS], templates[:, _QRS]),
+            _correlation(windows[:, _P_WAVE], templates[:, _P_WAVE]),
+            np.log((np.abs(windows[:, _WIDE]).max(axis=1) + 0.01) / peaks),
+            np.log(_width(windows) / _width(templates)),
+            _correlation(windows, last),
+            _novelty(difference, peaks),
+            _novelty(difference[:, _QRS], peaks),
         )
-        rate = max(_TEMPLATE_RATE, 1 / (i + 2))
-        template = template + rate * np.clip(difference, -_TEMPLATE_STEP * peak, _TEMPLATE_STEP * peak)
-        usual += rate * np.clip(distance - usual, -0.5, 0.5)
-        last = window
-    return out
+    )
 
 
-def _width(window: npt.NDArray[np.float64]) -> float:
-    part = np.abs(window[_WIDE])
-    return float((part.sum() + 0.01) / (part.max() + 0.01))
+def _novelty(difference: Values, peaks: Values) -> Values:
+    """The logarithm of each beat's distance from the template against its running mean, a third of it."""
+    distance = np.log(np.sqrt(np.vecdot(difference, difference) / difference.shape[1]) / peaks + 0.02)
+    novelty, usual = np.empty(len(distance)), float(np.log(0.1))
+    for i, value in enumerate(distance.tolist()):
+        novelty[i] = (value - usual) / 3
+        usual += max(_TEMPLATE_RATE, 1 / (i + 2)) * min(max(value - usual, -0.5), 0.5)
+    return novelty
 
 
-def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    one = one - one.mean()
-    other = other - other.mean()
-    return float(one @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-9))
+def _width(windows: Values) -> Values:
+    part = np.abs(windows[:, _WIDE])
+    return np.asarray((part.sum(axis=1) + 0.01) / (part.max(axis=1) + 0.01))
 
 
-def _size(part: npt.NDArray[np.float64]) -> float:
-    return float(np.sqrt(part @ part / len(part)))
+def _correlation(one: Values, other: Values) -> Values:
+    """Of each row of one with the same row of the other."""
+    one = one - one.mean(axis=1, keepdims=True)
+    other = other - other.mean(axis=1, keepdims=True)
+    sizes = np.sqrt(np.vecdot(one, one) * np.vecdot(other, other))
+    return np.asarray(np.vecdot(one, other) / (sizes + 1e-9))

@@ -171,7 +171,8 @@ class Evidence:
     def verdict(self) -> Verdict:
         """The worst of the parts: budget, endpoints, samples, validation. Inconclusive never passes."""
         parts = (self.validation.verdict, self._budget_verdict, *(item.verdict for item in self.validation.endpoints))
-        if "fail" in parts or self.validation.lost_samples or (self.stress and self.stress.device_differs):
+        differs = self.stress is not None and (self.stress.device_differs or self.stress.host_differs)
+        if "fail" in parts or self.validation.lost_samples or differs:
             return "fail"
         return "inconclusive" if "inconclusive" in parts else "pass"
 
@@ -199,6 +200,11 @@ class Evidence:
                 if one.level is not None
                 else f"in the stress set device and host differ in {one.device_beats - one.device_identical} beats"
                 for one in self.stress.device_differs
+            ]
+            found += [
+                f"under stress ({one.title}{'' if one.level is None else f' {one.level:g}'}) the generated C gives "
+                "other bytes than TFLite Micro"
+                for one in self.stress.host_differs
             ]
         if not found and self.verdict != "pass":
             found.append(f"the validation against protocol '{validation.protocol_name}' is {validation.verdict}")

@@ -1,9 +1,10 @@
-"""stress.csv: what float, INT8 on the host and INT8 on the device answered under every stress condition, and the stress
-matrix derived a second time from it.
+"""stress.csv: what float, INT8 on the host, on the device and in TFLite Micro and desktop TFLite answered under every
+stress condition, and the stress matrix derived a second time from it.
 
 One row for each beat of the stress set: record, patient, reference class, then for condition number k the columns
-`k:float`, `k:int8`, `k:device`: the outputs in hex, float ones as big-endian binary32, INT8 ones as bytes. Cells are
-empty where a beat was not asked; int16 outputs are little-endian. The decision is the first largest output.
+`k:float`, `k:int8`, `k:device`, `k:tflm`, `k:tflite`: the outputs in hex, float ones as big-endian binary32, INT8 ones
+as bytes. Cells are empty where a beat was not asked; int16 outputs are little-endian. The decision is the first largest
+output.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwire.artifacts import Interval, StressCondition, StressResult
+from leadwire.artifacts import Interval, StressCondition, StressResult, StressWitness
 from leadwire.errors import EvidenceError
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import Bootstrap, Floats, bootstrap_interval, ratio_loss
@@ -27,18 +28,21 @@ from .recompute import same, share
 
 STRESS = "stress.csv"
 _FIXED = ("record", "patient", "reference")
-RUNTIMES = ("float", "int8", "device")
+WITNESSES = ("tflm", "tflite")
+RUNTIMES = ("float", "int8", "device", *WITNESSES)
 Cells = Mapping[int, bytes]
 """Output bytes by beat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressAnswers:
-    """Under one condition, by beat: float outputs (big-endian binary32), INT8 bytes of host and device."""
+    """Under one condition, by beat: float outputs (big-endian binary32), INT8 bytes of host, device and witnesses."""
 
     float_outputs: Cells
     int8: Cells
     device: Cells
+    tflm: Cells
+    tflite: Cells
 
 
 def write_stress(
@@ -48,7 +52,7 @@ def write_stress(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_FIXED, *(f"{number}:{runtime}" for number in range(len(answers)) for runtime in RUNTIMES)])
     for beat, described in enumerate(zip(records, patients, reference, strict=True)):
-        sides = (side for one in answers for side in (one.float_outputs, one.int8, one.device))
+        sides = (side for one in answers for side in (one.float_outputs, one.int8, one.device, one.tflm, one.tflite))
         writer.writerow([*described, *(side[beat].hex() if beat in side else "" for side in sides)])
     return text.getvalue().encode()
 
@@ -59,6 +63,7 @@ class _Column:
     int8_decided: dict[int, int]
     device_beats: int
     device_identical: int
+    witnesses: tuple[StressWitness, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,9 @@ def _read(data: bytes, labels: Sequence[str], source: Path | str) -> _Table:
             records=tuple(row[0] for row in body),
             patients=tuple(row[1] for row in body),
             reference=tuple(row[2] for row in body),
-            columns=tuple(_column(body, len(_FIXED) + 3 * number, len(labels)) for number in range(conditions)),
+            columns=tuple(
+                _column(body, len(_FIXED) + len(RUNTIMES) * number, len(labels)) for number in range(conditions)
+            ),
         )
     except (ValueError, LookupError, csv.Error, struct.error) as error:
         raise EvidenceError(source, f"stress.csv cannot be read: {error}") from error
@@ -93,21 +100,42 @@ def _column(body: Sequence[Sequence[str]], start: int, classes: int) -> _Column:
     floats: dict[int, int] = {}
     int8: dict[int, int] = {}
     sent = identical = 0
+    witnesses = {runtime: [0, 0, 0] for runtime in WITNESSES}
     for beat, row in enumerate(body):
-        of_float, of_host, of_device = row[start : start + 3]
-        if bool(of_float) != bool(of_host) or (of_device and not of_host):
-            raise ValueError(f"beat {beat} has float without INT8, or device without host")
+        of_float, of_host, of_device, *of_witnesses = row[start : start + len(RUNTIMES)]
+        if bool(of_float) != bool(of_host) or (any((of_device, *of_witnesses)) and not of_host):
+            raise ValueError(f"beat {beat} has float without INT8, or another runtime without the host")
         if not of_host:
             continue
-        real = struct.unpack(f">{classes}f", bytes.fromhex(of_float))
-        raw = struct.unpack(f"<{classes}{'b' if len(of_host) == 2 * classes else 'h'}", bytes.fromhex(of_host))
+        real, raw = struct.unpack(f">{classes}f", bytes.fromhex(of_float)), _integers(of_host, classes)
         if any(value != value for value in real):
             raise ValueError(f"beat {beat} has an output that is not a number")
         floats[beat], int8[beat] = real.index(max(real)), raw.index(max(raw))
         if of_device:
             sent += 1
             identical += of_device == of_host
-    return _Column(float_decided=floats, int8_decided=int8, device_beats=sent, device_identical=identical)
+        for runtime, cell in zip(WITNESSES, of_witnesses, strict=True):
+            if cell:
+                values = _integers(cell, classes)
+                told = witnesses[runtime]
+                told[0] += 1
+                told[1] += cell == of_host
+                told[2] += values.index(max(values)) != int8[beat]
+    return _Column(
+        float_decided=floats,
+        int8_decided=int8,
+        device_beats=sent,
+        device_identical=identical,
+        witnesses=tuple(
+            StressWitness(runtime=runtime, beats=told[0], identical=told[1], decisions_changed=told[2])  # type: ignore[arg-type]
+            for runtime, told in witnesses.items()
+            if told[0]
+        ),
+    )
+
+
+def _integers(cell: str, classes: int) -> tuple[int, ...]:
+    return struct.unpack(f"<{classes}{'b' if len(cell) == 2 * classes else 'h'}", bytes.fromhex(cell))
 
 
 # ---------------------------------------------------------------------------------------------- judged again
@@ -139,6 +167,8 @@ def _condition(stated: StressCondition, column: _Column, table: _Table, protocol
     counts = (stated.beats, stated.patients, stated.device_beats, stated.device_identical)
     if counts != (len(column.int8_decided), len(owners), column.device_beats, column.device_identical):
         yield f"stress '{name}': the numbers of beats do not follow from stress.csv"
+    if stated.witnesses != column.witnesses:
+        yield f"stress '{name}': what TFLite Micro and desktop TFLite answered does not follow from stress.csv"
     if [figure.endpoint for figure in stated.figures] != [endpoint.name for endpoint in protocol.endpoints]:
         yield f"stress '{name}': the endpoints are not those of protocol.toml"
         return

@@ -168,7 +168,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
             return replace(outcome, device=line.ask(image, device()))
 
         benchmark = line.bench(image, device, model, plan)
-        measured = require_fit(check_benchmark(benchmark, board, image), model)
+        measured = require_fit(check_benchmark(benchmark, board, image, plan), model)
         budgets = (planned, linked, measured)
         outcome = replace(outcome, device=benchmark.device, benchmark=benchmark, budgets=budgets)
         if last > STAGES.index("bench"):
@@ -176,7 +176,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
             library = line.build(on_host, host_board(), model, plan)
             predictions = line.predict(quantized, model, image, library, device)
             if last > STAGES.index("validate"):
-                stress = line.stress(model, image, library, device)
+                stress = line.stress(quantized, model, image, library, device)
                 outcome = replace(outcome, stress=stress)
 
     comparison = line.compare(quantized, model, image, benchmark)

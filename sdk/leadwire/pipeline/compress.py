@@ -25,6 +25,7 @@ from leadwire.artifacts import (
 from leadwire.bench import run_benchmark
 from leadwire.board import require_port
 from leadwire.compress import FinishedStep, Recipe, run_recipe
+from leadwire.compress.data import load_training
 from leadwire.compress.runner import start_model
 from leadwire.compress.scores import class_counts, macro_f1
 from leadwire.compress.work import split_patients
@@ -69,7 +70,8 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     given = load_dataset(source, recipe.dataset.train_split, folder=folder)
     test = load_dataset(source, recipe.dataset.test_split, folder=folder)
     check_disjoint(given, test)
-    train, tune = split_patients(given, recipe.dataset.tune_patients)
+    train, tune = load_training(recipe, given)
+    calibration, _ = split_patients(given, recipe.dataset.tune_patients)
     classes = _classes(recipe, test)
     options = choose(recipe.target.board, "aot", "auto", goal=recipe.target.goal)
     require_port(options.board)
@@ -82,7 +84,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     workspace = Workspace(recipe.output, fresh=fresh, on_stage=watcher.stage)
     judge = _Judge(
         recipe=recipe,
-        calibration=train,
+        calibration=calibration,
         test=test,
         classes=classes,
         options=options,
@@ -97,7 +99,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
         base = rows[0] if rows else None
         rows.append(_judge(judge, step.label, step.kind, step.model, step.facts, base))
 
-    run_recipe(recipe, fresh=fresh, progress=watcher.progress, finished=finished)
+    run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, finished=finished)
     return CompressionResult(
         recipe=recipe.name,
         recipe_digest=file_digest(recipe.path),

@@ -8,7 +8,7 @@ from leadwire.artifacts import MemoryPlan
 from leadwire.model.graph import Model
 from leadwire.ops.choice import packed_instead
 from leadwire.ops.flash import FlashOfKernels
-from leadwire.planner import plan_memory
+from leadwire.planner import FastSpace, plan_memory
 
 RAM_WEIGHT: Final = 4
 """A byte of arena counts as so many of flash: microcontrollers have four to eight times as much flash as memory."""
@@ -16,9 +16,10 @@ LEAST_SAVED: Final = 128
 """Bytes of tables; for less a layer is not made slower."""
 
 
-def plan_packed(model: Model, kernels: tuple[str, ...]) -> MemoryPlan:
+def plan_packed(model: Model, kernels: tuple[str, ...], *, fast: FastSpace | None = None) -> MemoryPlan:
     """The plan of `kernels` with packed weights in place of those where that is smaller: all that may be packed, less
-    what does not pay one by one, if the whole pays for the code that it takes. The same model gives the same plan."""
+    what does not pay one by one, if the whole pays for the code that it takes. The same model gives the same plan.
+    What goes to a `fast` region is seen to last."""
     plan = plan_memory(model, kernels=kernels)
     flash = FlashOfKernels(model)
     everything = tuple(
@@ -26,7 +27,7 @@ def plan_packed(model: Model, kernels: tuple[str, ...]) -> MemoryPlan:
         for index, (plain, packed) in enumerate(zip(kernels, packed_instead(model, kernels), strict=True))
     )
     if everything == kernels:
-        return plan
+        return plan if fast is None else plan_memory(model, kernels=kernels, fast=fast)
 
     def cost(one: MemoryPlan) -> int:
         return flash.tables_and_code(one.kernels) + RAM_WEIGHT * one.arena_bytes
@@ -36,4 +37,5 @@ def plan_packed(model: Model, kernels: tuple[str, ...]) -> MemoryPlan:
         if plain != packed:
             without = (*best.kernels[:index], plain, *best.kernels[index + 1 :])
             best = min(best, plan_memory(model, kernels=without), key=cost)
-    return min(plan, best, key=cost)
+    best = min(plan, best, key=cost)
+    return best if fast is None else plan_memory(model, kernels=best.kernels, fast=fast)

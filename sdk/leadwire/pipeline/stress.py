@@ -1,5 +1,5 @@
 """The stress matrix: the protocol's conditions on the test recordings, answered by float, the generated C on the host
-and, for a part of the beats, the device. The raw answers go into stress.csv.
+and, for a part of the beats, the device, TFLite Micro and desktop TFLite. The raw answers go into stress.csv.
 """
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from leadwire import reference
-from leadwire.artifacts import StressResult, sha256_hex
+from leadwire.artifacts import StressResult, StressWitness, sha256_hex
 from leadwire.datasets import Dataset, dataset_of, disturb, extract_beats
 from leadwire.datasets.recording import Recording
 from leadwire.datasets.wfdb_files import read_noise
@@ -60,6 +61,14 @@ class _Asked:
     host: reference.Rows | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Witnessed:
+    """Answers of another INT8 runtime to the beats at `places` of each condition."""
+
+    runtime: Literal["tflm", "tflite"]
+    answers: list[reference.Rows]
+
+
 def run_stress(
     test: Dataset,
     protocol: Protocol,
@@ -67,6 +76,7 @@ def run_stress(
     *,
     protocol_folder: Path,
     source: Path,
+    quantized: Path,
     library: Path,
     device: Callable[[], RunningBoard],
     folder: Path,
@@ -95,10 +105,14 @@ def run_stress(
     sent = [evenly(len(one.beats), rule.device_beats) for one in done]
     note(f"stress: {sum(map(len, sent))} beats on the device")
     answers = _ask_device(done, sent, device(), folder)
+    seen = [evenly(len(one.beats), rule.witness_beats) for one in done]
+    note(f"stress: {sum(map(len, seen))} beats in TFLite Micro and desktop TFLite")
+    witnesses = _ask_witnesses(done, seen, quantized)
     runs, columns = [], []
-    for one, of_device, places in zip(done, answers, sent, strict=True):
+    for number, (one, of_device, places) in enumerate(zip(done, answers, sent, strict=True)):
         assert one.floats is not None
         assert one.host is not None
+        others = {other.runtime: other.answers[number] for other in witnesses}
         runs.append(
             StressRun(
                 title=one.title,
@@ -106,9 +120,20 @@ def run_stress(
                 unit=one.unit,
                 beats=one.beats,
                 float_decided=one.floats.astype(np.float32).argmax(axis=1).astype(np.int64),
-                int8_decided=values_of(model.output_tensors, one.host).argmax(axis=1).astype(np.int64),
+                int8_decided=_decided(model, one.host),
                 device_beats=len(places),
                 device_identical=int((of_device == one.host[places]).all(axis=1).sum()),
+                witnesses=tuple(
+                    StressWitness(
+                        runtime=other.runtime,
+                        beats=len(seen[number]),
+                        identical=int((other.answers[number] == one.host[seen[number]]).all(axis=1).sum()),
+                        decisions_changed=int(
+                            (_decided(model, other.answers[number]) != _decided(model, one.host[seen[number]])).sum()
+                        ),
+                    )
+                    for other in witnesses
+                ),
             )
         )
         columns.append(
@@ -116,6 +141,8 @@ def run_stress(
                 float_outputs=_cells(one.beats, one.floats.astype(">f4")),
                 int8=_cells(one.beats, one.host),
                 device=_cells(one.beats[places], of_device),
+                tflm=_cells(one.beats[seen[number]], others["tflm"]) if "tflm" in others else {},
+                tflite=_cells(one.beats[seen[number]], others["tflite"]),
             )
         )
     names = [dataset.label_names[label] for label in dataset.labels]
@@ -129,6 +156,10 @@ def run_stress(
         predictions_digest=sha256_hex(data),
         conditions=judge_stress(protocol, dataset.labels, dataset.patients, dataset.records, runs),
     )
+
+
+def _decided(model: Model, rows: reference.Rows) -> npt.NDArray[np.int64]:
+    return np.asarray(values_of(model.output_tensors, rows).argmax(axis=1), dtype=np.int64)
 
 
 def _cells(beats: npt.NDArray[np.int64], rows: npt.NDArray[np.generic]) -> dict[int, bytes]:
@@ -247,3 +278,15 @@ def _ask_device(
         )
     answers = np.frombuffer(b"".join(run.outputs), dtype=np.int8).reshape(len(rows), -1)
     return list(np.split(answers, np.cumsum([len(places) for places in sent])[:-1]))
+
+
+def _ask_witnesses(
+    done: Sequence[_Asked], seen: Sequence[npt.NDArray[np.int64]], quantized: Path
+) -> tuple[_Witnessed, ...]:
+    """INT8 rows of each condition's part for the witnesses; TFLite Micro is left out where there is none."""
+    rows = np.concatenate([one.rows[places] for one, places in zip(done, seen, strict=True) if one.rows is not None])
+    edges = np.cumsum([len(places) for places in seen])[:-1]
+    found = [_Witnessed(runtime="tflite", answers=np.split(reference.run_tflite(quantized, rows), edges))]
+    if reference.has_tflm():
+        found.insert(0, _Witnessed(runtime="tflm", answers=np.split(reference.run_tflm(quantized, rows), edges)))
+    return tuple(found)

@@ -72,13 +72,15 @@ class Condition:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressRule:
     """`seconds` of each test recording from its start, 0 for all, under each condition; `device_beats` of them, drawn
-    evenly, go to the device under each condition, the generated C on the host answers all.
+    evenly, go to the device under each condition and `witness_beats` to TFLite Micro and desktop TFLite; the
+    generated C on the host answers all.
     """
 
     conditions: Annotated[tuple[Condition, ...], Field(min_length=1, max_length=32)]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
     seconds: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     device_beats: Annotated[int, Field(ge=1, le=10**6)] = 20
+    witness_beats: Annotated[int, Field(ge=0, le=10**6)] = 200
 
 
 def contradictions(rule: StressRule | None) -> Iterator[str]:

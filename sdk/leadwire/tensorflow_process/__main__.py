@@ -34,6 +34,7 @@ class _Worker:
         self.task, self.source = str(request["task"]), Path(request["source"])
         self.per_tensor_dense = bool(request.get("per_tensor_dense", False))
         self.wide = request.get("mode") == "int16x8"
+        self.learnt_ranges = False
         with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
             self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
 
@@ -65,6 +66,8 @@ class _Worker:
     def _keras_model(self) -> None:
         import keras
 
+        from leadwire.tensorflow_process import fake_quant
+
         model = keras.models.load_model(self.source, compile=False, safe_mode=True)
         if not getattr(model, "inputs", None):
             self.refuse(
@@ -87,6 +90,12 @@ class _Worker:
                     "build the layer with unroll=True",
                 )
         self._check_shapes({tensor.name: tuple(tensor.shape) for tensor in model.inputs})
+        self.learnt_ranges = any(isinstance(layer, fake_quant.FakeQuant) for layer in model.layers)
+        if self.learnt_ranges and self.wide:
+            self.reject(
+                f"model '{self.source.name}' carries ranges learnt for int8 activations",
+                "quantize it to int8, or the model as it was before quantization-aware training to int16x8",
+            )
         fixed = keras.tree.map_structure(
             lambda tensor: keras.Input(tensor.shape[1:], batch_size=1, name=tensor.name, dtype=tensor.dtype),
             model.input,
@@ -153,9 +162,10 @@ class _Worker:
         self._store("float.tflite", converter_of().convert())
         converter = converter_of()
         converter.optimizations = [lite.Optimize.DEFAULT]
-        converter.representative_dataset = self._samples
-        wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if not self.learnt_ranges:  # else the converter finds a range behind every operator
+            converter.representative_dataset = self._samples
+            wide = lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            converter.target_spec.supported_ops = [wide if self.wide else lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = self._activation_type()
         converter._experimental_disable_per_channel_quantization_for_dense_layers = self.per_tensor_dense
         self._store("integer.tflite", _integers(converter.convert))

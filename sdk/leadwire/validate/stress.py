@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from leadwire.artifacts import Statistic, StressCondition, StressFigure
+from leadwire.artifacts import Statistic, StressCondition, StressFigure, StressWitness
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, mean_ratios, ratio_loss
 
@@ -34,6 +34,7 @@ class StressRun:
     int8_decided: Integers
     device_beats: int
     device_identical: int
+    witnesses: tuple[StressWitness, ...] = ()
 
 
 def judge_stress(
@@ -85,6 +86,7 @@ def _condition(
         device_beats=run.device_beats,
         device_identical=run.device_identical,
         figures=tuple(figures),
+        witnesses=run.witnesses,
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         BenchmarkResult,
         BudgetReport,
         DeviceInfo,
+        FastMemory,
         FirmwareImage,
         FirmwareProject,
         QuantizedModel,
@@ -83,6 +84,7 @@ def analysis(result: Analysis) -> None:
             ("flash", f"{size(result.flash_bytes)} of the model's share, {result.basis}"),
             ("ram", f"{size(result.ram_bytes)} of the model's share, {result.basis}"),
             ("stack", "not linked" if result.stack_bytes is None else f"at most {size(result.stack_bytes)}"),
+            *_fast(result.fast),
         ]
     )
     table_of(
@@ -96,6 +98,22 @@ def analysis(result: Analysis) -> None:
     )
     for report in result.budgets:
         budget(report)
+
+
+def _fast(fast: FastMemory | None) -> list[tuple[str, str]]:
+    """What lies in a second memory region, and what that is good for."""
+    if fast is None:
+        return []
+    if not fast.used_bytes:
+        return [("fast memory", f"{fast.region}: nothing fits there and gains")]
+    return [
+        (
+            "fast memory",
+            f"{fast.region}: {len(fast.tables)} tables {size(fast.table_bytes)}, activations {size(fast.arena_bytes)}; "
+            f"saves at most {fast.wait_states:_} wait states an inference".replace("_", " "),
+        ),
+        *(("", note) for note in fast.notes),
+    ]
 
 
 def project(result: FirmwareProject) -> None:
@@ -348,6 +366,9 @@ def _percent(value: float) -> str:
     return "-" if value != value else f"{value:.1%}"
 
 
+_WITNESSES = {"tflm": "TFLite Micro", "tflite": "desktop TFLite"}
+
+
 def stress(result: StressResult) -> None:
     clean = result.conditions[0]
     grid(
@@ -357,6 +378,13 @@ def stress(result: StressResult) -> None:
                 "device",
                 f"{sum(one.device_identical for one in result.conditions)} of "
                 f"{sum(one.device_beats for one in result.conditions)} outputs byte-identical",
+            ),
+            *(
+                (
+                    _WITNESSES[one.runtime],
+                    f"{one.identical} of {one.beats} outputs byte-identical, {one.decisions_changed} decisions changed",
+                )
+                for one in result.witnesses
             ),
             (
                 "excess loss",

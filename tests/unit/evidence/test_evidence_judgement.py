@@ -9,6 +9,7 @@ import importlib.util
 import json
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -50,9 +51,17 @@ rationale = "an example"
 
 
 def judged(
-    folder: Path, *, sent: int = 1467, flipped: int = 0, twin: bool = True, rules: str = RULES, lost: int = 0
+    folder: Path,
+    *,
+    sent: int = 1467,
+    flipped: int = 0,
+    twin: bool = True,
+    rules: str = RULES,
+    lost: int = 0,
+    wide: bool = False,
 ) -> tuple[ValidationResult, Protocol, Table]:
-    """A run in which the device was sent the first `sent` beats and `flipped` of its answers are one LSB apart."""
+    """A run in which the device was sent the first `sent` beats and `flipped` of its answers are one LSB apart. `wide`:
+    outputs are the same probabilities as int16."""
     path = folder / "protocol.toml"
     path.write_bytes(example_protocol() + F1.encode() + MACRO.encode() + rules.encode())
     protocol = load_protocol(path)
@@ -65,6 +74,8 @@ def judged(
     runs: list[Predictions] = [floating, desktop, tflm, part]
     if twin:
         runs.insert(3, dataclasses.replace(tflm, runtime="host_c"))
+    if wide:
+        runs = [run if run.raw is None else widened(run) for run in runs]
     runs = [dataclasses.replace(run, dataset_digest=dataset.digest) for run in runs]
     validation = run_validation(
         dataset,
@@ -89,9 +100,16 @@ def judged(
     return validation, protocol, table
 
 
+def widened(run: Predictions) -> Predictions:
+    assert run.raw is not None
+    raw = ((run.raw.astype(np.int32) + 128) * 128).astype(np.int16)
+    return dataclasses.replace(run, raw=raw, outputs=raw / 32768.0)
+
+
 @pytest.mark.parametrize(
     ("change", "runtime", "verdict"),
     [
+        ({"wide": True}, "host_c", "pass"),
         ({}, "host_c", "pass"),
         ({"twin": False, "sent": 4400}, "device", "pass"),
         ({"sent": 900}, "device", "inconclusive"),
@@ -108,12 +126,41 @@ def test_both_judge_alike(tmp_path: Path, change: dict[str, object], runtime: st
     assert disagreements(validation, protocol, table) == ()
 
 
-def test_the_verifier_that_travels_judges_alike(tmp_path: Path, root: Path) -> None:
-    """It shares no code with leadwire. A class that some resamples have no beat of is among those judged."""
+def travelling(root: Path) -> ModuleType:
+    """validation/verify.py, which shares no code with leadwire."""
     spec = importlib.util.spec_from_file_location("judging_verifier", root / "validation" / "verify.py")
     assert spec is not None and spec.loader is not None
     verifier = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(verifier)
+    return verifier
+
+
+POINT = """
+[[operating_points]]
+name = "VEB at 95 %"
+label = "V"
+sensitivity = 0.95
+"""
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_verifier_that_travels_reads_int8_and_int16(tmp_path: Path, root: Path, wide: bool) -> None:
+    """Runtime judged, calibration curves and threshold of a device that was sent a part of the beats."""
+    verifier = travelling(root)
+    validation, _, _ = judged(tmp_path, wide=wide, rules=RULES + POINT)
+    assert validation.judged_runtime == "host_c" and len(validation.operating_points) == 1
+    stated = json.loads(json.dumps(dataclasses.asdict(validation)))
+    rules = tomllib.loads((tmp_path / "protocol.toml").read_text())
+    beats = verifier.Beats((tmp_path / "predictions.csv").read_bytes(), list(LABELS))
+    assert verifier.Figures(stated, rules, beats).check() == validation.verdict
+    stated["operating_points"][0]["int8_step"] += 1
+    with pytest.raises(verifier.RefusedError, match="INT8 step"):
+        verifier.Figures(stated, rules, beats).check()
+
+
+def test_the_verifier_that_travels_judges_alike(tmp_path: Path, root: Path) -> None:
+    """A class that some resamples have no beat of is among those judged."""
+    verifier = travelling(root)
     rare = MACRO.replace('"macro F1"', '"of all classes"').replace('["N", "V", "S"]', '["N", "S", "V", "F", "Q"]')
     validation, protocol, table = judged(tmp_path, rules=RULES + rare)
     macro = validation.endpoints[-2]

@@ -13,6 +13,7 @@ from typing import Any
 
 from leadwire.compress.recipe import StepSettings
 from leadwire.compress.work import StepOutcome, Work
+from leadwire.errors import BadInputError
 
 
 @cache
@@ -30,7 +31,9 @@ def settings_of(kind: str) -> type[StepSettings] | None:
 
 def apply_step(settings: StepSettings, work: Work) -> StepOutcome:
     """Run one step in this process, on the model in `work`. Errors are those of the step; TrainingError (2) for a loss
-    that is no number."""
+    that is no number, BadInputError (2) for settings that contradict each other."""
+    if settings.mistakes:
+        raise BadInputError(f"step '{settings.label}': {'; '.join(settings.mistakes)}")
     outcome: StepOutcome = _module(settings.kind).apply(settings, work)
     return outcome
 

@@ -1,0 +1,247 @@
+"""Steps that train, on a network of a few weights: what they leave is what they say. About a minute."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(300)
+TRAIN = """
+import json, os, sys
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", TF_ENABLE_ONEDNN_OPTS="0")
+from pathlib import Path
+import keras
+import numpy as np
+from leadwire.compress import Training, Work, apply_step, split_patients
+from leadwire.compress import quantized_training as aware
+from leadwire.compress.keras_files import load_keras, save_keras
+from leadwire.compress.recipe import StepSettings
+from leadwire.compress.steps import distill, fine_tune, quantization_aware
+from leadwire.datasets import Dataset
+from leadwire.errors import LeadwireError
+
+layers = keras.layers
+
+
+def data(classes=3, count=240):
+    generator = np.random.default_rng(3)
+    labels = np.arange(count, dtype=np.int64) % classes
+    beat = generator.normal(0, 0.3, (count, 16, 2)) + np.sin(np.arange(16) * (1 + labels[:, None]) / 3)[..., None]
+    names = tuple(f"p{i // 3 % 8}" for i in range(count))
+    return Dataset(
+        name="waves", split="train", input_names=("beat", "features"),
+        inputs=(beat.astype(np.float32), generator.uniform(-1, 1, (count, 3)).astype(np.float32)),
+        labels=labels, label_names=("N", "S", "V")[:classes], patients=names, records=names,
+        times_s=np.arange(count, dtype=np.float64), basis="synthetic", licence="ours",
+    )
+
+
+def network(width=8, classes=3, name="net"):
+    beat, features = keras.Input((16, 2), name="beat"), keras.Input((3,), name="features")
+    x = layers.Conv1D(width, 3, padding="same", use_bias=False, name="first")(beat)
+    x = layers.ReLU(name="first_relu")(layers.BatchNormalization(name="first_norm")(x))
+    y = layers.DepthwiseConv1D(3, padding="same", use_bias=False, depth_multiplier=1, name="depth")(x)
+    y = layers.BatchNormalization(name="depth_norm")(y)
+    x = layers.ReLU(name="join_relu")(layers.Add(name="add")([x, y]))
+    x = layers.GlobalAveragePooling1D(name="pool")(layers.Dropout(0.1, seed=1, name="drop")(x))
+    x = layers.Concatenate(name="join")([x, layers.Dense(4, activation="relu", name="rhythm")(features)])
+    return keras.Model([beat, features], layers.Dense(classes, activation="softmax", name="scores")(x), name=name)
+
+
+def work(model, folder, **changes):
+    train, tune = split_patients(data())
+    Path(folder).mkdir(exist_ok=True)
+    training = changes.pop("training", Training(epochs=3, batch=32, learning_rate=0.01, majority_per_epoch=0))
+    return Work(**{
+        "model": model, "train": train, "tune": tune, "training": training, "classes": (0, 1, 2), "seed": 5,
+        "folder": Path(folder), "base": Path("."), **changes,
+    })
+
+
+def refused(call):
+    try:
+        call()
+    except LeadwireError as error:
+        return [type(error).__name__, error.message]
+    return None
+"""
+
+
+def run(code: str, folder: Path) -> dict[str, object]:
+    """What the code leaves in `found`, from a process that has Keras."""
+    text = TRAIN + "\nfound = {}\n" + textwrap.dedent(code) + "\nprint('\\n' + json.dumps(found))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """All of one process, which costs seconds to start."""
+    folder = tmp_path_factory.mktemp("steps")
+    return run(
+        """
+        keras.utils.set_random_seed(1)
+        whole = network()
+        start = whole.get_weights()
+        outcome = apply_step(fine_tune.Settings(), work(whole, "whole"))
+        found["facts"] = dict(outcome.facts)
+        found["learnt"] = float(max(abs(a - b).max() for a, b in zip(start, whole.get_weights())))
+
+        # a training that is cut after its first epoch and gone on with gives the same weights
+        def cut():
+            def stop(label, done, total):
+                if done > total // 3:
+                    raise KeyboardInterrupt
+            model = network()
+            model.set_weights(start)
+            try:
+                apply_step(fine_tune.Settings(), work(model, "cut", progress=stop))
+            except KeyboardInterrupt:
+                pass
+            again = network()
+            apply_step(fine_tune.Settings(), work(again, "cut"))
+            return again
+        found["resumed"] = float(max(abs(a - b).max() for a, b in zip(cut().get_weights(), whole.get_weights())))
+
+        best = network()
+        best.set_weights(start)
+        wild = Training(epochs=3, batch=32, learning_rate=0.9, majority_per_epoch=0, keep="best")
+        found["best"] = dict(apply_step(fine_tune.Settings(), work(best, "best", training=wild)).facts)
+
+        x = [data().inputs[0], data().inputs[1]]
+        prepared = aware.prepared(whole)
+        for layer in aware.ranges_of(prepared):
+            layer.low.assign(-100.0)
+            layer.high.assign(100.0)
+        found["ranged"] = sorted(layer.name for layer in aware.ranges_of(prepared))
+        plain = [type(layer).__name__ for layer in prepared.layers]
+        found["norms"] = plain.count("BatchNormalization")
+        # without its ranges the prepared network is the same function
+        def without(layer, *given, **named):
+            return given[0] if isinstance(layer, aware.FakeQuant) else layer(*given, **named)
+        bare = keras.models.clone_model(prepared, call_function=without)
+        for layer in bare.layers:
+            layer.set_weights(prepared.get_layer(layer.name).get_weights())
+        found["folded"] = float(abs(bare.predict(x, verbose=0) - whole.predict(x, verbose=0)).max())
+
+        aware_outcome = apply_step(quantization_aware.Settings(epochs=2), work(whole, "aware"))
+        save_keras(aware_outcome.model, Path("aware.keras"))
+        found["saved"] = float(abs(
+            load_keras(Path("aware.keras")).predict(x, verbose=0) - aware_outcome.model.predict(x, verbose=0)
+        ).max())
+        found["frozen"] = [float(layer.frozen.numpy()) for layer in aware.ranges_of(aware_outcome.model)]
+        kernel = aware_outcome.model.get_layer("first").kernel.numpy()
+        steps = kernel / (abs(kernel).max(axis=(0, 1), keepdims=True) / 127)
+        found["on_grid"] = float(abs(steps - steps.round()).max())
+        found["twice"] = refused(lambda: apply_step(quantization_aware.Settings(), work(aware_outcome.model, "twice")))
+        odd = keras.Sequential([keras.Input((16, 2), name="beat"), layers.GRU(3, name="loop"), layers.Dense(3)])
+        found["odd"] = refused(lambda: aware.prepared(odd))
+
+        # distillation
+        save_keras(network(name="other"), Path("other.keras"))
+        small = network(4, name="small")
+        save_keras(small, Path("small.keras"))
+        pair = distill.FeaturePair(student="first_relu", teacher="join_relu")
+        taught = apply_step(
+            distill.Settings(student="small.keras", teachers=("other.keras",), features=(pair,)), work(whole, "taught")
+        )
+        found["taught"] = dict(taught.facts)
+        found["student"] = [layer.name for layer in taught.model.layers] == [layer.name for layer in small.layers]
+        save_keras(network(4, classes=2), Path("two.keras"))
+        for name, settings in {
+            "other classes": distill.Settings(teachers=("two.keras",)),
+            "larger": distill.Settings(student="wide.keras"),
+            "no layer": distill.Settings(
+                student="small.keras", features=(distill.FeaturePair(student="nowhere", teacher="add"),)
+            ),
+            "nobody": distill.Settings(),
+            "both": distill.Settings(student="small.keras", family="cnn"),
+            "no file": distill.Settings(student="none.keras"),
+            "no model": distill.Settings(student="broken.keras"),
+        }.items():
+            save_keras(network(64), Path("wide.keras"))
+            Path("broken.keras").write_bytes(b"PK nothing")
+            found[name] = refused(lambda: apply_step(settings, work(whole, "refused")))
+
+        hot = Training(epochs=2, batch=32, learning_rate=1e30, majority_per_epoch=0)
+        found["diverged"] = refused(lambda: apply_step(fine_tune.Settings(), work(network(), "hot", training=hot)))
+        found["left"] = sorted(path.name for path in Path("hot").iterdir())
+        """,
+        folder,
+    )
+
+
+def test_it_trains_and_says_how_far(trained: dict[str, object]) -> None:
+    facts = trained["facts"]
+    assert isinstance(facts, dict)
+    assert facts["epochs"] == facts["kept epoch"] == 3
+    assert facts["macro F1 on held-out patients after"] > facts["macro F1 on held-out patients before"]
+    assert trained["learnt"] > 0.01  # type: ignore[operator]
+
+
+def test_a_training_that_was_cut_goes_on_to_the_same_weights(trained: dict[str, object]) -> None:
+    assert trained["resumed"] == 0.0
+
+
+def test_the_best_epoch_is_kept(trained: dict[str, object]) -> None:
+    best = trained["best"]
+    assert isinstance(best, dict)
+    assert best["macro F1 on held-out patients after"] >= best["macro F1 on held-out patients before"]
+
+
+def test_ranges_stand_where_the_device_has_integers(trained: dict[str, object]) -> None:
+    assert trained["ranged"] == sorted(
+        f"{name}_range" for name in ("beat", "features", "first_relu", "depth_norm", "join_relu", "join", "scores")
+    )
+    assert trained["norms"] == 0
+    assert trained["folded"] < 1e-5  # type: ignore[operator]
+
+
+def test_what_training_leaves_is_on_the_devices_grid(trained: dict[str, object]) -> None:
+    assert trained["saved"] == 0.0
+    assert set(trained["frozen"]) == {1.0}  # type: ignore[call-overload]
+    assert trained["on_grid"] < 1e-3  # type: ignore[operator]
+    assert "already" in trained["twice"][1]  # type: ignore[index]
+    assert "layer 'loop' (GRU) has no quantization-aware form" in trained["odd"][1]  # type: ignore[index]
+
+
+def test_distillation(trained: dict[str, object]) -> None:
+    taught = trained["taught"]
+    assert isinstance(taught, dict)
+    assert taught["teachers"] == 2
+    assert taught["parameters of the student"] < taught["parameters of the teacher"]
+    assert trained["student"] is True
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("other classes", "the data has 3 classes"),
+        ("larger", "its teacher"),
+        ("no layer", "has no layer 'nowhere'"),
+        ("nobody", "neither a teacher nor a student"),
+        ("both", "a student file and a family"),
+        ("no file", "does not exist"),
+        ("no model", "broken.keras"),
+    ],
+)
+def test_a_distillation_that_cannot_be(case: str, words: str, trained: dict[str, object]) -> None:
+    kind, message = trained[case]  # type: ignore[misc]
+    assert words in message
+    assert kind in ("BadInputError", "FileMissingError", "ModelFileError")
+
+
+def test_a_loss_that_is_no_number_ends_the_training(trained: dict[str, object]) -> None:
+    kind, message = trained["diverged"]  # type: ignore[misc]
+    assert kind == "TrainingError"
+    assert "'fine_tune': the loss is" in message
+    assert "model.keras" not in trained["left"]  # type: ignore[operator]
