@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "manual" / "packed-weights.md"
 BEGIN, END = "<!-- figures: benchmarks/packed.py -->\n", "<!-- end of figures -->\n"
 CORES = ("cortex-m4f", "cortex-m0")
-MODELS = ("ecg_cnn_int8", "ecg_kachuee_int8", "ad_fcae_int8", "kws_dscnn_int8")
+MODELS = ("ecg_cnn_int8", "ecg_kachuee_int8", "ad_fcae_int8")
 AXES = {"CONV_2D": (0,), "DEPTHWISE_CONV_2D": (3,), "FULLY_CONNECTED": (0,)}
 ROOMY = Budget(flash_bytes=1 << 20, ram_bytes=1 << 17)
 HEAD = "| model | weights | layers packed | flash, bytes | less | arena | instructions | ratio |"

@@ -51,7 +51,7 @@
 
 /* The lanes of the pair whose code has `width` bits from `place` on, times both columns. */
 #define LW_PAIR(place, width, sum0, sum1, column0, column1)                         \
-    "    ubfx    lr, r12, #" place ", #" width "\n"                                 \
+    "    ubfx    lr, r12, " place ", " width "\n"                                   \
     "    ldr.w   lr, [r2, lr, lsl #2]\n"                                            \
     "    smlad   " sum0 ", " column0 ", lr, " sum0 "\n"                             \
     "    smlad   " sum1 ", " column1 ", lr, " sum1 "\n"
@@ -100,28 +100,28 @@
 __asm__(
     LW_BEGIN("lw_multiply_packed_s8_dsp")
     "    ldr.w   r12, [r1], #4\n"
-    LW_PAIR("0", "8", "r4", "r5", "r8", "r9")
-    LW_PAIR("8", "8", "r6", "r7", "r8", "r9")
-    LW_PAIR("16", "8", "r4", "r5", "r10", "r11")
-    LW_PAIR("24", "8", "r6", "r7", "r10", "r11")
+    LW_PAIR("#0", "#8", "r4", "r5", "r8", "r9")
+    LW_PAIR("#8", "#8", "r6", "r7", "r8", "r9")
+    LW_PAIR("#16", "#8", "r4", "r5", "r10", "r11")
+    LW_PAIR("#24", "#8", "r6", "r7", "r10", "r11")
     LW_END("lw_multiply_packed_s8_dsp"));
 
 __asm__(
     LW_BEGIN("lw_multiply_packed_2bit_s8_dsp")
     "    ldrh.w  r12, [r1], #2\n"
-    LW_PAIR("0", "4", "r4", "r5", "r8", "r9")
-    LW_PAIR("4", "4", "r6", "r7", "r8", "r9")
-    LW_PAIR("8", "4", "r4", "r5", "r10", "r11")
-    LW_PAIR("12", "4", "r6", "r7", "r10", "r11")
+    LW_PAIR("#0", "#4", "r4", "r5", "r8", "r9")
+    LW_PAIR("#4", "#4", "r6", "r7", "r8", "r9")
+    LW_PAIR("#8", "#4", "r4", "r5", "r10", "r11")
+    LW_PAIR("#12", "#4", "r6", "r7", "r10", "r11")
     LW_END("lw_multiply_packed_2bit_s8_dsp"));
 
 __asm__(
     LW_BEGIN("lw_multiply_packed_1bit_s8_dsp")
     "    ldrb.w  r12, [r1], #1\n"
-    LW_PAIR("0", "2", "r4", "r5", "r8", "r9")
-    LW_PAIR("2", "2", "r6", "r7", "r8", "r9")
-    LW_PAIR("4", "2", "r4", "r5", "r10", "r11")
-    LW_PAIR("6", "2", "r6", "r7", "r10", "r11")
+    LW_PAIR("#0", "#2", "r4", "r5", "r8", "r9")
+    LW_PAIR("#2", "#2", "r6", "r7", "r8", "r9")
+    LW_PAIR("#4", "#2", "r4", "r5", "r10", "r11")
+    LW_PAIR("#6", "#2", "r6", "r7", "r10", "r11")
     LW_END("lw_multiply_packed_1bit_s8_dsp"));
 
 #else

@@ -49,7 +49,7 @@
 
 /* The lanes of the pair whose code has `width` bits from `place` of a register on, times two inputs. */
 #define LW_PAIR(codes, place, width, sum, input)                                    \
-    "    ubfx    r12, " codes ", #" place ", #" width "\n"                          \
+    "    ubfx    r12, " codes ", " place ", " width "\n"                            \
     "    ldr.w   r12, [r2, r12, lsl #2]\n"                                          \
     "    smlad   " sum ", " input ", r12, " sum "\n"
 
@@ -86,40 +86,40 @@
 __asm__(
     LW_BEGIN("lw_multiply_row_packed_s8_dsp", "104")
     "    ldrd    r10, r11, [r1], #8\n"
-    LW_PAIR("r10", "0", "8", "r4", "r8")
-    LW_PAIR("r10", "8", "8", "r5", "r8")
-    LW_PAIR("r10", "16", "8", "r6", "r8")
-    LW_PAIR("r10", "24", "8", "r7", "r8")
-    LW_PAIR("r11", "0", "8", "r4", "r9")
-    LW_PAIR("r11", "8", "8", "r5", "r9")
-    LW_PAIR("r11", "16", "8", "r6", "r9")
-    LW_PAIR("r11", "24", "8", "r7", "r9")
+    LW_PAIR("r10", "#0", "#8", "r4", "r8")
+    LW_PAIR("r10", "#8", "#8", "r5", "r8")
+    LW_PAIR("r10", "#16", "#8", "r6", "r8")
+    LW_PAIR("r10", "#24", "#8", "r7", "r8")
+    LW_PAIR("r11", "#0", "#8", "r4", "r9")
+    LW_PAIR("r11", "#8", "#8", "r5", "r9")
+    LW_PAIR("r11", "#16", "#8", "r6", "r9")
+    LW_PAIR("r11", "#24", "#8", "r7", "r9")
     LW_END("lw_multiply_row_packed_s8_dsp"));
 
 __asm__(
     LW_BEGIN("lw_multiply_row_packed_2bit_s8_dsp", "104")
     "    ldr.w   r10, [r1], #4\n"
-    LW_PAIR("r10", "0", "4", "r4", "r8")
-    LW_PAIR("r10", "4", "4", "r5", "r8")
-    LW_PAIR("r10", "8", "4", "r6", "r8")
-    LW_PAIR("r10", "12", "4", "r7", "r8")
-    LW_PAIR("r10", "16", "4", "r4", "r9")
-    LW_PAIR("r10", "20", "4", "r5", "r9")
-    LW_PAIR("r10", "24", "4", "r6", "r9")
-    LW_PAIR("r10", "28", "4", "r7", "r9")
+    LW_PAIR("r10", "#0", "#4", "r4", "r8")
+    LW_PAIR("r10", "#4", "#4", "r5", "r8")
+    LW_PAIR("r10", "#8", "#4", "r6", "r8")
+    LW_PAIR("r10", "#12", "#4", "r7", "r8")
+    LW_PAIR("r10", "#16", "#4", "r4", "r9")
+    LW_PAIR("r10", "#20", "#4", "r5", "r9")
+    LW_PAIR("r10", "#24", "#4", "r6", "r9")
+    LW_PAIR("r10", "#28", "#4", "r7", "r9")
     LW_END("lw_multiply_row_packed_2bit_s8_dsp"));
 
 __asm__(
     LW_BEGIN("lw_multiply_row_packed_1bit_s8_dsp", "104")
     "    ldrh.w  r10, [r1], #2\n"
-    LW_PAIR("r10", "0", "2", "r4", "r8")
-    LW_PAIR("r10", "2", "2", "r5", "r8")
-    LW_PAIR("r10", "4", "2", "r6", "r8")
-    LW_PAIR("r10", "6", "2", "r7", "r8")
-    LW_PAIR("r10", "8", "2", "r4", "r9")
-    LW_PAIR("r10", "10", "2", "r5", "r9")
-    LW_PAIR("r10", "12", "2", "r6", "r9")
-    LW_PAIR("r10", "14", "2", "r7", "r9")
+    LW_PAIR("r10", "#0", "#2", "r4", "r8")
+    LW_PAIR("r10", "#2", "#2", "r5", "r8")
+    LW_PAIR("r10", "#4", "#2", "r6", "r8")
+    LW_PAIR("r10", "#6", "#2", "r7", "r8")
+    LW_PAIR("r10", "#8", "#2", "r4", "r9")
+    LW_PAIR("r10", "#10", "#2", "r5", "r9")
+    LW_PAIR("r10", "#12", "#2", "r6", "r9")
+    LW_PAIR("r10", "#14", "#2", "r7", "r9")
     LW_END("lw_multiply_row_packed_1bit_s8_dsp"));
 
 #else
