@@ -6,7 +6,7 @@ from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_distance, columns_fit, columns_scratch
 from .convolution import Filters, filters_of
-from .geometry import Window, distance_by_blocks, window_of
+from .geometry import Window, distance_by_blocks, groups_of, window_of
 from .packed import (
     TOGETHER,
     Packing,
@@ -29,7 +29,11 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 def _fits_dsp(model: Model, operator: Operator) -> bool:
     window, filters = _window(model, operator), _filters(model, operator)
-    return columns_fit(window, filters) and packed_columns_fit(window, filters)
+    return groups_of(model, operator) == 1 and columns_fit(window, filters) and packed_columns_fit(window, filters)
+
+
+def _fits(model: Model, operator: Operator) -> bool:
+    return groups_of(model, operator) == 1 and Packing.of(_filters(model, operator).weights) is not None
 
 
 PACKED = (
@@ -37,7 +41,7 @@ PACKED = (
         name="packed",
         extension=None,
         packs=PORTABLE,
-        fits=lambda model, op: Packing.of(_filters(model, op).weights) is not None,
+        fits=_fits,
         emit=lambda model, op: packed_calls(model, op, _window(model, op), _filters(model, op)),
         scratch_bytes=lambda model, op: packed_scratch(_window(model, op)),
         distance=lambda model, op: distance_by_blocks(_window(model, op), TOGETHER),
