@@ -5,8 +5,8 @@
 Reference models, and those given with --also, with their weights as they are, on 16 levels (of its own for each layer,
 or the same for all), in 4 bits, ternary and binary (weight_levels.py). Biases and scales stay, so that the answers of
 these models mean nothing, but code and instructions are those of a model that was trained so. Compiled by the pinned
-zig for a Cortex-M4F and, portable C, for a Cortex-M0; executed and counted on the emulated board. --write puts the
-tables into docs/manual/packed-weights.md.
+zig for a Cortex-M4F and, portable C, for a Cortex-M0, without firmware around it; executed and counted in Unicorn.
+--write puts the tables into docs/manual/packed-weights.md.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from leadwire import weight_levels
-from leadwire.bench import pattern_input, run_benchmark
-from leadwire.board import Budget, load_board
-from leadwire.build import build_image
-from leadwire.device.target import Target
-from leadwire.flash import flash_image
-from leadwire.pipeline.sources import generate_sources, plan_model, read_model
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
 
-HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "manual" / "packed-weights.md"
+from leadwire import weight_levels  # noqa: E402
+from leadwire.bench import pattern_input  # noqa: E402
+from leadwire.board import load_board  # noqa: E402
+from leadwire.pipeline.sources import plan_model, read_model  # noqa: E402
+from on_core import load  # noqa: E402
+
+PAGE = ROOT / "docs" / "manual" / "packed-weights.md"
 BEGIN, END = "<!-- figures: benchmarks/packed.py -->\n", "<!-- end of figures -->\n"
 CORES = ("cortex-m4f", "cortex-m0")
 MODELS = ("ecg_cnn_int8", "ecg_kachuee_int8", "ad_fcae_int8")
 AXES = {"CONV_2D": (0,), "DEPTHWISE_CONV_2D": (3,), "FULLY_CONNECTED": (0,)}
-ROOMY = Budget(flash_bytes=1 << 20, ram_bytes=1 << 17)
 HEAD = "| model | weights | layers packed | flash, bytes | less | arena | instructions | ratio |"
 
 
@@ -81,23 +80,18 @@ def on_levels(data: bytes, way: str) -> bytes:
 WAYS = ("16 levels of each layer", "16 levels of all layers", "4 bits", "ternary", "binary")
 
 
-def measure(path: Path, core: str, goal: str) -> Figures:
-    board = replace(load_board("virtual-stm32f405"), core=core, budget=ROOMY)
+def measure(path: Path, core: str) -> Figures:
+    board = replace(load_board("virtual-stm32f405"), core=core)
     model = read_model(path)
-    plan = plan_model(model, board, goal=goal)  # type: ignore[arg-type]
-    with TemporaryDirectory(prefix="leadwire-packed-") as name:
-        folder = Path(name)
-        project = generate_sources(path, model, plan, board, folder / "source", "aot")
-        project = replace(project, defines=(*project.defines, ("LW_CORE_HAS_DWT", "1")))
-        image = build_image(project, board, toolchain="zig", out=folder / "image")
-        with flash_image(image, Target(board=board)) as running:
-            result = run_benchmark(running, model, plan, inputs=[pattern_input(model.input_bytes)], warmup=0)
+    plan = plan_model(model, board)
+    on_core = load(model, plan, "zig", core)
+    _, executed = on_core.infer(np.frombuffer(pattern_input(model.input_bytes), np.int8))
     return Figures(
         packed=sum("packed" in name for name in plan.kernels),
         layers=sum(operator.kind in AXES for operator in model.operators),
-        flash=result.flash_bytes,
+        flash=on_core.flash_bytes,
         arena=plan.arena_bytes,
-        instructions=result.instructions_per_inference or 0,
+        instructions=executed,
     )
 
 
@@ -112,12 +106,12 @@ def table(paths: list[Path], core: str) -> str:
     lines = [HEAD, "|---|---|---|---|---|---|---|---|"]
     with TemporaryDirectory(prefix="leadwire-levels-") as name:
         for path in paths:
-            before = measure(path, core, "size")
+            before = measure(path, core)
             lines.append(row(path.stem, "as they are", before, before))
             for way in WAYS:
                 made = Path(name) / path.name
                 made.write_bytes(on_levels(path.read_bytes(), way))
-                lines.append(row(path.stem, way, measure(made, core, "size"), before))
+                lines.append(row(path.stem, way, measure(made, core), before))
                 print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines) + "\n"
 
@@ -128,7 +122,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="models whose name holds this")
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="further .tflite files")
     options = parser.parse_args()
-    folder = Path(os.environ.get("LEADWIRE_DATA") or HERE.parents[1] / "shared" / "data") / "models"
+    folder = Path(os.environ.get("LEADWIRE_DATA") or ROOT.parent / "shared" / "data") / "models"
     if not folder.is_dir():
         sys.exit(f"error: no reference models in {folder}; set LEADWIRE_DATA")
     paths = [folder / f"{name}.tflite" for name in MODELS if options.only in name] + options.also

@@ -17,7 +17,12 @@ def few_levels(data: bytes, seed: int = 0, *, alone: bool = True) -> bytes:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
     [graph] = model.subgraphs
     kinds = {code: getattr(schema.BuiltinOperator, code) for code in PACKED}
-    packed = [op for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode in kinds.values()]
+    packed = [
+        op
+        for op in graph.operators
+        if model.operatorCodes[op.opcodeIndex].builtinCode in kinds.values()
+        and graph.tensors[int(op.inputs[0])].shape[-1] == graph.tensors[int(op.inputs[1])].shape[-1]  # one group
+    ]
     if alone:
         dropped = {int(i) for op in graph.operators if op not in packed for i in (*op.inputs, *op.outputs)}
         for index in dropped - {-1}:
