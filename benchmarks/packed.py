@@ -56,7 +56,8 @@ def on_levels(data: bytes, way: str) -> bytes:
     kinds = {getattr(schema.BuiltinOperator, kind): axes for kind, axes in AXES.items()}
     found: dict[int, tuple[np.ndarray, tuple[int, ...]]] = {}
     for op in graph.operators:
-        axes = kinds.get(model.operatorCodes[op.opcodeIndex].builtinCode)
+        code = model.operatorCodes[op.opcodeIndex]
+        axes = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode))  # older files have the latter alone
         if axes is not None:
             tensor = graph.tensors[int(op.inputs[1])]
             values = np.array(model.buffers[tensor.buffer].data, np.uint8).view(np.int8).reshape(tensor.shape)
