@@ -64,6 +64,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     Everything is checked before anything is trained: the data, that no patient is on both sides (LeakError), classes,
     the board. Errors of the stages otherwise; what was finished stays, and the next run goes on from there.
     """
+    first = start_model(recipe)
     source = read_source(recipe.dataset.source)
     folder = recipe.base / recipe.dataset.folder if recipe.dataset.folder else None
     watcher.stage("load data", False)
@@ -80,7 +81,6 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
             f"board '{options.board.id}' is not emulated: instructions cannot be counted on it",
             hint="name an emulated board in target.board, such as virtual-stm32f405",
         )
-    first = start_model(recipe)
     workspace = Workspace(recipe.output, fresh=fresh, on_stage=watcher.stage)
     judge = _Judge(
         recipe=recipe,
