@@ -235,5 +235,5 @@ def test_layers_are_looked_for_before_anything_is_trained(tmp_path: Path) -> Non
 def test_the_example(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "examples" / "compression" / "prune.toml"
     assert [step.kind for step in load_recipe(example).steps] == [
-        "prune_channels", "distill", "prune_activations", "prune_weights",
+        "prune_channels", "prune_activations", "prune_weights",
     ]  # fmt: skip
