@@ -1,6 +1,7 @@
 """Stage `budget`: the same limits checked three times, each time with better knowledge.
 
-planned   arena of the memory plan, weights and biases of the model (TFLite Micro: its file): both can only grow
+planned   arena of the memory plan, weights and biases of the model (TFLite Micro: its file): both can only grow; each
+          memory region on its own
 linked    the model's and runtime's sections in the image, the static bound of the stack
 measured  latency and the deepest stack that the board reported (basis 'emulated' on an emulated board)
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leadwire.artifacts import BenchmarkResult, BudgetLine, BudgetReport, FirmwareImage, MemoryPlan
+from leadwire.artifacts import Basis, BenchmarkResult, BudgetLine, BudgetReport, FirmwareImage, MemoryPlan
 from leadwire.board import Board, list_boards, load_board
 from leadwire.errors import BudgetError
 from leadwire.model.graph import Model
@@ -35,12 +36,13 @@ def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
         ),
         BudgetLine(
             resource="ram",
-            used=plan.arena_bytes,
+            used=plan.arena_bytes - plan.fast_arena_bytes,
             limit=board.budget.ram_bytes,
             unit="B",
             basis="planned",
             note="arena of TFLite Micro; stack comes with linking" if whole_file else "arena; stack comes with linking",
         ),
+        *_fast(plan, None if plan.fast is None else plan.fast.used_bytes, "planned"),
     )
     return BudgetReport(
         board_id=board.id, subject_digest=plan.model_digest, basis="planned", lines=lines, peak=_peak(plan, model)
@@ -62,13 +64,19 @@ def check_image(image: FirmwareImage, plan: MemoryPlan, board: Board, model: Mod
             note=f"arena and state {_grouped(image.model_ram_bytes)} + stack {'reserve' if image.package else 'bound'} "
             f"{_grouped(stack.bytes)}{unbounded}",
         ),
+        *_fast(plan, image.model_fast_bytes, "linked"),
     )
     peak = _peak(plan, model) if model else ""
     return BudgetReport(board_id=board.id, subject_digest=image.digest, basis="linked", lines=lines, peak=peak)
 
 
-def check_benchmark(result: BenchmarkResult, board: Board, image: FirmwareImage | None = None) -> BudgetReport:
-    """Measured: the largest latency seen and, with the `image` that ran, its flash and RAM with the stack measured."""
+def check_benchmark(
+    result: BenchmarkResult, board: Board, image: FirmwareImage | None = None, plan: MemoryPlan | None = None
+) -> BudgetReport:
+    """Measured: the largest latency seen and, with the `image` that ran, its flash and RAM with the stack measured.
+
+    With its `plan`, also what it has in a second memory region.
+    """
     lines = [_latency(result, board)]
     if image is not None:
         stack = result.stack_high_water_bytes
@@ -82,6 +90,7 @@ def check_benchmark(result: BenchmarkResult, board: Board, image: FirmwareImage 
                 basis=result.basis,
                 note=f"arena and state {_grouped(image.model_ram_bytes)} + stack measured {_grouped(stack)}",
             ),
+            *(() if plan is None else _fast(plan, image.model_fast_bytes, "linked")),
             *lines,
         ]
     return BudgetReport(
@@ -94,6 +103,24 @@ def require_fit(report: BudgetReport, model: Model) -> BudgetReport:
     if report.fits:
         return report
     raise BudgetError(model.name, report.board_id, _table(report), hint=_hint(report, model))
+
+
+def _fast(plan: MemoryPlan, used: int | None, basis: Basis) -> tuple[BudgetLine, ...]:
+    """The second memory region against the model's share of it; nothing where the plan has none."""
+    fast = plan.fast
+    if fast is None or used is None:
+        return ()
+    parts = f"tables {_grouped(fast.table_bytes)} + activations {_grouped(fast.arena_bytes)} planned"
+    return (
+        BudgetLine(
+            resource="fast",
+            used=used,
+            limit=fast.limit_bytes,
+            unit="B",
+            basis=basis,
+            note=f"{fast.region}: {parts}" if fast.used_bytes else f"{fast.region}: nothing gains there",
+        ),
+    )
 
 
 def _linked_flash(image: FirmwareImage, board: Board) -> BudgetLine:
@@ -199,6 +226,8 @@ def _hint(report: BudgetReport, model: Model) -> str:
     ways = []
     if "ram" in over:
         ways.append(f"a smaller {report.peak.split(': ', maxsplit=1)[0]}" if report.peak else "smaller activations")
+    if "fast" in over:
+        ways.append("a larger share of the fast region (fast_bytes)")
     if "flash" in over:
         ways.append(f"fewer weights (most: {model.describe(model.operators[_heaviest(model)])})")
     if "latency" in over:

@@ -25,7 +25,10 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
+    """`compression`: the `compression.json` that `leadwire compress` left when it made the model, for the evidence."""
+
     path: str
+    compression: str = ""
     mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
 
@@ -71,7 +74,8 @@ class TargetSettings:
     """`backend` is validated; those of `compare` are built and benchmarked beside it on the same inputs.
 
     `flash_bytes`, `ram_bytes` and `latency_us` replace the budget of the board file where given. `images` are for
-    boards whose image leadwire does not build, by their name in `boards`.
+    boards whose image leadwire does not build, by their name in `boards`. `fast_memory` is a second memory region of
+    the boards, 'off', 'auto' or a name, and `fast_bytes` this model's share of it (leadwire.planner.regions).
     """
 
     boards: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
@@ -85,6 +89,8 @@ class TargetSettings:
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
     latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    fast_memory: str = "off"
+    fast_bytes: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +193,7 @@ class LoadedProject:
     standing_in: bool
     tflm: Path | None = None
     energy: Path | None = None
+    compression: Path | None = None
     images: Mapping[str, UserImage] = field(default_factory=dict)
     """By the board's name in `boards`."""
 
@@ -223,6 +230,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         standing_in=standing_in,
         tflm=base / settings.tflm.path if settings.tflm.path else None,
         energy=base / settings.energy.record if settings.energy.record else None,
+        compression=base / settings.model.compression if settings.model.compression else None,
         images={
             _path_or_id(base, board): UserImage(
                 elf=base / image.elf, flash_files=tuple(base / file for file in image.flash_files)
@@ -277,6 +285,7 @@ output = "out"                  # report.html, evidence.json and the signed bund
 
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
+# compression = "compression.json"   # what `leadwire compress` left where it made the model, for the evidence
 mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
@@ -307,6 +316,8 @@ personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf
 # flash_bytes = 65536           # this model's share of the board, instead of the board file's
 # ram_bytes = 32768
 # latency_us = 100000.0
+# fast_memory = "auto"          # what gains most in the board's CCM or TCM; or its name, or "ccm:arena", "ccm:weights"
+# fast_bytes = 32768            # this model's share of that region
 
 # [energy]                      # what `leadwire energy --json` wrote for this model, for the report
 # record = "energy.json"

@@ -30,7 +30,7 @@ def test_every_board_file_loads_and_its_linker_script_renders(board_id: str) -> 
     assert board.core in cores.CORES
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
     template = (FIRMWARE_TEMPLATES / "ports" / "linker.ld.j2").read_text()
-    script = environment.from_string(template).render(board=board)
+    script = environment.from_string(template).render(board=board, fast="")
     ram = next(region for region in board.memory if region.kind == "ram")
     for region in board.memory:
         size = region.size_bytes - (16 if region is ram else 0)  # the note of a restart at its end

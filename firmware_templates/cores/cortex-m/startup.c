@@ -6,6 +6,9 @@
 
 extern uint32_t lw_stack_bottom[], lw_stack_top[], lw_data_load[], lw_data_start[], lw_data_end[], lw_bss_start[],
     lw_bss_end[];
+#ifdef LW_FAST_MEMORY
+extern uint32_t lw_fast_data_load[], lw_fast_data_start[], lw_fast_data_end[], lw_fast_bss_start[], lw_fast_bss_end[];
+#endif
 
 int main(void);
 void lw_reset_handler(void);
@@ -51,6 +54,16 @@ void lw_reset_handler(void)
     for (volatile uint32_t *to = lw_bss_start; to < lw_bss_end; to++) {
         *to = 0;
     }
+#ifdef LW_FAST_MEMORY
+    from = lw_fast_data_load;
+    for (volatile uint32_t *to = lw_fast_data_start; to < lw_fast_data_end; to++) {
+        *to = *from;
+        from++;
+    }
+    for (volatile uint32_t *to = lw_fast_bss_start; to < lw_fast_bss_end; to++) {
+        *to = 0;
+    }
+#endif
     (void)main();
     lw_fault_handler();
 }

@@ -9,7 +9,7 @@ A number carries its basis, a statistic its interval. Sizes are in bytes, times 
 """
 
 from .benchmark import BenchmarkResult, DeviceInfo, LatencyBin, OperatorShare, Percentiles
-from .budget import BudgetLine, BudgetReport, MemoryPlan, Placement
+from .budget import BudgetLine, BudgetReport, FastMemory, FastTable, MemoryPlan, Placement
 from .comparison import ArenaFigures, BackendComparison
 from .compression import ClassFigures, CompressionResult, CompressionRow
 from .divergence import ChangedDecision, DifferingBeat, Divergence, DivergenceCause, FloatDivergence, MarginBin
@@ -67,6 +67,8 @@ __all__ = [
     "EnergyResult",
     "EquivalenceResult",
     "ExclusionResult",
+    "FastMemory",
+    "FastTable",
     "FirmwareImage",
     "FirmwareProject",
     "FlashFile",

@@ -92,7 +92,8 @@ class LinkedObject:
 class FirmwareImage:
     """A linked image. Sizes come from the ELF's sections: flash = text + rodata + data, ram = data + bss + stack.
 
-    `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share);
+    `model_flash_bytes` and `model_ram_bytes` count the model and runtime objects alone (the budgeted share), the latter
+    without `model_fast_bytes`, which lie in a second memory region; `data_bytes` and `bss_bytes` count all regions;
     `digest` is the SHA-256 of the ELF file, `linked` what the linker took, as its map says. The map (`firmware.map`)
     and how each object was made (`build.log`) lie beside the ELF; a host's library has neither. `package` is the
     ecosystem of the package that the board's user built the image from, empty for leadwire's own; `flash_files` are
@@ -119,6 +120,7 @@ class FirmwareImage:
     package: str = ""
     flash_files: tuple[FlashFile, ...] = ()
     linked: tuple[LinkedObject, ...] = ()
+    model_fast_bytes: int = 0
 
     @property
     def logs(self) -> tuple[Path, ...]:

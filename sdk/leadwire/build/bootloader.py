@@ -84,7 +84,7 @@ def build_bootloader(name: str, board: Board, out: Path) -> Path:
         template = jinja2.Template(
             (_PORTS / "linker.ld.j2").read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined
         )
-        script.write_text(template.render(board=replace(board, memory=(flash, ram))), encoding="utf-8")
+        script.write_text(template.render(board=replace(board, memory=(flash, ram)), fast=""), encoding="utf-8")
         objects = []
         for number, source in enumerate(sources):
             objects.append(Path(f"{number:02}-{source.stem}.o"))

@@ -15,6 +15,9 @@ from leadwire.emulator.elf import check_counts, malformed
 from leadwire.errors import BuildError
 
 STACK_SECTION = ".stack"
+FAST_DATA, FAST_BSS = ".fast_data", ".fast_bss"
+"""Sections of a second memory region (the linker script), made of these of the objects (generate.firmware)."""
+_FAST_PARTS = {".lw_fast_data": FAST_DATA, ".bss.lw_fast_arena": FAST_BSS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +69,24 @@ class Elf:
 
 
 def kind_of(section: ElfSection) -> str:
-    """'text', 'rodata', 'data', 'bss', 'stack', or '' for what is not loaded."""
+    """'text', 'rodata', 'data', 'bss', 'stack', or '' for what is not loaded. Constants of a fast region are data: they
+    take flash, and RAM that they are copied to."""
     if not section.loaded:
         return ""
     if section.name == STACK_SECTION:
         return "stack"
+    if is_fast(section) and section.in_file:
+        return "data"
     if not section.in_file:
         return "bss"
     if section.writable:
         return "data"
     return "text" if section.executable else "rodata"
+
+
+def is_fast(section: ElfSection) -> bool:
+    """Whether a section of an image or of an object belongs to a second memory region."""
+    return _FAST_PARTS.get(section.name, section.name) in (FAST_DATA, FAST_BSS)
 
 
 def read_elf(path: Path) -> Elf:
@@ -127,11 +138,13 @@ def _symbols(file: ELFFile) -> Iterable[Symbol]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShare:
-    """The model and runtime objects' part of an image; `functions` are the names of their functions in it."""
+    """The model and runtime objects' part of an image; `functions` are the names of their functions in it, `ram_bytes`
+    without the `fast_bytes` in a second memory region."""
 
     flash_bytes: int
     ram_bytes: int
     functions: frozenset[str]
+    fast_bytes: int = 0
 
 
 def model_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
@@ -142,7 +155,7 @@ def model_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
     so does a section whose symbol shares name and size with another object's: the share is never too small.
     """
     in_image = {(symbol.name, symbol.kind, symbol.size_bytes) for symbol in image.symbols}
-    flash = ram = 0
+    flash = ram = fast = 0
     functions: set[str] = set()
     for path in objects:
         file = read_elf(path)
@@ -159,9 +172,10 @@ def model_share(image: Elf, objects: Iterable[Path]) -> ModelShare:
             if section.index in kept or (kept and section.index not in defined):
                 kind = kind_of(section)
                 flash += section.size_bytes if kind in ("text", "rodata", "data") else 0
-                ram += section.size_bytes if kind in ("data", "bss") else 0
+                stored = section.size_bytes if kind in ("data", "bss") else 0
+                fast, ram = (fast + stored, ram) if is_fast(section) else (fast, ram + stored)
         functions |= {symbol.name for index in kept for symbol in defined[index] if symbol.kind == "STT_FUNC"}
-    return ModelShare(flash_bytes=flash, ram_bytes=ram, functions=frozenset(functions))
+    return ModelShare(flash_bytes=flash, ram_bytes=ram, functions=frozenset(functions), fast_bytes=fast)
 
 
 def rest_share(image: Elf, objects: Iterable[Path]) -> ModelShare:

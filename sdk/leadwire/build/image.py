@@ -122,6 +122,7 @@ def build_image(
         bss_bytes=image.size_of("bss"),
         model_flash_bytes=share.flash_bytes,
         model_ram_bytes=share.ram_bytes,
+        model_fast_bytes=share.fast_bytes,
         stack=stack,
         personality=project.personality,
         linked=linked_objects(link_map, image, compiled, cache_folder()),

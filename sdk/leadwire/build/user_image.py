@@ -41,10 +41,16 @@ class Identity:
 
 
 def accept_image(
-    user: UserImage, sources: FirmwareProject, packages: Mapping[str, str], board: Board, out: Path
+    user: UserImage,
+    sources: FirmwareProject,
+    packages: Mapping[str, str],
+    board: Board,
+    out: Path,
+    fast: str = "",
 ) -> FirmwareImage:
     """The record of a user's ELF, of which `out`/firmware.elf becomes a copy. `packages`: build id that the firmware of
-    each package of these sources has, to the package's ecosystem.
+    each package of these sources has, to the package's ecosystem. `fast` is the region of memory that part of the
+    model may lie in, counted on its own.
 
     FileMissingError, BadInputError for a file that is no such image (another machine, model, board or sources, no bench
     firmware, truncated), BudgetError for one larger than the board's memory. Nothing is written then.
@@ -68,8 +74,8 @@ def accept_image(
     sizes = _sizes(image, board)
     _check_memory(path, sizes, board)
     names = None if sources.backend == "tflm" or not image.symbols else _names(sources)
-    flash_bytes, ram_bytes = (
-        (sizes.flash_bytes, sizes.ram_bytes) if names is None else _share(image, names, board, sizes)
+    flash_bytes, ram_bytes, fast_bytes = (
+        (sizes.flash_bytes, sizes.ram_bytes, 0) if names is None else _share(image, names, board, sizes, fast)
     )
     if path.read_bytes() != data:
         raise BadInputError(f"firmware image '{path}' changed while it was read", hint="let its build end first")
@@ -95,6 +101,7 @@ def accept_image(
         bss_bytes=sizes.bss - sizes.stack_in_bss,
         model_flash_bytes=flash_bytes,
         model_ram_bytes=ram_bytes,
+        model_fast_bytes=fast_bytes,
         stack=StackBound(bytes=sizes.stack, path=(), notes=tuple(_notes(sizes, names is not None))),
         package=package,
     )
@@ -219,9 +226,9 @@ def _names(sources: FirmwareProject) -> frozenset[str]:
     return frozenset(name.decode() for name in found)
 
 
-def _share(image: Elf, names: frozenset[str], board: Board, sizes: _Sizes) -> tuple[int, int]:
-    """Flash and RAM of the functions and objects with these names, each to whole words: compilers' clones
-    ('name.constprop.0') are theirs too. Strings without a name are not among them."""
+def _share(image: Elf, names: frozenset[str], board: Board, sizes: _Sizes, fast: str) -> tuple[int, int, int]:
+    """Flash, RAM without the region `fast`, and that region, of the functions and objects with these names, each to
+    whole words: compilers' clones ('name.constprop.0') are theirs too. Strings without a name are not among them."""
     kinds = {section.index: _kind(section, board) for section in image.sections}
     seen: dict[tuple[int, int], int] = {}
     for symbol in image.symbols:
@@ -229,8 +236,11 @@ def _share(image: Elf, names: frozenset[str], board: Board, sizes: _Sizes) -> tu
             place = (symbol.section, symbol.address & ~1)
             seen[place] = max(seen.get(place, 0), -(-symbol.size_bytes // _WORD_BYTES) * _WORD_BYTES)
     flash = sum(size for (section, _), size in seen.items() if kinds.get(section) in ("text", "rodata", "data"))
-    ram = sum(size for (section, _), size in seen.items() if kinds.get(section) in ("data", "bss"))
-    return min(flash, sizes.flash_bytes), min(ram, sizes.ram_bytes)
+    stored = [(at, size) for (section, at), size in seen.items() if kinds.get(section) in ("data", "bss")]
+    there = next((range(region.origin, region.end) for region in board.memory if region.name == fast), range(0))
+    inside = sum(size for at, size in stored if at in there)
+    ram = sum(size for _, size in stored) - inside
+    return min(flash, sizes.flash_bytes), min(ram, sizes.ram_bytes), inside
 
 
 def _notes(sizes: _Sizes, named: bool) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -43,6 +44,16 @@ Toolchain = Annotated[
 ]
 GoalName = Annotated[
     str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+]
+FastMemory = Annotated[
+    str,
+    typer.Option(
+        "--fast-memory",
+        help="off, auto (CCM or TCM) or a memory region of the board for what gains most; NAME:arena, NAME:weights.",
+    ),
+]
+FastBytes = Annotated[
+    int | None, typer.Option("--fast-bytes", help="This model's share of that region; default: all.", min=1, max=2**32)
 ]
 PersonalityName = Annotated[
     str, typer.Option("--personality", help="What the firmware speaks: bench, mlperf or mlperf-energy.")
@@ -100,12 +111,15 @@ def options_of(
     personality: str = "bench",
     goal: str = "size",
     user_image: UserImage | None = None,
+    fast: tuple[str, int | None] = ("off", None),
     **place: str,
 ) -> Options:
-    """`place`: further fields of leadwire.device.target.Target."""
+    """`fast`: a second memory region and the share of it. `place`: further fields of leadwire.device.target.Target."""
     from leadwire.pipeline.alone import choose
+    from leadwire.planner import FastRequest
 
-    return choose(board, backend, toolchain, port, work, personality, goal, user_image, **place)
+    options = choose(board, backend, toolchain, port, work, personality, goal, user_image, **place)
+    return replace(options, fast=FastRequest(region=fast[0], limit_bytes=fast[1]))
 
 
 def image_of(elf: Path | None, flash_files: list[Path] | None) -> UserImage | None:

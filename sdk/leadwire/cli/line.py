@@ -16,6 +16,8 @@ from .app import (
     BackendName,
     BackendNames,
     BoardId,
+    FastBytes,
+    FastMemory,
     FlashFiles,
     Fresh,
     GoalName,
@@ -105,6 +107,8 @@ def analyze(
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
     goal: GoalName = "size",
+    fast_memory: FastMemory = "off",
+    fast_bytes: FastBytes = None,
     image: Image = None,
     flash_file: FlashFiles = None,
     work: Work = None,
@@ -114,7 +118,9 @@ def analyze(
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
-    options = options_of(board, backend, toolchain, "", work, goal=goal, user_image=image_of(image, flash_file))
+    given = image_of(image, flash_file)
+    fast = (fast_memory, fast_bytes)
+    options = options_of(board, backend, toolchain, "", work, goal=goal, user_image=given, fast=fast)
     if options.board.port or options.user_image is not None:
         with alone.work_folder(options) as folder, watcher() as progress:
             built = alone.build_model(model, options, folder, progress)
@@ -131,6 +137,8 @@ def generate(
     board: BoardId = "virtual-stm32f405",
     backend: BackendName = "aot",
     goal: GoalName = "size",
+    fast_memory: FastMemory = "off",
+    fast_bytes: FastBytes = None,
     personality: PersonalityName = "bench",
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the sources.")] = None,
     section: Section = "",
@@ -142,7 +150,8 @@ def generate(
 ) -> None:
     """Write the C sources of a model: kernels, weights, arena, self-test, and the bench firmware around them."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "goal", "personality", "out", "section", "alignment", "arena_bytes")
+        only_of_models(context, "board", "backend", "goal", "fast_memory", "fast_bytes")
+        only_of_models(context, "personality", "out", "section", "alignment", "arena_bytes")
         run_until("generate", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
@@ -150,7 +159,7 @@ def generate(
     from leadwire.views import line as views
 
     options = replace(
-        options_of(board, backend, "auto", personality=personality, goal=goal),
+        options_of(board, backend, "auto", personality=personality, goal=goal, fast=(fast_memory, fast_bytes)),
         glue=glue_options(section, alignment),
         arena_bytes=arena_bytes,
     )
@@ -177,6 +186,8 @@ def package(
     board: Annotated[
         str, typer.Option("--board", "-b", help="Adds the bench firmware for this board: zephyr and esp-idf.")
     ] = "",
+    fast_memory: FastMemory = "off",
+    fast_bytes: FastBytes = None,
     section: Section = "",
     alignment: Alignment = 16,
     arena_bytes: ArenaBytes = None,
@@ -185,11 +196,12 @@ def package(
 ) -> None:
     """Write the model as a package that a firmware project of an ecosystem takes as it is."""
     if source.suffix == ".toml":
-        only_of_models(context, "section", "alignment", "arena_bytes")
+        only_of_models(context, "fast_memory", "fast_bytes", "section", "alignment", "arena_bytes")
     from leadwire.board import load_board
     from leadwire.package import Publisher
     from leadwire.pipeline.packages import PackageOptions, package_model
     from leadwire.pipeline.sources import glue_options
+    from leadwire.planner import FastRequest
     from leadwire.views import line as views
 
     options = PackageOptions(
@@ -204,6 +216,7 @@ def package(
         glue=glue_options(section, alignment),
         arena_bytes=arena_bytes,
         board=load_board(board) if board else None,
+        fast=FastRequest(region=fast_memory, limit_bytes=fast_bytes),
     )
     with watcher() as progress:
         result = package_model(source, options, out, progress)
@@ -218,6 +231,8 @@ def build(
     backend: BackendName = "aot",
     toolchain: Toolchain = "auto",
     goal: GoalName = "size",
+    fast_memory: FastMemory = "off",
+    fast_bytes: FastBytes = None,
     personality: PersonalityName = "bench",
     work: Work = None,
     output: Output = None,
@@ -226,17 +241,19 @@ def build(
 ) -> None:
     """Compile and link the firmware; the same inputs give the same ELF on every machine."""
     if source.suffix == ".toml":
-        only_of_models(context, "board", "backend", "toolchain", "goal", "personality", "work")
+        only_of_models(
+            context, "board", "backend", "toolchain", "goal", "fast_memory", "fast_bytes", "personality", "work"
+        )
         run_until("build", source, output, fresh, as_json)
         return
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
     folder = work or Path(f"{source.stem}-{Path(board).stem}")
+    fast = (fast_memory, fast_bytes)
+    options = options_of(board, backend, toolchain, personality=personality, goal=goal, fast=fast)
     with watcher() as progress:
-        built = alone.build_model(
-            source, options_of(board, backend, toolchain, personality=personality, goal=goal), folder, progress
-        )
+        built = alone.build_model(source, options, folder, progress)
     if built.image is not None:
         show(built.image, as_json, views.image)
     within_budget(built)
@@ -301,6 +318,8 @@ def bench(
     backend: BackendNames = "aot",
     toolchain: Toolchain = "auto",
     goal: GoalName = "size",
+    fast_memory: FastMemory = "off",
+    fast_bytes: FastBytes = None,
     port: Port = "",
     pattern: Annotated[
         bool,
@@ -332,6 +351,8 @@ def bench(
             "backend",
             "toolchain",
             "goal",
+            "fast_memory",
+            "fast_bytes",
             "port",
             "pattern",
             "inputs",
@@ -344,10 +365,11 @@ def bench(
     from leadwire.pipeline import alone
     from leadwire.views import line as views
 
+    fast = (fast_memory, fast_bytes)
     if attach:
         from leadwire.pipeline.attach import bench_running
 
-        options = options_of(board, backend, toolchain, port, work, user_image=image_of(image, flash_file))
+        options = options_of(board, backend, toolchain, port, work, user_image=image_of(image, flash_file), fast=fast)
         with watcher() as progress:
             result = bench_running(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(result, as_json, views.benchmark)
@@ -357,12 +379,15 @@ def bench(
             raise BadInputError("--image has one backend", hint="name the one of the package with --backend")
         from leadwire.pipeline.backends import choose_several, compare_model
 
+        if fast != ("off", None):
+            raise BadInputError("--fast-memory is of backend aot alone", hint="measure it with --backend aot")
         several = choose_several(board, backend, toolchain, port, work, goal)
         with watcher() as progress:
             comparison = compare_model(source, several, progress, pattern=pattern, inputs=inputs, warmup=warmup)
         show(comparison, as_json, views.comparison)
         return
-    options = options_of(board, backend, toolchain, port, work, goal=goal, user_image=image_of(image, flash_file))
+    given = image_of(image, flash_file)
+    options = options_of(board, backend, toolchain, port, work, goal=goal, user_image=given, fast=fast)
     with watcher() as progress:
         result = alone.bench_model(source, options, progress, pattern=pattern, inputs=inputs, warmup=warmup)
     show(result, as_json, views.benchmark)

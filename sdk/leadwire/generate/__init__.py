@@ -17,7 +17,7 @@ from leadwire.errors import BadInputError
 from leadwire.mlperf_tiny import mlperf_defines
 from leadwire.model.graph import Model
 
-from .firmware import FirmwarePart, firmware_for
+from .firmware import FAST_DEFINES, FirmwarePart, firmware_for
 from .project import BackendOptions, GoldenVector, ModelPart, manifest, write_project
 
 _NOTHING = FirmwarePart(files=(), sources=(), include_dirs=(), linker_script=None)
@@ -65,12 +65,14 @@ def generate_project(
     part: ModelPart = importlib.import_module(f"{__name__}.{backend}").write_model(
         model, plan, host=host, golden=golden, source=source, options=options
     )
-    firmware = _NOTHING if host else firmware_for(board, personality)
+    fast = _fast_region(plan, board)
+    firmware = _NOTHING if host else firmware_for(board, personality, fast)
     files = dict(part.files) | dict(firmware.files)
     defines: tuple[tuple[str, str], ...] = (("LW_WITH_OPERATOR_TABLE", "1"),)
     if not host:
         ram = next(region.size_bytes for region in board.memory if region.kind == "ram")
         defines += mlperf_defines(model, arena_bytes=part.arena_bytes, ram_bytes=ram, personality=personality)
+        defines += tuple(FAST_DEFINES.items()) if fast else ()
     sources = (*part.sources, *firmware.sources)
     include_dirs = (*part.include_dirs, *firmware.include_dirs)
     listing = manifest(
@@ -106,6 +108,13 @@ def generate_project(
         operators=part.operators,
         personality="bench" if host else personality,
     )
+
+
+def _fast_region(plan: MemoryPlan, board: Board) -> str:
+    """The board's region that holds part of the model, '' for none or where the plan is for another board."""
+    if plan.fast is None or not plan.fast.used_bytes:
+        return ""
+    return plan.fast.region if any(region.name == plan.fast.region for region in board.memory) else ""
 
 
 def _golden(model: Model, given: bytes | None, expected: bytes | None) -> GoldenVector | None:

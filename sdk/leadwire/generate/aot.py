@@ -5,7 +5,7 @@ The templates of backends/aot hold tables and calls; every algorithm is a plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from leadwire.artifacts import MemoryPlan
@@ -16,6 +16,7 @@ from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide
 from leadwire.ops.runs import copy_runs
 from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
+from leadwire.ops.tables import TableNames, direct_tensors, table_names
 from leadwire.resources import FIRMWARE_TEMPLATES
 
 from .descriptor import HOST_RUNTIME, Table, check_limits, described, descriptor, first_outputs, render, table
@@ -37,8 +38,18 @@ class _Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Output:
-    offset: int
+    at: str
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arena:
+    """`mark`: the macro that says where it lies, with a space behind it; empty: with all other data."""
+
+    name: str
+    bytes: int
+    mark: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +82,8 @@ def write_model(
     name = c_identifier(model.name)
     with_variants = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
-    names = _names(name, calls)
+    names = {key: f"lw_{name}_{table}" for key, table in table_names(calls).items()}
+    fast = () if plan.fast is None else tuple(f"lw_{name}_{table.name}" for table in plan.fast.tables)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
@@ -79,10 +91,13 @@ def write_model(
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "with_halves": any(is_wide(tensor) for tensor in model.tensors),
-        "offsets": {
-            "inputs": [plan.offset(tensor) for tensor in model.inputs],
-            "outputs": [plan.offset(tensor) for tensor in model.outputs],
+        "places": {
+            "inputs": [_place(plan, tensor) for tensor in model.inputs],
+            "outputs": [_place(plan, tensor) for tensor in model.outputs],
         },
+        "arenas": _arenas(plan),
+        "fast": plan.fast,
+        "fast_tables": fast,
         "tables": tables,
         "steps": [
             _step(model, plan, name, names, operator, calls[operator.index], first)
@@ -117,15 +132,33 @@ def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[K
     return (copy_runs(runs=1, run=model.output(operator).size_bytes),)
 
 
-_Names = Mapping[tuple[int, str], str]
-"""What the table of an operator and a suffix is called."""
+def _arenas(plan: MemoryPlan) -> tuple[_Arena, ...]:
+    """One for each memory region that holds activations."""
+    most = f"at most {plan.lower_bound_bytes} are alive at once (op {plan.peak_operator})"
+    if plan.fast is None or not plan.fast.arena_bytes:
+        return (_Arena(name="arena", bytes=plan.arena_bytes, mark="", comment=f"of which {most}"),)
+    there, here = plan.fast.arena_bytes, plan.arena_bytes - plan.fast.arena_bytes
+    main = _Arena(name="arena", bytes=here, mark="", comment=f"beside those of fast_arena; {most}")
+    fast = _Arena(
+        name="fast_arena", bytes=there, mark="LW_FAST_ARENA ", comment=f"for memory region {plan.fast.region}"
+    )
+    return (main, fast) if here else (fast,)
+
+
+def _tensor_arena(plan: MemoryPlan, tensor: int) -> str:
+    return "fast_arena" if plan.fast is not None and tensor in plan.fast.tensors else "arena"
+
+
+def _place(plan: MemoryPlan, tensor: int) -> str:
+    """The bytes of an activation as a C expression."""
+    return f"{_tensor_arena(plan, tensor)}.bytes + {plan.offset(tensor)}"
 
 
 def _step(
     model: Model,
     plan: MemoryPlan,
     name: str,
-    names: _Names,
+    names: TableNames,
     operator: Operator,
     calls: Sequence[KernelCall],
     first_output: int,
@@ -134,7 +167,7 @@ def _step(
         comment=described(model, operator),
         kind=c_string(operator.kind),
         outputs=tuple(
-            _Output(offset=plan.offset(tensor.index), bytes=tensor.size_bytes) for tensor in model.made(operator)
+            _Output(at=_place(plan, tensor.index), bytes=tensor.size_bytes) for tensor in model.made(operator)
         ),
         first_output=first_output,
         calls=tuple(
@@ -155,14 +188,14 @@ def _value(plan: MemoryPlan, operator: Operator, value: str) -> str:
     return str(int(operator.index in plan.backward)) if value == BACKWARD else value
 
 
-def _argument(model: Model, plan: MemoryPlan, name: str, names: _Names, operator: Operator, token: str) -> str:
+def _argument(model: Model, plan: MemoryPlan, name: str, names: TableNames, operator: Operator, token: str) -> str:
     """An argument token of a kernel call as a C expression."""
     if token.startswith("const:"):
         return names[operator.index, token.removeprefix("const:")]
-    if token == "scratch":
-        return f"arena.words + {plan.scratch_offset(operator.index) // 4}"
-    if token == "scratch:halves":
-        return f"arena.halves + {plan.scratch_offset(operator.index) // 2}"
+    if token in ("scratch", "scratch:halves"):
+        arena = "fast_arena" if plan.fast is not None and operator.index in plan.fast.scratch else "arena"
+        member, size = ("words", 4) if token == "scratch" else ("halves", 2)
+        return f"{arena}.{member} + {plan.scratch_offset(operator.index) // size}"
     token, _, as_bytes = token.partition(":")
     if token.startswith("in"):
         tensor = model.required(operator, int(token.removeprefix("in")))
@@ -171,27 +204,15 @@ def _argument(model: Model, plan: MemoryPlan, name: str, names: _Names, operator
     else:
         tensor = model.output(operator, int(token.removeprefix("out")))
     if is_wide(tensor) and not as_bytes:
-        return f"arena.halves + {plan.offset(tensor.index) // 2}"
-    return f"arena.bytes + {plan.offset(tensor.index)}"
-
-
-def _names(name: str, calls: dict[int, tuple[KernelCall, ...]]) -> _Names:
-    """Tables of one type and content are one table, named after the first operator that reads it: the steps of an
-    unrolled recurrent layer share their weights."""
-    found: dict[tuple[int, str], str] = {}
-    first: dict[tuple[str, int, tuple[int, ...]], str] = {}
-    for index, its in calls.items():
-        for constant in (constant for call in its for constant in call.constants):
-            content = (constant.ctype, constant.row, constant.values)
-            found[index, constant.suffix] = first.setdefault(content, f"lw_{name}_op{index}_{constant.suffix}")
-    return found
+        return f"{_tensor_arena(plan, tensor.index)}.halves + {plan.offset(tensor.index) // 2}"
+    return _place(plan, tensor.index)
 
 
 def _tensor_name(name: str, tensor: Tensor) -> str:
     return f"lw_{name}_tensor{tensor.index}"
 
 
-def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]], names: _Names) -> Iterator[Table]:
+def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]], names: TableNames) -> Iterator[Table]:
     """Every constant of the model: those of kernel calls, and constant tensors that calls read directly."""
     direct: dict[int, Tensor] = {}
     written: set[str] = set()
@@ -202,11 +223,7 @@ def _tables(model: Model, name: str, calls: dict[int, tuple[KernelCall, ...]], n
                 if called not in written:
                     written.add(called)
                     yield table(called, constant, f"{model.describe(operator)}")
-            for token in call.arguments:
-                if token.startswith("in"):
-                    tensor = model.required(operator, int(token.partition(":")[0].removeprefix("in")))
-                    if tensor.is_constant:
-                        direct[tensor.index] = tensor
+        direct |= {tensor.index: tensor for tensor in direct_tensors(model, operator, calls[operator.index])}
     for tensor in direct.values():
         values = tuple(int(value) for value in tensor.array.reshape(-1))
         ctype = f"{tensor.dtype.lower()}_t"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,20 @@ class FirmwarePart:
     linker_script: str | None
 
 
-def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePart:
-    """The firmware of a board; NoPortError (2) where it has no port, BadInputError (2) where that does not exist."""
+FAST_DEFINES: Mapping[str, str] = {
+    "LW_FAST_MEMORY": "1",
+    "LW_FAST_TABLE": '__attribute__((section(".lw_fast_data")))',
+    "LW_FAST_ARENA": '__attribute__((section(".bss.lw_fast_arena")))',
+}
+"""What a model's sources and the start-up code are compiled with where a second memory region holds part of the model:
+sections that the linker script places there."""
+
+
+def firmware_for(board: Board, personality: Personality = "bench", fast: str = "") -> FirmwarePart:
+    """The firmware of a board; `fast` is the name of a second memory region that holds part of the model, '' for none.
+
+    NoPortError (2) where the board has no port, BadInputError (2) where that does not exist.
+    """
     require_port(board)
     port = FIRMWARE_TEMPLATES / "ports" / board.port
     if Path(board.port).name != board.port or not port.is_dir():
@@ -43,7 +56,7 @@ def firmware_for(board: Board, personality: Personality = "bench") -> FirmwarePa
         files |= _copied(FIRMWARE_TEMPLATES / "mlperf", "mlperf")
         include_dirs = ("mlperf", *include_dirs)
     linker_script = "port/linker.ld"
-    files[linker_script] = _render_linker_script(port, board)
+    files[linker_script] = _render_linker_script(port, board, fast)
     return FirmwarePart(
         files=tuple(sorted(files.items())),
         sources=tuple(path for path in sorted(files) if path.endswith(_SOURCES)),
@@ -65,7 +78,7 @@ def _copied(folder: Path, name: str) -> dict[str, bytes]:
     }
 
 
-def _render_linker_script(port: Path, board: Board) -> bytes:
+def _render_linker_script(port: Path, board: Board, fast: str) -> bytes:
     """The port's own, or the one that all ports share."""
     import jinja2
 
@@ -75,4 +88,4 @@ def _render_linker_script(port: Path, board: Board) -> bytes:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template("linker.ld.j2").render(board=board).encode("utf-8")
+    return environment.get_template("linker.ld.j2").render(board=board, fast=fast).encode("utf-8")

@@ -16,6 +16,7 @@ from leadwire.artifacts import (
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
+    FastMemory,
     FirmwareImage,
     FirmwareProject,
     Goal,
@@ -39,9 +40,10 @@ from leadwire.generate import backends
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.ops import registry
+from leadwire.planner import FastRequest
 from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
-from .sources import generate_sources, is_host, overflows, plan_model, plan_package, read_model, too_large
+from .sources import NOTHING_FAST, generate_sources, is_host, overflows, plan_model, plan_package, read_model, too_large
 from .user_image import sources_for, take_image
 from .watcher import Watcher
 
@@ -53,7 +55,7 @@ class Options:
     """Choices of a command; `work` keeps sources and image, None uses a temporary folder.
 
     `glue` and `arena_bytes` are for the backend tflm; None: the model's array where the compiler wants it, the arena
-    computed. With a `user_image` nothing is built: that is the image.
+    computed. With a `user_image` nothing is built: that is the image. `fast` asks for a second memory region.
     """
 
     target: Target
@@ -65,6 +67,7 @@ class Options:
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
     user_image: UserImage | None = None
+    fast: FastRequest = NOTHING_FAST
 
     @property
     def board(self) -> Board:
@@ -98,7 +101,8 @@ class OperatorLine:
 class Analysis:
     """What the budget judges: `flash_bytes` are weights, tables and code of model and runtime, `ram_bytes` arena, state
     and the bound of the stack, from the linked image. `image_*` are those of the whole bench firmware. Where that is
-    larger than the board's memory there is no image: basis is 'planned', the figures are weights and arena alone.
+    larger than the board's memory there is no image: basis is 'planned', the figures are weights and arena alone. What
+    lies in a second memory region is `fast`.
     """
 
     model: str
@@ -119,6 +123,7 @@ class Analysis:
     fits: bool
     budgets: tuple[BudgetReport, ...]
     operators: tuple[OperatorLine, ...]
+    fast: FastMemory | None = None
 
 
 def choose(
@@ -197,7 +202,7 @@ def quantize_file(
 def generate_model(path: Path, options: Options, out: Path) -> FirmwareProject:
     """Sources of a model that fits the board's plan; BudgetError otherwise, with nothing written."""
     model = read_model(path)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal, options.fast)
     require_fit(check_plan(plan, model, options.board), model)
     return generate_sources(path, model, plan, options.board, out, options.backend, options.personality, options.glue)
 
@@ -208,7 +213,7 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
     watcher.stage("plan", False)
     if options.user_image is not None:
         return _take(path, model, options, options.user_image, folder, watcher)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal, options.fast)
     planned = check_plan(plan, model, options.board)
     watcher.stage("generate", False)
     project = generate_sources(
@@ -229,11 +234,11 @@ def build_model(path: Path, options: Options, folder: Path, watcher: Watcher) ->
 def _take(path: Path, model: Model, options: Options, user: UserImage, folder: Path, watcher: Watcher) -> Built:
     """The same of an image that the board's user built: its package's sources are made to prove it by."""
     board, backend = options.board, options.backend
-    plan = plan_package(model, backend, options.arena_bytes)
+    plan = plan_package(model, backend, options.arena_bytes, board, options.fast)
     watcher.stage("generate", False)
     sources = sources_for(path, model, plan, backend, board, folder / "source", options.glue)
     watcher.stage("take image", False)
-    image = take_image(user, sources, board, folder / "image")
+    image = take_image(user, sources, board, folder / "image", plan)
     budgets = (check_plan(plan, model, board), check_image(image, plan, board, model))
     return Built(model=model, plan=plan, board=board, backend=backend, image=image, budgets=budgets)
 
@@ -241,7 +246,7 @@ def _take(path: Path, model: Model, options: Options, user: UserImage, folder: P
 def plan_only(path: Path, options: Options) -> Built:
     """What can be known of a model on a board that leadwire builds no image for: the plan and its check."""
     model = read_model(path)
-    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal)
+    plan = plan_model(model, options.board, options.backend, options.arena_bytes, options.goal, options.fast)
     budgets = (check_plan(plan, model, options.board),)
     return Built(model=model, plan=plan, board=options.board, backend=options.backend, image=None, budgets=budgets)
 
@@ -302,6 +307,7 @@ def analyze_model(built: Built) -> Analysis:
             )
             for operator in model.operators
         ),
+        fast=plan.fast,
     )
 
 
@@ -359,7 +365,7 @@ def live_bytes(plan: MemoryPlan, operator: int) -> int:
     """Bytes of the arena in use while an operator runs: the union of what is placed there, and what always is."""
     spans = sorted(
         (placed.offset_bytes, placed.offset_bytes + placed.size_bytes)
-        for placed in (*plan.placements, *plan.scratch)
+        for placed in plan.placed
         if placed.first_operator <= operator <= placed.last_operator
     )
     total, reached = plan.resident_bytes, 0

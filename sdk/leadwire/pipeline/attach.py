@@ -36,7 +36,7 @@ def bench_running(
     if not options.target.port:
         raise BadInputError("what is running already needs a port to be found on", hint="give it with --port")
     model = read_model(path)
-    plan = plan_package(model, options.backend, options.arena_bytes)
+    plan = plan_package(model, options.backend, options.arena_bytes, options.board, options.fast)
     with work_folder(options) as folder:
         if options.user_image is None:
             image = _found(path, model, options, folder, watcher)
@@ -59,7 +59,7 @@ def bench_running(
 def _found(path: Path, model: Model, options: Options, folder: Path, watcher: Watcher) -> FirmwareImage:
     """What the board says that it runs, without figures."""
     port, board = options.target.port, options.board
-    plan = plan_package(model, options.backend, options.arena_bytes)
+    plan = plan_package(model, options.backend, options.arena_bytes, options.board, options.fast)
     watcher.stage("generate", False)
     sources = sources_for(path, model, plan, options.backend, board, folder / "source", options.glue)
     builds = builds_of(sources, board)

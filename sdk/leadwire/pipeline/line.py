@@ -41,6 +41,7 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
+from leadwire.evidence.audited import AuditedRun
 from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -51,6 +52,7 @@ from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 from leadwire.ops.edges import integer_interface
 from leadwire.ops.rules import is_quantized
+from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
 from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
@@ -61,8 +63,8 @@ from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
 
-from .audit import AuditedRun
 from .backends import measure_backends
+from .compress import read_compression
 from .energy import read_energy
 from .environment import installed_packages
 from .freeze import state_before_run
@@ -76,7 +78,16 @@ from .predict import (
     predict_on_device,
     predict_on_host,
 )
-from .sources import generate_sources, glue_options, is_host, overflows, plan_model, plan_package, too_large
+from .sources import (
+    NOTHING_FAST,
+    generate_sources,
+    glue_options,
+    is_host,
+    overflows,
+    plan_model,
+    plan_package,
+    too_large,
+)
 from .stress import check_recordings, noise_digests, run_stress
 from .user_image import sources_for, take_image
 from .watcher import Watcher
@@ -270,8 +281,17 @@ class Line:
         backend = backend or self.settings.target.backend
         given = self.settings.tflm.arena_bytes if backend == "tflm" else None
         if self.user_image is not None and board in (None, self.board):
-            return plan_package(model, backend, given)
-        return plan_model(model, board or self.board, backend, given, self.settings.target.goal)
+            return plan_package(model, backend, given, self.board, self._fast(backend))
+        if board not in (None, self.board):
+            return plan_model(model, board, backend, given, self.settings.target.goal)
+        return plan_model(model, self.board, backend, given, self.settings.target.goal, self._fast(backend))
+
+    def _fast(self, backend: Backend) -> FastRequest:
+        """The second memory region that the project asks for; TFLite Micro that is only compared with has none."""
+        target = self.settings.target
+        if backend != target.backend and backend == "tflm":
+            return NOTHING_FAST
+        return FastRequest(region=target.fast_memory, limit_bytes=target.fast_bytes)
 
     def generate(
         self, quantized: QuantizedModel, model: Model, board: Board, other: Backend | None = None
@@ -321,7 +341,7 @@ class Line:
     ) -> FirmwareImage:
         """The linked image, built or the user's; BudgetError where it is larger than the board's memory."""
         if self.user_image is not None and board == self.board:
-            return self._take(self.user_image, sources)
+            return self._take(self.user_image, sources, plan)
         toolchain = "zig" if is_host(board) else self.settings.target.toolchain
         tflm = self.project.tflm
         key = {"project": sources.digest, "board": asdict(board), "toolchain": toolchain, "tools": tool_versions()}
@@ -345,13 +365,13 @@ class Line:
             lambda made: [made.elf, *made.logs],
         )
 
-    def _take(self, user: UserImage, sources: FirmwareProject) -> FirmwareImage:
+    def _take(self, user: UserImage, sources: FirmwareProject, plan: MemoryPlan) -> FirmwareImage:
         given = {str(file): file_digest(file) if file.is_file() else "" for file in (user.elf, *user.flash_files)}
         return self._own.stage(
             "take image",
             FirmwareImage,
             {"project": sources.digest, "board": asdict(self.board), "files": given},
-            lambda: take_image(user, sources, self.board, sources.root.parent / "image"),
+            lambda: take_image(user, sources, self.board, sources.root.parent / "image", plan),
             lambda made: [made.elf, *(file.path for file in made.flash_files)],
         )
 
@@ -634,6 +654,7 @@ class Line:
             also_benchmarked=also_benchmarked,
             comparison=comparison,
             stress=stress,
+            compression=None if self.project.compression is None else read_compression(self.project.compression),
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
             packages=installed_packages(),

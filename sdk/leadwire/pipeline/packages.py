@@ -7,16 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadwire.artifacts import Backend
-from leadwire.board import Board
+from leadwire.board import Board, load_board
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.package import FirmwarePackage, Publisher, ecosystem_module, write_package
+from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject, load_project
 from leadwire.protocols import load_protocol
 
 from . import run_project
 from .alone import choose
-from .sources import ANY_BOARD, glue_options, package_sources, plan_package, read_model
+from .sources import ANY_BOARD, NOTHING_FAST, glue_options, package_sources, plan_package, read_model
 from .watcher import Watcher
 
 
@@ -25,7 +26,8 @@ class PackageOptions:
     """Choices of the command; empty ones are taken from the project or the model.
 
     `output` is where a project's own stages write, instead of the project file's folder. `glue` and `arena_bytes` are
-    for the backend tflm; a project says them itself. With a `board` the package has the bench firmware for it.
+    for the backend tflm; a project says them itself. With a `board` the package has the bench firmware for it,
+    and `fast` asks for a second memory region of it.
     """
 
     ecosystem: str
@@ -39,6 +41,7 @@ class PackageOptions:
     glue: BackendOptions | None = None
     arena_bytes: int | None = None
     board: Board | None = None
+    fast: FastRequest = NOTHING_FAST
 
 
 def package_model(source: Path, options: PackageOptions, out: Path | None, watcher: Watcher) -> FirmwarePackage:
@@ -67,7 +70,10 @@ def _package_project(
     if backend == "tflm":
         glue = glue_options(settings.tflm.section, settings.tflm.alignment)
         options = replace(options, glue=glue, arena_bytes=settings.tflm.arena_bytes)
-    return _write(quantized.path, model, backend, name, options, out, watcher)
+    else:
+        wanted = FastRequest(region=settings.target.fast_memory, limit_bytes=settings.target.fast_bytes)
+        options = replace(options, fast=wanted)
+    return _write(quantized.path, model, backend, name, options, out, watcher, load_board(first))
 
 
 def _write(
@@ -78,10 +84,12 @@ def _write(
     options: PackageOptions,
     out: Path | None,
     watcher: Watcher,
+    board: Board | None = None,
 ) -> FirmwarePackage:
+    """`board`: the project's first, whose memory regions count where the package is for none in particular."""
     with TemporaryDirectory(prefix="leadwire-") as folder:
         watcher.stage("generate", False)
-        plan = plan_package(model, backend, options.arena_bytes)
+        plan = plan_package(model, backend, options.arena_bytes, options.board or board, options.fast)
         sources = package_sources(path, model, plan, backend, Path(folder), options.glue)
         watcher.stage("package", False)
         return write_package(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,13 +23,14 @@ from leadwire.model.tflite import read_tflite
 from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import integer_interface
-from leadwire.planner import plan_memory
+from leadwire.planner import FastRequest, fast_space, plan_memory
 from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
 
 ANY_BOARD = "virtual-stm32f405"
 """The model part of a project is the same for every board."""
+NOTHING_FAST = FastRequest()
 _CODE_BYTES = 32_768
 """Code and tables of a model beyond its weights and biases, on the safe side."""
 
@@ -44,15 +46,26 @@ def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
 
 
 def plan_model(
-    model: Model, board: Board, backend: Backend = "aot", arena_bytes: int | None = None, goal: Goal = "size"
+    model: Model,
+    board: Board,
+    backend: Backend = "aot",
+    arena_bytes: int | None = None,
+    goal: Goal = "size",
+    fast: FastRequest = NOTHING_FAST,
 ) -> MemoryPlan:
     """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core and the
     goal: 'size' stores weights as bytes, 'speed' wider ones as far as the board's flash budget goes.
 
-    `arena_bytes` is an arena of the user's choice, for TFLite Micro alone. BadInputError (2) for one that is too small,
-    or where the arena is leadwire's to plan.
+    `arena_bytes` is an arena of the user's choice, for TFLite Micro alone; `fast` a second memory region of the board,
+    for aot alone. BadInputError (2) for an arena that is too small, or where it is leadwire's to plan, and for a region
+    that the board does not have.
     """
     if backend == "tflm":
+        if not fast.is_off:
+            raise BadInputError(
+                "backend tflm places nothing in a second memory region: its arena is one",
+                hint="leave fast_memory off; the array of the model goes to a linker section of your choice (section)",
+            )
         return plan_tflm(model, arena_bytes)
     if arena_bytes is not None:
         raise BadInputError(
@@ -61,12 +74,27 @@ def plan_model(
         )
     extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
     spare = board.budget.flash_bytes - constant_bytes(model) - _CODE_BYTES if goal == "speed" else 0
-    return plan_memory(model, kernels=choose_kernels(model, extensions, spare_flash_bytes=max(0, spare)))
+    kernels = choose_kernels(model, extensions, spare_flash_bytes=max(0, spare))
+    return plan_memory(model, kernels=kernels, fast=fast_space(board, fast))
 
 
-def plan_package(model: Model, backend: Backend, arena_bytes: int | None) -> MemoryPlan:
-    """The plan of a package's sources: portable kernels, because any core may come."""
-    return plan_model(model, host_board(), backend, arena_bytes)
+def plan_package(
+    model: Model,
+    backend: Backend,
+    arena_bytes: int | None,
+    board: Board | None = None,
+    fast: FastRequest = NOTHING_FAST,
+) -> MemoryPlan:
+    """The plan of a package's sources: portable kernels, because any core may come. `fast` names a region of `board`,
+    BadInputError (2) without one."""
+    if fast.is_off:
+        return plan_model(model, host_board(), backend, arena_bytes)
+    if board is None:
+        raise BadInputError(
+            f"fast memory '{fast.region}' of which board?", hint="name the board that has the region, with --board"
+        )
+    core_of_any = replace(board, core=host_board().core)
+    return plan_model(model, core_of_any, backend, arena_bytes, fast=fast)
 
 
 def package_sources(

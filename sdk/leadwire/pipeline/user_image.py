@@ -34,8 +34,12 @@ def builds_of(sources: FirmwareProject, board: Board) -> dict[str, str]:
     return {bench_firmware(name, sources, board).build_id: name for name in FOLDERS}
 
 
-def take_image(user: UserImage, sources: FirmwareProject, board: Board, out: Path) -> FirmwareImage:
-    """The user's image, copied into `out` with its files for the flash. BadInputError or BudgetError where it is not of
+def take_image(
+    user: UserImage, sources: FirmwareProject, board: Board, out: Path, plan: MemoryPlan | None = None
+) -> FirmwareImage:
+    """The user's image, copied into `out` with its files for the flash; what the `plan` has in a second memory region
+    is counted there. BadInputError or BudgetError where it is not of
     these sources and this board, or not whole."""
-    image = accept_image(user, sources, builds_of(sources, board), board, out)
+    fast = "" if plan is None or plan.fast is None else plan.fast.region
+    image = accept_image(user, sources, builds_of(sources, board), board, out, fast)
     return take_files(user.flash_files, image, board, out)

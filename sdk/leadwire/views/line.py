@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         BenchmarkResult,
         BudgetReport,
         DeviceInfo,
+        FastMemory,
         FirmwareImage,
         FirmwareProject,
         QuantizedModel,
@@ -83,6 +84,7 @@ def analysis(result: Analysis) -> None:
             ("flash", f"{size(result.flash_bytes)} of the model's share, {result.basis}"),
             ("ram", f"{size(result.ram_bytes)} of the model's share, {result.basis}"),
             ("stack", "not linked" if result.stack_bytes is None else f"at most {size(result.stack_bytes)}"),
+            *_fast(result.fast),
         ]
     )
     table_of(
@@ -96,6 +98,22 @@ def analysis(result: Analysis) -> None:
     )
     for report in result.budgets:
         budget(report)
+
+
+def _fast(fast: FastMemory | None) -> list[tuple[str, str]]:
+    """What lies in a second memory region, and what that is good for."""
+    if fast is None:
+        return []
+    if not fast.used_bytes:
+        return [("fast memory", f"{fast.region}: nothing fits there and gains")]
+    return [
+        (
+            "fast memory",
+            f"{fast.region}: {len(fast.tables)} tables {size(fast.table_bytes)}, activations {size(fast.arena_bytes)}; "
+            f"saves at most {fast.wait_states:_} wait states an inference".replace("_", " "),
+        ),
+        *(("", note) for note in fast.notes),
+    ]
 
 
 def project(result: FirmwareProject) -> None:

@@ -42,7 +42,7 @@ def draw(plan: MemoryPlan, model: ModelSummary) -> Markup:
         resident = replace(_WHOLE, offset_bytes=full - plan.resident_bytes, size_bytes=plan.resident_bytes)
         whole = [across(end) for end in (0, operators, operators)]
         blocks.append(_block(resident, "TFLite Micro's records", "scratch", whole, up))
-    placed = sorted((*plan.placements, *plan.scratch), key=lambda block: (block.first_operator, block.last_operator))
+    placed = sorted(plan.placed, key=lambda block: (block.first_operator, block.last_operator))
     for number, block in enumerate(placed):
         name = "scratch" if block.tensor < 0 else names.get(block.tensor, f"tensor {block.tensor}")
         kind = "scratch" if block.tensor < 0 else f"tint-{number % 5}"

@@ -11,7 +11,7 @@ from leadwire.report.numbers import SPACE, count, percent
 from leadwire.report.svg import figure, line, rect, text
 
 _LEFT, _PANEL, _RIGHT, _ROW, _HEAD = 90, 520, 280, 40, 28
-NAMES = {"flash": "Flash", "ram": "RAM", "latency": "Latency"}
+NAMES = {"flash": "Flash", "ram": "RAM", "fast": "Fast RAM", "latency": "Latency"}
 
 
 def draw(budgets: Sequence[BudgetReport]) -> Markup:
