@@ -26,7 +26,7 @@ from leadwire.generate import generate_project
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from leadwire.ops.choice import choose_kernels
+from leadwire.ops.choice import choose_kernels, packed_instead
 from leadwire.ops.spec import SIMD
 
 EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "10"))
@@ -332,12 +332,12 @@ def assert_same_as_tflm(data: bytes, seed: int = 0, witness: Witness = run_witne
 
 
 def every_choice(model: Model) -> tuple[tuple[str, ...], ...]:
-    """The different kernels that a core could give this model: portable, without and with flash to spare."""
+    """The different kernels that a core could give this model: portable, without and with flash to spare, packed."""
     none: tuple[str, ...] = ("portable",) * len(model.operators)
     small, wide = (choose_kernels(model, ["dsp"], spare_flash_bytes=spare) for spare in (0, 1 << 30))
-    return tuple(
-        dict.fromkeys((none, small, wide, choose_kernels(model, ["dsp", "mve"]), choose_kernels(model, [SIMD])))
-    )
+    packed = tuple(packed_instead(model, one) for one in (none, small))
+    vectors = (choose_kernels(model, ["dsp", "mve"]), choose_kernels(model, [SIMD]))
+    return tuple(dict.fromkeys((none, small, wide, *packed, *vectors)))
 
 
 def _simd_flags() -> tuple[tuple[str, ...], ...]:

@@ -81,15 +81,17 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    variants = set(plan.kernels) - {PORTABLE}
-    headers = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
+    headers = sorted({call.header for its in calls.values() for call in its if call.header})
+    variants = set(plan.kernels) - {PORTABLE, "packed"}
+    family = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
     names = {key: f"lw_{name}_{table}" for key, table in table_names(calls).items()}
     fast = () if plan.fast is None else tuple(f"lw_{name}_{table.name}" for table in plan.fast.tables)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
-        "kernels_header": headers[-1] if headers else "kernels.h",
+        "kernels_header": family[-1] if family else "kernels.h",
+        "further_headers": headers,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "with_halves": any(is_wide(tensor) for tensor in model.tensors),
@@ -112,6 +114,7 @@ def write_model(
     runtime = [
         *_RUNTIME,
         *(HOST_RUNTIME if host else ()),
+        *family,
         *headers,
         *(f"kernels/{kernel}" for kernel in kernels),
     ]
