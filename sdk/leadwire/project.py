@@ -25,7 +25,10 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
+    """`compression`: the `compression.json` that `leadwire compress` left when it made the model, for the evidence."""
+
     path: str
+    compression: str = ""
     mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
 
@@ -190,6 +193,7 @@ class LoadedProject:
     standing_in: bool
     tflm: Path | None = None
     energy: Path | None = None
+    compression: Path | None = None
     images: Mapping[str, UserImage] = field(default_factory=dict)
     """By the board's name in `boards`."""
 
@@ -226,6 +230,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         standing_in=standing_in,
         tflm=base / settings.tflm.path if settings.tflm.path else None,
         energy=base / settings.energy.record if settings.energy.record else None,
+        compression=base / settings.model.compression if settings.model.compression else None,
         images={
             _path_or_id(base, board): UserImage(
                 elf=base / image.elf, flash_files=tuple(base / file for file in image.flash_files)
@@ -280,6 +285,7 @@ output = "out"                  # report.html, evidence.json and the signed bund
 
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
+# compression = "compression.json"   # what `leadwire compress` left where it made the model, for the evidence
 mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 

@@ -41,6 +41,7 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
+from leadwire.evidence.audited import AuditedRun
 from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -62,8 +63,8 @@ from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
 
-from .audit import AuditedRun
 from .backends import measure_backends
+from .compress import read_compression
 from .energy import read_energy
 from .environment import installed_packages
 from .freeze import state_before_run
@@ -653,6 +654,7 @@ class Line:
             also_benchmarked=also_benchmarked,
             comparison=comparison,
             stress=stress,
+            compression=None if self.project.compression is None else read_compression(self.project.compression),
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
             packages=installed_packages(),

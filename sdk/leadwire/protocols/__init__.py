@@ -136,7 +136,7 @@ class StatisticsRule:
 
     one_sided_alpha: Annotated[float, Field(ge=0.0005, le=0.2)] = 0.025
     resamples: Annotated[int, Field(ge=1000, le=100_000)] = 2000
-    method: Literal["percentile", "bca"] = "percentile"
+    method: Literal["percentile", "bca", "bootstrap-t"] = "bootstrap-t"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     power: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
     multiplicity: Literal["all", "holm", "hierarchical"] = "all"

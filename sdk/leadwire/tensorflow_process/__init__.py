@@ -159,7 +159,7 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
             f"model '{source.name}'", f"the converter crashed ({name}) on it", hint=_CRASH_HINT
         )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace").replace(str(folder), ".")
-    reason = _last_exception(log)
+    reason = last_exception(log)
     if stage == "start":
         return BuildError("TensorFlow could not be started", log, hint="run 'leadwire doctor'; reinstall leadwire")
     if stage == "load":
@@ -171,7 +171,7 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
     )
 
 
-def _last_exception(log: str) -> str:
+def last_exception(log: str) -> str:
     """Why the worker ended, on one line of at most 400 letters: the converter's word on an operator, else the
     message of the last exception without its traceback."""
     if about_operator := re.search(r"'tfl?\.\w+' op [^\n]*", log):

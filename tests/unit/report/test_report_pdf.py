@@ -136,6 +136,23 @@ def test_poppler_sees_embedded_fonts_alone(document: bytes, tmp_path: Path) -> N
         assert re.search(r"\syes\s+yes\s+yes\s", line), line
 
 
+def columns(*rows: tuple[str, ...]) -> str:
+    """The widths that a table with words in its first and last column gets."""
+    head = '<tr><th class="words">a</th><th>n</th><th class="words">b</th></tr>'
+    body = "".join(f"<tr><th>{one}</th><td>{number}</td><td>{other}</td></tr>" for one, number, other in rows)
+    table = parse_page(f"<body><table><thead>{head}</thead><tbody>{body}</tbody></table></body>").elements[0]
+    found = re.search(r"none, \(([^)]*)\)", typst_code(table))
+    assert found is not None
+    return found[1].replace('"', "")
+
+
+def test_columns_of_words_share_the_width_that_numbers_leave() -> None:
+    assert columns(("short", "1", "short")) == "auto, auto, 1fr, "
+    assert columns(("short", "1", "w" * 200)) == "auto, auto, 60fr, "
+    assert columns(("short", "1", "w" * 45), ("v" * 50, "1", "")) == "50fr, auto, 45fr, "
+    assert columns(("v" * 50, "1", "short")) == "50fr, auto, auto, "
+
+
 HOSTILE = ('"#panic()', "\\", "$x$ *a* _b_ [c] @d <e>", '#{import "x"}', "\n\t\x01", "//", "\u202f", "中\u202e")
 
 

@@ -124,7 +124,8 @@ def _definitions(element: Element) -> str:
 def _items(function: str) -> Callable[[Element], str]:
     def items(element: Element) -> str:
         if element.classes & {"legend", "inline"}:
-            return f"in-line({_listed(_children(child) for child in element.elements)})"
+            name = "legend" if "legend" in element.classes else "in-line"
+            return f"{name}({_listed(_children(child) for child in element.elements)})"
         return f"{function}({_listed(_children(child) for child in element.elements)})"
 
     return items
@@ -140,8 +141,12 @@ def _link(element: Element) -> str:
     return body if target.startswith("#") else f"link({typst_string(target)}, {body})"
 
 
+_FEW_LETTERS, _MANY_LETTERS = 30, 60
+"""A column of words of fewer letters is not broken into lines; one of many gets no wider."""
+
+
 def _table(element: Element) -> str:
-    """Cells in reading order; the last column of words takes what the others leave."""
+    """Cells in reading order."""
     caption = next((_children(child) for child in element.elements if child.tag == "caption"), "none")
     groups = [child for child in element.elements if child.tag in ("thead", "tbody", "tfoot", "tr")]
     rows = [
@@ -153,9 +158,7 @@ def _table(element: Element) -> str:
     head = next((row for _, row in rows), element)
     width = sum(int(cell.attributes.get("colspan", 1)) for cell in head.elements)
     facts = "facts" in element.classes
-    wordy = [number for number, cell in enumerate(head.elements) if "words" in cell.classes]
-    widest = width - 1 if facts else max(wordy, default=0)
-    columns = _listed("1fr" if number == widest else "auto" for number in range(width))
+    columns = _listed(_columns(head, [row for _, row in rows], width, facts))
     header = [
         _cell(cell, left=facts or number == 0 or "words" in cell.classes, make="column-head")
         for is_head, row in rows
@@ -171,6 +174,25 @@ def _table(element: Element) -> str:
         for cell in row.elements
     ]
     return f"figures-table({caption}, {columns}, {_listed(header)}, {_listed(cells)})"
+
+
+def _columns(head: Element, rows: list[Element], width: int, facts: bool) -> list[str]:
+    """The last column of words takes what the others leave; where others have long words too, they share it by the
+    longest cell of each. Rows with cells over several rows or columns do not count."""
+    wordy = [number for number, cell in enumerate(head.elements) if "words" in cell.classes]
+    widest = width - 1 if facts else max(wordy, default=0)
+    whole = [row.elements for row in rows if len(row.elements) == width]
+    longest = {number: max((_letters(row[number]) for row in whole), default=0) for number in {0, widest, *wordy}}
+    shares = {
+        number: min(letters, _MANY_LETTERS) if letters > _FEW_LETTERS else 0 for number, letters in longest.items()
+    }
+    if not any(shares.values()):
+        shares[widest] = 1
+    return [f"{shares[number]}fr" if shares.get(number) else "auto" for number in range(width)]
+
+
+def _letters(element: Element) -> int:
+    return sum(_letters(child) if isinstance(child, Element) else len(child.strip()) for child in element.children)
 
 
 def _cell(cell: Element, *, left: bool, make: str) -> str:
