@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm zoo forecast-errors coverage fuzz soak mutation ds2 clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm quantization zoo forecast-errors coverage fuzz soak mutation ds2 clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 	@echo "make zoo     every architecture of the zoo on the emulated board, written to docs/manual/zoo.md"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
+	@echo "make quantization  every mode, calibrator and repair on the patients of DS2; needs LEADWIRE_DATA"
 
 setup: $(VENV)/.installed
 
@@ -106,6 +107,9 @@ bench-check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+quantization: setup
+	$(BIN)/python benchmarks/quantization.py
 
 zoo: setup
 	$(BIN)/python benchmarks/zoo.py

@@ -19,7 +19,7 @@ HEAVY = {
 DOORS = {
     "tensorflow": {"tensorflow_process", "compress", "zoo"},
     "keras": {"tensorflow_process", "compress", "zoo"},
-    "ai_edge_litert": {"reference", "model.options", "tensorflow_process"},
+    "ai_edge_litert": {"reference", "model.options", "model.editing", "tensorflow_process"},
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
     "unicorn": {"emulator"},

@@ -72,7 +72,7 @@ def log_beside(path: Path) -> Path | None:
     """The log that what is done to a file is recorded in: LEADWIRE_AUDIT_LOG, or that of the file's own folder where
     leadwire works in it; None elsewhere."""
     chosen = log_path(path.parent)
-    return chosen if VARIABLE in os.environ or chosen.parent.is_dir() else None
+    return chosen if os.environ.get(VARIABLE) or chosen.parent.is_dir() else None
 
 
 def append(path: Path, event: str, facts: dict[str, Any]) -> str:

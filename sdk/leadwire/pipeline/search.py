@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +228,18 @@ def _evaluate(
         raise BadInputError(error.message) from error
 
 
+def _end_with_parent() -> None:
+    """A worker whose parent was killed waits for work for ever; this one ends."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @dataclass
 class _Local:
     pool: ProcessPoolExecutor
@@ -258,7 +272,9 @@ def _told(plan: SearchPlan) -> tuple[str, str]:
 @contextmanager
 def _workers(plan: SearchPlan, data: Mapping[str, str], size: int, ray: str | None) -> Iterator[_Local | _OnRay]:
     if ray is None:
-        with ProcessPoolExecutor(max_workers=size, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            max_workers=size, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool:
             try:
                 yield _Local(pool=pool, plan=plan, data=data, size=size)
             except BaseException:
