@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm forecast-errors fuzz soak mutation ds2 clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm quantization zoo forecast-errors coverage fuzz soak mutation ds2 clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -17,12 +17,15 @@ help:
 	@echo "make golden  write the golden files again; read the diff"
 	@echo "make fuzz    the fuzz and property tests for long; make mutation: every mistake put in on purpose"
 	@echo "make forecast-errors  how far off latency forecasts were on published figures, by core"
+	@echo "make coverage how often each interval holds the true value, simulated; written into docs/manual/statistics.md"
 	@echo "make labgrid a project that installs the wheel, and two boards through labgrid's coordinator and exporter"
 	@echo "make soak    100,000 inferences over a line that corrupts one byte in a thousand (SOAK_FAULTS, SOAK_MODEL)"
 	@echo "make ds2     the evidence at full size: all of MIT-BIH DS2 over the link, every stress condition, twice from scratch,"
 	@echo "             and the change to 16x8; half an hour; needs LEADWIRE_DATA"
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
+	@echo "make zoo     every architecture of the zoo on the emulated board, written to docs/manual/zoo.md"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
+	@echo "make quantization  every mode, calibrator and repair on the patients of DS2; needs LEADWIRE_DATA"
 
 setup: $(VENV)/.installed
 
@@ -71,6 +74,9 @@ golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/c_quality/test_stack_of_kernels.py
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
+	sed -i.before "s/^SCHEMA_SHA256 = .*/SCHEMA_SHA256 = \"$$($(BIN)/python -c 'import hashlib, pathlib; \
+	  print(hashlib.sha256(pathlib.Path("validation/evidence.schema.json").read_bytes()).hexdigest())')\"/" validation/verify.py
+	@rm validation/verify.py.before
 	$(BIN)/python -m leadwire.qualify
 	@git --no-pager diff --stat
 
@@ -93,11 +99,20 @@ ds2: setup
 forecast-errors: setup
 	$(BIN)/leadwire forecast --errors
 
+coverage: setup
+	$(BIN)/python benchmarks/coverage.py
+
 bench-check: setup
 	$(BIN)/python benchmarks/models.py --check
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+quantization: setup
+	$(BIN)/python benchmarks/quantization.py
+
+zoo: setup
+	$(BIN)/python benchmarks/zoo.py
 
 bench-tflm: setup
 	$(BIN)/python benchmarks/tflm.py

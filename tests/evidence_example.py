@@ -118,7 +118,7 @@ def example_protocol(accuracy_margin: float = 0.010) -> bytes:
     lines = [
         'name = "arrhythmia-mitdb"\ntitle = "INT8 against float"\nintended_population = "the patients of this example"',
         f"labels = {list(LABELS)}\nminimum_patients = 20",
-        '[statistics]\nmethod = "bca"\nseed = 20040719\n[record_limit]\nmax_accuracy_loss = 0.5',
+        '[statistics]\nmethod = "bootstrap-t"\nseed = 20040719\n[record_limit]\nmax_accuracy_loss = 0.5',
         *(f'[[classes]]\nlabel = "{k}"\nname = "{k}"\nnot_false_positive = {list(v)}' for k, v in EXCUSED.items()),
         *(
             f'[[endpoints]]\nname = "{name}"\nmeasure = "{measure}"\nlabel = "{label}"\nmargin = {margin}\n'

@@ -92,6 +92,32 @@ class _Builder:
         )  # fmt: skip
         return self.outputs[-1]
 
+    def grouped(self, after: int | None = None) -> int:
+        """A convolution of 2 to 4 groups; of one where the channels of `after` have no such divisor."""
+        if after is None:
+            cin = self.pick(2, 3, 4) * self.pick(1, 2, 3, 4, 5, 8)
+            after = self.given(1, self.pick(1, 1, 3), self.pick(1, 2, 5, 8, 11), cin)
+        _, h, w, cin = self.tensors[after].shape
+        groups = self.pick(*([count for count in (2, 3, 4) if cin % count == 0] or [1]))
+        kh, kw, stride, dilation = (
+            self.pick(1, min(h, 3)),
+            self.pick(1, 1, 3, 5),
+            self.pick(1, 1, 2),
+            self.pick(1, 1, 2),
+        )
+        weights, bias, scale = self.weights(
+            (groups * self.pick(1, 2, 3, 4), kh, kw, cin // groups),
+            0,
+            float(self.tensors[after].scale),  # type: ignore[arg-type]
+        )
+        shape = (1, -(-h // stride), -(-w // stride), self.tensors[bias].shape[0])
+        self.operator(
+            "CONV_2D", (after, weights, bias), T(shape=shape, scale=scale, zero_point=self.pick(*ZEROS)),
+            "Conv2DOptions", padding=0, strideH=stride, strideW=stride, dilationHFactor=dilation,
+            dilationWFactor=dilation, fusedActivationFunction=self.pick(0, 1, 3),
+        )  # fmt: skip
+        return self.outputs[-1]
+
     def dilated(self) -> None:
         """3 x 3 taps two apart over 3 x 5 positions: whole rows of taps lie outside."""
         given = self.given(1, 3, 5, 4)
@@ -359,6 +385,8 @@ def many_operators(seed: int, each: int = 5) -> bytes:
     for _ in range(each):  # behind all others, whose draws do not change by it
         builder.lstm()
     builder.dilated()
+    for _ in range(each):
+        builder.grouped()
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 
@@ -386,6 +414,9 @@ def chain(seed: int, length: int = 7) -> bytes:
     builder = _Builder(seed)
     at = builder.given(1, builder.pick(1, 6, 9), builder.pick(8, 20), builder.pick(1, 4, 8))
     for _ in range(length):
-        kind = ("CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")[builder.pick(0, 1, 2, 3)]
-        at = builder.pool(kind, at) if kind == "MAX_POOL_2D" else builder.convolution(kind, at)
+        kind = ("CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "grouped")[builder.pick(0, 1, 2, 3, 4)]
+        if kind == "MAX_POOL_2D":
+            at = builder.pool(kind, at)
+        else:
+            at = builder.grouped(at) if kind == "grouped" else builder.convolution(kind, at)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, [at])

@@ -14,12 +14,12 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst",
+    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst", "optuna", "ray", "matplotlib",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process", "compress", "zoo"},
     "keras": {"tensorflow_process", "compress", "zoo"},
-    "ai_edge_litert": {"reference", "model.options", "tensorflow_process"},
+    "ai_edge_litert": {"reference", "model.options", "model.editing", "tensorflow_process"},
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
     "unicorn": {"emulator"},
@@ -29,6 +29,9 @@ DOORS = {
     "cryptography": {"evidence"},
     "reqif": {"trace.reqif"},
     "cyclonedx": {"evidence.bom"},
+    "optuna": {"compress.search.study"},
+    "ray": {"pipeline.search"},
+    "matplotlib": {"compress.search.plot"},
     "pyvisa": {"energy.meters.scpi"},
     "joulescope": {"energy.meters.joulescope"},
     "typst": {"report.pdf"},

@@ -8,7 +8,7 @@ It shares no code with leadwire. It checks, in this order:
  1. the archive: every byte of it has the one value that it can have, names stay inside their folder;
  2. digests: manifest.sha256, and the subjects of the three kinds of in-toto statement;
  3. signatures: Ed25519 (RFC 8032) by the arithmetic below, and a second time by `cryptography` where that is installed;
- 4. structure: evidence.json against evidence.schema.json;
+ 4. structure: evidence.json against evidence.schema.json, which must be the published one (its digest is below);
  5. joins: each record names the model, firmware, project, protocol and board of this bundle;
  6. figures: counts, sensitivities, positive predictivities, intervals (the patient bootstrap draw by draw),
     comparisons of runtimes, and verdicts, all derived again from predictions.csv and protocol.toml.
@@ -23,10 +23,12 @@ from __future__ import annotations
 import argparse
 import base64
 import csv
+import functools
 import hashlib
 import io
 import json
 import math
+import operator
 import re
 import struct
 import sys
@@ -45,6 +47,7 @@ TOLERANCE = 1e-9
 RESULT = ("statement.dsse.json", "https://in-toto.io/attestation/test-result/v0.1")
 MADE = ("provenance.dsse.json", "https://slsa.dev/provenance/v1")
 SCHEMA = "urn:leadwire:evidence:1"
+SCHEMA_SHA256 = "94f1aef3f11d4c107a8ec8a2320342cd47e49d4d9872634c5e68620bfb686793"
 REVIEW = "urn:leadwire:review:1"
 MEANINGS = ("review", "approval", "responsibility", "authorship")
 NEEDED = (
@@ -360,10 +363,17 @@ TYPES = {
 }
 
 
+KEYWORDS = {
+    "$schema", "$id", "$defs", "$ref", "title", "description", "format", "type", "enum", "const", "anyOf", "pattern",
+    "properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems",
+}  # fmt: skip
+
+
 def mistakes(value: object, schema: dict[str, object], root: dict[str, object], at: str, depth: int = 0) -> list[str]:
-    """Where a value is not as its JSON Schema (2020-12) has it. Patterns are not looked at: a schema that a stranger
-    wrote could hold one that takes for ever."""
+    """Where a value is not as its JSON Schema (2020-12) has it. The schema is the published one; a word of it not
+    known here would be one that nobody checks."""
     need(depth < 100, "evidence.schema.json is deeper than any")
+    need(schema.keys() <= KEYWORDS, f"evidence.schema.json asks for {sorted(schema.keys() - KEYWORDS)}")
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     kinds = schema.get("type", [])
@@ -376,6 +386,8 @@ def mistakes(value: object, schema: dict[str, object], root: dict[str, object], 
         return [f"{at} is not {schema['const']!r}"]
     if "anyOf" in schema and not any(not mistakes(value, one, root, at, depth + 1) for one in schema["anyOf"]):
         return [f"{at} is none of the forms allowed"]
+    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+        return [f"{at} is not of the form {schema['pattern']}"]
     found: list[str] = []
     if isinstance(value, dict):
         known = schema.get("properties", {})
@@ -404,7 +416,11 @@ def read_evidence(files: dict[str, bytes]) -> dict[str, object]:
     """The records, with figures that are not finite back in their places."""
     document = read_json(files["evidence.json"], "evidence.json")
     schema = read_json(files["evidence.schema.json"], "evidence.schema.json")
-    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, "evidence.schema.json is not the published schema")
+    need(isinstance(schema, dict) and schema.get("$id") == SCHEMA, f"evidence.schema.json is not {SCHEMA}")
+    need(
+        sha256(files["evidence.schema.json"]) == SCHEMA_SHA256,
+        "evidence.schema.json is not the schema that this verifier was published with: another release's, or changed",
+    )
     found = mistakes(document, schema, schema, "")
     need(not found, f"evidence.json does not follow its schema: {'; '.join(found[:3])}")
     plain = (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True) + "\n").encode()
@@ -627,6 +643,79 @@ def bootstrap(
     return limits, p_of(defined, margin, bias, pull)
 
 
+def slopes(statistic, row) -> list[float]:
+    """The derivatives of a statistic by the columns of `row`: a sum of ratios, each with its weight."""
+    if statistic is share_of:
+        weights = [1.0]
+    else:
+        classes = len(row) // 4 if statistic is loss_of else len(row) // 8
+        weights = [1 / classes, -1 / classes] * classes
+        weights += [-weight for weight in weights] if statistic is excess_of else []
+    found = []
+    for place, weight in enumerate(weights):
+        part, whole = row[2 * place : 2 * place + 2]
+        found += [weight / whole, -weight * part / whole / whole]
+    return found
+
+
+def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, level: float, margin: float):
+    """Student's ratio resampled (Efron 1979, Hall 1988) and Student's t, the wider limit on each side, with the p of
+    `margin` or more; None where fewer than two patients have beats of the figure, or too many resamples are
+    undefined. The estimate's standard error is the jackknife's, a resample's is linearised and at least a hundredth of
+    the estimate's linearised one."""
+    tail, patients = (1 - level) / 2, len(per_patient)
+    total = [sum(column) for column in zip(*per_patient, strict=True)]
+    if not all(total[1::2]):
+        return None
+    wholes = range(1, len(total), 2)
+    shares = [sum(row[at] / total[at] for at in wholes) / len(wholes) for row in per_patient]
+    counting = sum(one > 0 for one in shares)
+    without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
+    without = [value for value in without if math.isfinite(value)]
+    estimate = statistic(total)
+    if counting < 2 or len(without) < 2 or not math.isfinite(estimate):
+        return None
+    mean = math.fsum(without) / len(without)
+    error = math.sqrt((len(without) - 1) / len(without) * math.fsum((value - mean) ** 2 for value in without))
+    small = patients / (patients - 1)
+
+    def squares(row) -> list[float]:
+        steep = slopes(statistic, row)
+        return [sum(map(operator.mul, steep, own)) ** 2 if any(own) else 0.0 for own in per_patient]
+
+    floor = 1e-4 * small * math.fsum(squares(total))
+    ratios = []
+    for row, drawn in zip(sums, draws, strict=True):
+        value = statistic(row)
+        if math.isfinite(value):
+            of = squares(row)
+            own = math.sqrt(small * sum([of[place] for place in drawn]) + floor)
+            ratios.append((value - estimate) / own if own else 0.0)
+    if len(ratios) < (1 - tail) * len(sums):
+        return None
+    ratios.sort()
+    freedom = max(2.0, 1 / math.fsum(one * one for one in shares) - 1)
+    narrow = math.sqrt((counting - 1) / counting)
+    share = NORMAL.cdf(-student_quantile(tail, counting - 1) / narrow)
+    own, most = student_quantile(tail, freedom), student_quantile(tail, 2)
+    low = estimate - error * max(own, min(quantile(ratios, 1 - share), most))
+    high = estimate + error * max(own, min(-quantile(ratios, share), most))
+    least = 0.0 if statistic is share_of else -1.0 if statistic is loss_of else -2.0
+    limits = max(low, least), min(high, -least or 1.0)
+    fewest = 1 / (len(ratios) + 1)
+    if not error or math.isnan(margin):
+        return limits, fewest if estimate < margin else 1.0
+    far = (margin - estimate) / error
+    below = sum(value < -far for value in ratios)
+    place = float(below > 0)
+    if 0 < below < len(ratios):
+        step = ratios[below] - ratios[below - 1]
+        place = (below - 1 + (-far - ratios[below - 1]) / step) / (len(ratios) - 1)
+    if 0 < place < 1:
+        place = student_above(-NORMAL.inv_cdf(place) * narrow, counting - 1)
+    return limits, max(fewest, student_above(far, freedom), min(place, student_above(far, 2)))
+
+
 def p_of(defined: list[float], margin: float, bias: float, pull: float) -> float:
     """The alpha at which the upper limit would lie at the margin, at least 1 / (B + 1)."""
     size = len(defined)
@@ -669,6 +758,10 @@ def ec57_runs(beats: list[tuple[int, str, str]], members: str, side: int) -> Cou
 
 def ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
+
+
+def share_of(row) -> float:
+    return ratio(row[0], row[1])
 
 
 def value_of(row, side: int) -> float:
@@ -782,7 +875,8 @@ def obuchowski(differences: list[int]) -> float | None:
     return math.erfc(math.sqrt((patients - 1) / patients * sum(differences) ** 2 / square / 2))
 
 
-def student_above(t: float, degrees: int) -> float:
+@functools.cache
+def student_above(t: float, degrees: float) -> float:
     """The probability of Student's t above `t`: half the regularised incomplete beta function of degrees / (degrees +
     t^2) with degrees / 2 and 1 / 2, as a continued fraction (Abramowitz and Stegun 26.5.8)."""
     if t < 0:
@@ -807,7 +901,8 @@ def student_above(t: float, degrees: int) -> float:
     return (1 - front * fraction(b, a, 1 - x) / b) / 2
 
 
-def student_quantile(above: float, degrees: int) -> float:
+@functools.cache
+def student_quantile(above: float, degrees: float) -> float:
     """The t that has `above` above it, below one half."""
     low, high = 0.0, 1.0
     while student_above(high, degrees) > above:
@@ -881,7 +976,7 @@ class Figures:
         rule = protocol.get("statistics", {})
         self.level = 1 - 2 * rule.get("one_sided_alpha", 0.025)
         self.resamples, self.seed = rule.get("resamples", 2000), rule.get("seed", 1)
-        self.method = rule.get("method", "percentile")
+        self.method = rule.get("method", "bootstrap-t")
         self.z = NORMAL.inv_cdf(0.5 + self.level / 2)
         self.compared = 0
         self.drawn: dict[int, list[array]] = {}
@@ -954,8 +1049,11 @@ class Figures:
         total = [sum(column) for column in zip(*per_patient, strict=True)]
         if len(per_patient) < 2:
             return total, None
+        draws = self.draws(len(per_patient))
+        sums = resampled(per_patient, draws) if sums is None else sums
+        if self.method == "bootstrap-t":
+            return total, bootstrap_t(per_patient, draws, sums, statistic, self.level, margin)
         without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
-        sums = resampled(per_patient, self.draws(len(per_patient))) if sums is None else sums
         values = [statistic(row) for row in sums]
         return total, bootstrap(values, statistic(total), without, self.level, self.method, margin)
 
@@ -982,7 +1080,7 @@ class Figures:
     # ---- figures of one runtime
 
     def proportion(self, stated: dict, pair: list[list[int]], sums: list | None, what: str) -> None:
-        total, limits = self.bootstrapped(pair, lambda row: ratio(row[0], row[1]), sums)
+        total, limits = self.bootstrapped(pair, share_of, sums)
         part, whole = total
         self.agree(stated["numerator"], part, f"the numerator of {what}")
         self.agree(stated["denominator"], whole, f"the denominator of {what}")
@@ -1035,7 +1133,8 @@ class Figures:
 
     def endpoint(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> str:
         """The verdict of an endpoint over `beats`, with nothing corrected for others."""
-        verdict, _ = self.uncorrected(stated, rule, beats, where)
+        verdict, _, needed = self.uncorrected(stated, rule, beats, where)
+        self.agree(stated["patients_needed"], needed, f"the patients needed for {where}{rule['name']}")
         self.agree(stated["verdict"], verdict, f"the verdict of {where}{rule['name']}")
         self.agree(stated["adjusted_p_value"], None, f"the adjusted p of {where}{rule['name']}")
         return verdict
@@ -1044,18 +1143,64 @@ class Figures:
         """The verdicts, by the protocol's rule for several endpoints."""
         stated, rules = self.validation["endpoints"], self.protocol["endpoints"]
         alone = [self.uncorrected(one, rule, judged) for one, rule in zip(stated, rules, strict=True)]
-        found = corrected(alone, self.protocol.get("statistics", {}))
-        for one, (verdict, adjusted) in zip(stated, found, strict=True):
+        statistics = self.protocol.get("statistics", {})
+        found = corrected([(verdict, p) for verdict, p, _ in alone], statistics)
+        alpha = statistics.get("one_sided_alpha", 0.025)
+        for one, rule, (was, _, needed), (verdict, adjusted) in zip(stated, rules, alone, found, strict=True):
             self.agree(one["verdict"], verdict, f"the verdict of {one['endpoint']}")
             self.agree(one["adjusted_p_value"], adjusted, f"the adjusted p of {one['endpoint']}")
+            if was == "pass" != verdict:  # taken back: beside the others it is tested at a part of alpha
+                share = alpha / len(rules)
+                needed = self.for_width(one, rule, judged, share) if statistics["multiplicity"] == "holm" else None
+            self.agree(one["patients_needed"], needed, f"the patients needed for {one['endpoint']}")
         return {verdict for verdict, _ in found}
 
-    def uncorrected(self, stated: dict, rule: dict, beats: dict[int, int], where: str = "") -> tuple[str, float | None]:
-        """Verdict and p of an endpoint over `beats`, the judged decisions, as far as they are of its population."""
-        name, kinds = f"{where}{rule['name']}", self.kinds(rule)
+    def of_endpoint(self, rule: dict, beats: dict[int, int]) -> dict[int, int]:
+        """Those of `beats` that an endpoint is judged on."""
         beats = self.of_population(rule.get("population", ""), beats)
         if rule["measure"].startswith("ec57_"):
             beats = {beat: decision for beat, decision in beats.items() if self.beats.times[beat] >= 300}
+        return beats
+
+    def for_width(self, stated: dict, rule: dict, beats: dict[int, int], alpha: float | None = None) -> int | None:
+        """Patients like these at which the upper limit, at `alpha`, would be below the margin with the protocol's
+        power. Figures are those of `stated`, which were found to be right."""
+        patients = len({self.beats.patients[beat] for beat in self.of_endpoint(rule, beats)})
+        loss, judged = stated["loss"]["estimate"], stated["judged"]
+        room = rule["margin"] - loss
+        if judged is None or not math.isfinite(loss) or room <= 0 or not patients:
+            return None
+        z = self.z if alpha is None else NORMAL.inv_cdf(1 - alpha)
+        power = NORMAL.inv_cdf(self.protocol.get("statistics", {}).get("power", 0.8))
+        factor = (z + power) / self.z * max(0.0, judged["high"] - loss) / room
+        return max(1, math.ceil(patients * factor * factor))
+
+    def needed(self, stated: dict, rule: dict, beats: dict[int, int], verdict: str) -> int | None:
+        """Patients that would end an inconclusive result: for the protocol's minimum, and for the interval's width."""
+        if verdict != "inconclusive":
+            return None
+        mine = self.of_endpoint(rule, beats)
+        everyone = len({self.beats.patients[beat] for beat in mine})
+        demands = [(everyone, self.protocol["minimum_patients"])]
+        for label in classes_of(rule):
+            of = [beat for beat in mine if self.labels[self.beats.reference[beat]] == label]
+            demand = self.rules.get(label, {})
+            demands.append((len(of), demand.get("minimum_beats", 0)))
+            demands.append((len({self.beats.patients[beat] for beat in of}), demand.get("minimum_patients", 0)))
+        minimum = max((-(-everyone * wanted // found) for found, wanted in demands if 0 < found < wanted), default=0)
+        judged = stated["judged"]
+        if judged is None or judged["high"] < rule["margin"]:
+            return minimum or None
+        width = self.for_width(stated, rule, beats)
+        return None if width is None else max(width, minimum)
+
+    def uncorrected(
+        self, stated: dict, rule: dict, beats: dict[int, int], where: str = ""
+    ) -> tuple[str, float | None, int | None]:
+        """Verdict, p and patients needed of an endpoint over `beats`, the judged decisions, as far as they are of its
+        population."""
+        name, kinds, given = f"{where}{rule['name']}", self.kinds(rule), beats
+        beats = self.of_endpoint(rule, beats)
         rows = self.by_patient(kinds, beats, paired=True) or [[0] * 4 * len(kinds)]
         total, over_patients = self.judged_over_patients(rows, loss_of, None, rule["margin"])
         by_patient = over_patients and over_patients[0]
@@ -1087,7 +1232,7 @@ class Figures:
             enough = not self.too_small(rule, beats)
             verdict = "pass" if judged[1] < rule["margin"] and enough else "inconclusive"
         self.worst(stated, kinds, beats, total, loss, name)
-        return verdict, p_value
+        return verdict, p_value, self.needed(stated, rule, given, verdict)
 
     def worst(self, stated: dict, kinds: list, beats: dict[int, int], total: list[int], loss: float, name: str) -> None:
         """The three records that most of the loss would vanish with, a tenth of it or more each."""

@@ -243,6 +243,17 @@ typedef struct {
     lw_clamp_params clamp;
 } lw_columns_params;
 
+/* The same of one group of several, whose window steps over the others. */
+typedef struct {
+    lw_window window;
+    int32_t groups;
+    int32_t input_zero_point;
+    int32_t center;
+    int32_t column_words;
+    int32_t backward;
+    lw_clamp_params clamp;
+} lw_grouped_columns_params;
+
 /* A vector and its outputs. */
 typedef struct {
     int32_t depth, outputs;
@@ -289,6 +300,9 @@ void lw_conv_2d_s8_dsp(const lw_columns_params *params, const int8_t *input, con
 /* with weights as 16-bit lanes */
 void lw_conv_2d_wide_s8_dsp(const lw_columns_params *params, const int8_t *input, const uint32_t *weights,
                             const lw_channel *channels, uint32_t *scratch, int8_t *output);
+
+void lw_conv_2d_grouped_s8_dsp(const lw_grouped_columns_params *params, const int8_t *input, const uint32_t *weights,
+                               const lw_channel *channels, uint32_t *scratch, int8_t *output);
 
 void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
                                const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output);

@@ -92,6 +92,22 @@ void lw_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, c
 void lw_depthwise_conv_2d_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
                               const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
 
+/* `window` is that of one group, which steps over the others: conv_2d_grouped_s8.c explains it. */
+typedef struct {
+    lw_window window;
+    int32_t groups;
+    int32_t input_zero_point, output_zero_point;
+    int32_t activation_min, activation_max;
+    int32_t backward; /* as above */
+} lw_grouped_params;
+
+/* weights [groups * output channels, filter height, filter width, input channels of a group]; bias as above */
+void lw_conv_2d_grouped_s8(const lw_grouped_params *params, const int8_t *input, const int8_t *weights,
+                           const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+/* bias as in the file */
+void lw_conv_2d_grouped_s16(const lw_grouped_params *params, const int16_t *input, const int8_t *weights,
+                            const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
+
 typedef struct {
     int32_t rows;         /* vectors in the input */
     int32_t depth;        /* length of each */

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode, UserImage
+from leadwire.artifacts import Backend, Calibrator, Goal, Personality, QuantizationMode, UserImage
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -25,9 +25,18 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
+    """`keep` worst layers, or as many as `target_sqnr_db` takes, stay as `keep_as` in mode mixed. `compression`: the
+    `compression.json` that `leadwire compress` left when it made the model, for the evidence."""
+
     path: str
+    compression: str = ""
     mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
+    equalize: bool = False
+    bias_correction: bool = False
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 3
+    keep_as: Literal["int16x8", "float"] = "int16x8"
+    target_sqnr_db: Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,8 @@ class CalibrationSettings:
     count: Annotated[int, Field(ge=1, le=10**6)] = 200
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     stratify: Literal["class", "patient", "class+patient"] = "class+patient"
+    method: Calibrator = "minmax"
+    percentile: Annotated[float, Field(gt=50, le=100, allow_inf_nan=False)] = 99.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +201,7 @@ class LoadedProject:
     standing_in: bool
     tflm: Path | None = None
     energy: Path | None = None
+    compression: Path | None = None
     images: Mapping[str, UserImage] = field(default_factory=dict)
     """By the board's name in `boards`."""
 
@@ -226,6 +238,7 @@ def load_project(path: Path, *, output: Path | None = None) -> LoadedProject:
         standing_in=standing_in,
         tflm=base / settings.tflm.path if settings.tflm.path else None,
         energy=base / settings.energy.record if settings.energy.record else None,
+        compression=base / settings.model.compression if settings.model.compression else None,
         images={
             _path_or_id(base, board): UserImage(
                 elf=base / image.elf, flash_files=tuple(base / file for file in image.flash_files)
@@ -280,7 +293,14 @@ output = "out"                  # report.html, evidence.json and the signed bund
 
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
-mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
+# compression = "compression.json"   # what `leadwire compress` left where it made the model, for the evidence
+mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8; "mixed":
+                                # int8 but for the worst layers; "dynamic", "fp16": for hosts, no firmware
+# keep = 3                      # mixed: so many of the worst layers ('leadwire sensitivity') stay
+# keep_as = "int16x8"           # or "float", for hosts
+# target_sqnr_db = 30.0         # mixed, instead of keep: as many layers as it takes
+equalize = false                # cross-layer equalization, for a model whose channels differ much in size
+bias_correction = false         # the mean error of each channel taken off its bias
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
 [dataset]
@@ -297,6 +317,7 @@ split = "train"
 count = 200
 seed = 1
 stratify = "class+patient"      # or "class", or "patient"
+method = "minmax"               # or "percentile" (percentile = 99.99), "mse", "entropy"
 
 [target]
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked

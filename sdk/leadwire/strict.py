@@ -1,4 +1,4 @@
-"""Strict parsing of TOML files into the records: the dataclass is the type, the parser and the schema.
+"""Strict parsing of TOML and JSON files into the records: the dataclass is the type, the parser and the schema.
 
 Unknown keys, wrong types and missing keys are all reported at once, each with its key path. Types are taken strictly:
 "5" is no number. (The table goes through JSON, where an array is what a tuple is read from.)
@@ -41,6 +41,21 @@ def read_toml(path: Path, role: str) -> dict[str, Any]:
         raise ConfigError(path, [f"not valid TOML: {error}"]) from error
     if mistakes:
         raise ConfigError(path, mistakes)
+    return table
+
+
+def read_json(path: Path, role: str) -> dict[str, Any]:
+    """The object of a JSON file; FileMissingError or ConfigError (2) otherwise."""
+    if not path.is_file():
+        raise FileMissingError(path, role=role)
+    if path.stat().st_size > MAX_TOML_BYTES:
+        raise ConfigError(path, [f"file is larger than {MAX_TOML_BYTES} bytes"])
+    try:
+        table = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(path, [f"not JSON: {error}"]) from None
+    if not isinstance(table, dict):
+        raise ConfigError(path, ["not a JSON object"])
     return table
 
 

@@ -1,5 +1,6 @@
-"""One small Keras model of each family of ECG networks: quantized as a project does, it is accepted, and on the
-emulated board it gives the bytes of TensorFlow Lite Micro in a number of instructions that no input changes.
+"""Keras models with what the zoo does not have (tests/emulated/test_zoo.py), one for each kind of network: quantized as
+a project does, each is accepted, and on the emulated board it gives the bytes of TensorFlow Lite Micro in a number of
+instructions that no input changes.
 """
 
 from __future__ import annotations
@@ -67,14 +68,6 @@ for dilation in (1, 2, 4):
     y = Add()([y, skips[-1]])
 save("tcn", x, Dense(3, activation="softmax")(ReLU()(Add()(skips))[:, -1, :]))
 
-x = Input((32, 2), name="ecg")
-a = Conv1D(4, 3, padding="same", activation="relu")(x)
-b = Conv1D(8, 3, padding="same", activation="relu")(MaxPooling1D()(a))
-c = Conv1D(8, 3, padding="same", activation="relu")(MaxPooling1D()(b))
-u = Conv1D(8, 3, padding="same", activation="relu")(Concatenate()([UpSampling1D(2)(c), b]))
-u = Conv1DTranspose(4, 4, strides=2, padding="same", activation="relu")(u)
-save("unet_1d", x, Conv1D(3, 1, activation="softmax")(Concatenate()([u, a])))
-
 x = Input((8, 16, 1), name="ecg")
 a = Conv2D(4, 3, padding="same", activation="relu")(x)
 b = Conv2D(8, 3, padding="same", activation="relu")(MaxPooling2D()(a))
@@ -97,7 +90,6 @@ FAMILIES = {
     },
     "cnn_2d": {"CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "REDUCE_MAX", "SOFTMAX"},
     "tcn": {"CONV_2D", "TANH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "STRIDED_SLICE"},
-    "unet_1d": {"CONV_2D", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE_CONV", "CONCATENATION", "SOFTMAX"},
     "unet_2d": {"CONV_2D", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "TRANSPOSE_CONV", "STRIDED_SLICE"},
     "attention": {"SPLIT", "PACK", "REDUCE_MAX", "BATCH_MATMUL", "SOFTMAX"},
 }  # fmt: skip
@@ -133,7 +125,6 @@ def noise(shape: tuple[int, ...], count: int = 24) -> Dataset:
 SHAPES = {
     "residual_inception_squeeze_excite": (48, 2),
     "cnn_2d": (12, 10, 1),
-    "unet_1d": (32, 2),
     "unet_2d": (8, 16, 1),
     "attention": (24, 8),
 }

@@ -23,6 +23,8 @@ from leadwire.artifacts import FirmwareImage
 from leadwire.board import load_board, with_unique_id
 from leadwire.build.bootloader import build_bootloader
 from leadwire.emulator import Chip, EmulatedBoard, QemuBoard
+from leadwire.errors import EvidenceError
+from leadwire.evidence.audit import read_log, verify_log
 from leadwire.rig import locks
 from leadwire.rig.crew import Crew, Row
 from leadwire.rig.file import load_rig
@@ -149,6 +151,14 @@ def test_ten_boards_of_which_two_die_in_the_middle(model: Path, tmp_path: Path) 
         assert json.loads((tmp_path / "out" / "boards" / f"{name}.json").read_text()) == boards[name]
     suites = Xml.fromstring((tmp_path / "out" / "junit.xml").read_bytes()).findall("testsuite")
     assert {suite.get("name") for suite in suites if suite.get("errors") != "0"} == {f"ten.{name}" for name in lost}
+    log = tmp_path / "out" / ".leadwire" / "audit.jsonl"
+    assert verify_log(log).unfinished == () and verify_log(log).runs == 1
+    began, ended = read_log(log)
+    assert (began.facts["rig"], len(began.facts["boards"]), ended.event) == ("ten", 10, "end")
+    assert {name for name, state in ended.facts["states"].items() if state != "passed"} == lost
+    log.write_bytes(log.read_bytes().replace(b"passed", b"Passed", 1))
+    with pytest.raises(EvidenceError):
+        verify_log(log)
     assert processes_of(mark, "RIG_TEST", "leadwire") == []
 
 
@@ -165,6 +175,8 @@ def test_a_rig_run_that_is_told_to_end_leaves_no_process_and_keeps_what_finished
     report = json.loads((tmp_path / "out" / "rig.json").read_text())
     assert [board["state"] for board in report["boards"]] == ["passed", "interrupted"]
     assert report["complete"] is False
+    events = [one.event for one in read_log(tmp_path / "out" / ".leadwire" / "audit.jsonl")]
+    assert events == ["begin", "interrupted"]
 
 
 def forked(path: Path, load: Workload, mark: str, name: str) -> int:

@@ -252,10 +252,17 @@ MUTATIONS = (
     ),
     Mutation(
         "the loss undisturbed is not taken off",
-        f"{SDK}/validate/stress.py",
-        "ratio_loss(sums[..., :4]) - ratio_loss(sums[..., 4:])",
-        "ratio_loss(sums[..., :4])",
+        f"{SDK}/stats/ratios.py",
+        "ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:])",
+        "ratio_loss(sums[..., :half])",
         ("tests/unit/test_stress.py",),
+    ),
+    Mutation(
+        "bootstrap-t forgets Student's own limit",
+        f"{SDK}/stats/studentized.py",
+        "self.error * max(own, min(-below, most))",
+        "self.error * min(-below, most)",
+        ("tests/property/test_stats_laws.py::test_swapping_float_and_int8_mirrors_the_interval",),
     ),
     Mutation(
         "a changed protocol may pass",

@@ -82,9 +82,10 @@ def weights_and_bias(
     return weights, bias, input_scale * base * 5000 * math.sqrt(math.prod(shape) / outputs) / 128
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
 @checked
-@given(st.data())
-def test_conv_2d(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_conv_2d(groups: int, data: st.DataObject) -> None:
     draw = data.draw
     kh, kw = draw(st.integers(1, 3)), draw(st.integers(1, 7))
     sy, sx = draw(st.integers(1, 3)), draw(st.integers(1, 3))
@@ -94,8 +95,10 @@ def test_conv_2d(data: st.DataObject) -> None:
     eh, ew = (kh - 1) * dy + 1, (kw - 1) * dx + 1
     assume(same or (h >= eh and w >= ew))
     cin, cout = draw(CHANNELS), draw(st.integers(1, 6))
+    if groups > 1:
+        cin, cout = groups * draw(st.integers(1, 6)), groups * draw(st.integers(1, 3))
     scale = draw(SCALES)
-    weights, bias, magnitude = weights_and_bias(draw, (cout, kh, kw, cin), 0, scale, draw(st.booleans()))
+    weights, bias, magnitude = weights_and_bias(draw, (cout, kh, kw, cin // groups), 0, scale, draw(st.booleans()))
     oh, ow = out_size(h, eh, sy, same), out_size(w, ew, sx, same)
     tensors = [
         T(shape=(1, h, w, cin), scale=scale, zero_point=draw(ZEROS)),

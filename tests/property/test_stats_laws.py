@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from leadwire.artifacts import Interval
 from leadwire.stats import (
     Bootstrap,
+    Floats,
     PairedTable,
     bootstrap_interval,
     clopper_pearson,
@@ -80,7 +81,7 @@ rows = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(rows, st.sampled_from(["percentile", "bca"]), st.integers(0, 2**63 - 1))
+@given(rows, st.sampled_from(["percentile", "bca", "bootstrap-t"]), st.integers(0, 2**63 - 1))
 def test_bootstrap_is_repeatable_bounded_and_blind_to_scale(
     cells: list[tuple[int, int, int, int]], method: str, seed: int
 ) -> None:
@@ -94,11 +95,13 @@ def test_bootstrap_is_repeatable_bounded_and_blind_to_scale(
 
 @settings(max_examples=40, deadline=None)
 @given(rows, st.integers(0, 2**63 - 1))
-def test_swapping_float_and_int8_mirrors_the_percentile_interval(
-    cells: list[tuple[int, int, int, int]], seed: int
-) -> None:
+def test_swapping_float_and_int8_mirrors_the_interval(cells: list[tuple[int, int, int, int]], seed: int) -> None:
     table = np.array(cells, dtype=float)
-    bootstrap = Bootstrap(resamples=1000, seed=seed, method="percentile")
+    for method in ("percentile", "bootstrap-t"):
+        mirrors(table, Bootstrap(resamples=1000, seed=seed, method=method))  # type: ignore[arg-type]
+
+
+def mirrors(table: Floats, bootstrap: Bootstrap) -> None:
     low, high = limits(bootstrap_interval(table, ratio_loss, bootstrap))
     mirrored = limits(bootstrap_interval(table[:, [2, 3, 0, 1]], ratio_loss, bootstrap))
     assert mirrored == pytest.approx((-high, -low), abs=1e-12)

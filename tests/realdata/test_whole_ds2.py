@@ -41,7 +41,7 @@ MUTATIONS = 200
 PLAN = """
 name = "wider-activations"
 title = "int16 activations in the place of int8"
-may_change = ["model"]
+may_change = ["model", "calibration"]
 [[bounds]]
 name = "accuracy"
 measure = "accuracy"

@@ -16,9 +16,11 @@ from leadwire.stats import (
     bootstrap_sums,
     clopper_pearson,
     clusters_needed,
+    excess_loss,
     mcnemar,
     newcombe_paired,
     paired_ratio_delta,
+    ratio,
     ratio_loss,
     tango,
     wilson,
@@ -184,7 +186,7 @@ def test_drawing_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     rows = patients_with_losses(30)
     bootstrap = Bootstrap(resamples=1000, seed=3, method="percentile")
     whole = bootstrap_sums(rows, bootstrap)
-    monkeypatch.setattr("leadwire.stats.bootstrap._DRAWS_AT_ONCE", 100)
+    monkeypatch.setattr("leadwire.stats.resampling._DRAWS_AT_ONCE", 100)
     assert np.array_equal(bootstrap_sums(rows, bootstrap), whole)
 
 
@@ -251,7 +253,7 @@ def test_the_interval_names_how_it_was_made() -> None:
     assert interval.level == 0.9
 
 
-@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize("method", ["percentile", "bca", "bootstrap-t"])
 def test_patients_that_are_all_alike_give_no_width(method: str) -> None:
     rows = np.tile([90.0, 100.0, 88.0, 100.0], (12, 1))
     interval = bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=1000, seed=1, method=method))  # type: ignore[arg-type]
@@ -269,8 +271,86 @@ def test_a_class_in_too_few_patients_has_no_interval() -> None:
     """With 2 of 30 patients having the class, 13 % of resamples have none of it."""
     rows = np.zeros((30, 4))
     rows[:2] = [[5, 10, 5, 10], [9, 10, 8, 10]]
-    for method in ("percentile", "bca"):
+    for method in ("percentile", "bca", "bootstrap-t"):
         assert bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=1000, seed=1, method=method)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("patients", [5, 22, 60])
+@pytest.mark.parametrize("tail", [0.025, 0.1])
+def test_bootstrap_t_agrees_with_a_loop_over_the_same_resamples(patients: int, tail: float) -> None:
+    """Its definition in plain loops, slopes by numerical differentiation. A third of the patients change nothing."""
+    rows = patients_with_losses(patients, seed=patients)
+    rows[::3, 2] = rows[::3, 0]
+    bootstrap = Bootstrap(resamples=1000, seed=11, method="bootstrap-t")
+
+    def loss(sums: np.ndarray) -> float:
+        return float(sums[0] / sums[1] - sums[2] / sums[3])
+
+    def variance(drawn: np.ndarray) -> float:
+        total = drawn.sum(axis=0)
+        pulls = [(loss(total + 1e-4 * row) - loss(total - 1e-4 * row)) / 2e-4 for row in drawn]
+        return patients / (patients - 1) * sum(pull * pull for pull in pulls)
+
+    whole, words, ratios = loss(rows.sum(axis=0)), np.random.PCG64(11), []
+    for _ in range(bootstrap.resamples):
+        drawn = rows[[patients * (int(words.random_raw()) >> 32) >> 32 for _ in range(patients)]]
+        ratios.append((loss(drawn.sum(axis=0)) - whole) / math.sqrt(variance(drawn) + 1e-4 * variance(rows)))
+    left_out = [loss(np.delete(rows, i, axis=0).sum(axis=0)) for i in range(patients)]
+    error = math.sqrt((patients - 1) * float(np.var(left_out)))
+    share = stats.norm.cdf(-math.sqrt(patients / (patients - 1)) * stats.t.ppf(1 - tail, patients - 1))
+    low, high = np.quantile(ratios, [share, 1 - share])
+    beats = rows[:, 1] / rows[:, 1].sum()
+    own, most = stats.t.ppf(1 - tail, max(2, 1 / (beats**2).sum() - 1)), stats.t.ppf(1 - tail, 2)
+    interval = bootstrap_interval(rows, ratio_loss, bootstrap, 1 - 2 * tail)
+    assert interval is not None and interval.method == "patient bootstrap t, B=1000, seed 11"
+    expected = (whole - error * max(own, min(high, most)), whole + error * max(own, min(-low, most)))
+    assert limits(interval) == pytest.approx(expected, abs=1e-7)
+
+
+def test_bootstrap_t_of_normal_means_is_students_t() -> None:
+    """Patients of equal size, whose losses are normal: the interval that is exact for them, or a little wider."""
+    draw = np.random.default_rng(8)
+    loss = draw.normal(0.01, 0.02, 25)
+    rows = np.stack([900 + 1000 * loss, np.full(25, 1000.0), np.full(25, 900.0), np.full(25, 1000.0)], axis=1)
+    interval = bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=8000, seed=2, method="bootstrap-t"))
+    half = stats.t.ppf(0.975, 24) * loss.std(ddof=1) / 5
+    assert interval is not None
+    assert -1e-9 <= loss.mean() - half - interval.low < 0.3 * half
+    assert -1e-9 <= interval.high - loss.mean() - half < 0.3 * half
+
+
+def test_bootstrap_t_is_bounded_where_one_patient_has_it_all() -> None:
+    """Three of 22 patients lose a beat each: resamples without them have no spread, and no limit is beyond t on two."""
+    rows = np.tile([1900.0, 2000.0, 1900.0, 2000.0], (22, 1))
+    rows[:3, 2] -= 1
+    interval = bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=2000, seed=2, method="bootstrap-t"))
+    percentile = bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=2000, seed=2, method="percentile"))
+    assert interval is not None and percentile is not None
+    loss = 3 / 44000
+    error = math.sqrt(3 / 22 * 19 / 22 / 21) / 2000
+    assert interval.high == pytest.approx(loss + stats.t.ppf(0.975, 2) * error, rel=1e-6)
+    assert percentile.high < interval.high < 5e-4
+    sure = rows[:3].copy()
+    sure[:, 2] = 0
+    sure[0, 2] = 1900
+    wide = bootstrap_interval(sure, ratio_loss, Bootstrap(resamples=2000, seed=2, method="bootstrap-t"))
+    assert wide is not None and wide.high == 1.0
+
+
+def test_bootstrap_t_needs_two_patients_who_count() -> None:
+    rows = np.zeros((30, 4))
+    rows[0] = [900, 1000, 880, 1000]
+    assert bootstrap_interval(rows, ratio_loss, Bootstrap(resamples=1000, seed=1, method="bootstrap-t")) is None
+    assert bootstrap_interval(rows[1:], ratio_loss, Bootstrap(resamples=1000, seed=1, method="bootstrap-t")) is None
+
+
+def test_slopes_are_the_derivatives() -> None:
+    draw = np.random.default_rng(6)
+    for statistic, columns in ((ratio, 2), (ratio_loss, 4), (ratio_loss, 12), (excess_loss, 8), (excess_loss, 24)):
+        sums = draw.uniform(10, 90, columns)
+        steps = 1e-5 * np.eye(columns)
+        found = [(float(statistic(sums + step)) - float(statistic(sums - step))) / 2e-5 for step in steps]
+        assert statistic.slopes(sums) == pytest.approx(np.array(found), abs=1e-8)
 
 
 def test_an_undefined_loss_is_nan_and_not_an_exception() -> None:

@@ -23,7 +23,7 @@ EC57 = "".join(
 
 
 @pytest.mark.requirement("LW-VAL-001")
-@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize("method", ["percentile", "bca", "bootstrap-t"])
 def test_ten_thousand_resamples_of_all_endpoints(tmp_path: Path, method: str) -> None:
     path = tmp_path / "protocol.toml"
     path.write_bytes(example_protocol() + EC57.encode())

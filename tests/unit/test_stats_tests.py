@@ -96,7 +96,7 @@ def cohort(seed: int, patients: int = 30) -> Floats:
     return np.stack([right, beats, right - lost + gained, beats], axis=1).astype(float)
 
 
-@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize("method", ["percentile", "bca", "bootstrap-t"])
 @pytest.mark.parametrize("alpha", [0.025, 0.1])
 def test_the_bootstraps_p_is_alpha_where_the_margin_is_the_limit(method: str, alpha: float) -> None:
     for seed in range(5):
@@ -113,7 +113,7 @@ def test_the_bootstraps_p_is_alpha_where_the_margin_is_the_limit(method: str, al
 
 def test_the_bootstraps_p_never_claims_more_than_its_resamples_can_show() -> None:
     rows = cohort(1)
-    for method in ("percentile", "bca"):
+    for method in ("percentile", "bca", "bootstrap-t"):
         bootstrap = Bootstrap(resamples=1000, seed=1, method=method)  # type: ignore[arg-type]
         assert bootstrap_p_value(rows, ratio_loss, bootstrap, 0.9) == pytest.approx(1 / 1001)
         assert bootstrap_p_value(rows, ratio_loss, bootstrap, -0.9) == 1.0

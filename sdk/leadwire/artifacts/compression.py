@@ -28,7 +28,8 @@ class CompressionRow:
     """One model of the recipe: the one it starts from, then one for each step.
 
     `flash_bytes` and `ram_bytes` are model and runtime in the linked image (arena, state and stack bound), as in
-    `leadwire analyze`; `instructions` and `cycles` of one inference on the emulated core. `float_f1` and `f1` are macro
+    `leadwire analyze`, or where the board cannot hold it the planned weights and arena; `instructions` and `cycles` of
+    one inference on the emulated core are None then. `float_f1` and `f1` are macro
     F1 over the recipe's classes of the float and the integer model; `loss` is the first row's `float_f1` less this
     row's `f1`, `quantization_loss` this row's `float_f1` less its `f1`, each with its interval by patients.
     `float_bytes` is four bytes for each parameter, `packed_bytes` the .tflite file compressed by DEFLATE (level 9).
@@ -46,8 +47,8 @@ class CompressionRow:
     flash_bytes: int
     ram_bytes: int
     arena_bytes: int
-    instructions: int
-    cycles: float
+    instructions: int | None
+    cycles: float | None
     float_f1: float
     f1: float
     loss: float
@@ -61,10 +62,13 @@ class CompressionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompressionResult:
-    """The table of a recipe. `tune_patients` were held out to choose by; none of the `test_patients` was trained on."""
+    """The table of a recipe. `recipe_text` is its file, `recipe_digest` the SHA-256 of that, `training_digest` the
+    data set's that was trained on; `tune_patients` were held out to choose by, nothing was trained on test patients."""
 
     recipe: str
+    recipe_text: str
     recipe_digest: str
+    training_digest: str
     dataset: str
     dataset_digest: str
     test_beats: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -47,12 +48,20 @@ def sign(
     as_json: Json = False,
 ) -> None:
     """Sign an evidence bundle as a second person: name, date and meaning, as 21 CFR 11 asks. It is verified first."""
+    from leadwire.evidence.audit import log_beside
+    from leadwire.evidence.audited import audited
     from leadwire.evidence.bundle import sign_bundle
     from leadwire.views import evidence as views
-    from leadwire.workspace import source_date
+    from leadwire.workspace import file_digest, source_date
 
-    now = source_date() or datetime.now(UTC)
-    signed = sign_bundle(bundle, signing_key, name=name, meaning=meaning, signed_on=now, public_key=key, out=out)
+    now, log = source_date() or datetime.now(UTC), log_beside(bundle)
+    with ExitStack() as stack:
+        before = file_digest(bundle) if bundle.is_file() else ""
+        facts = {"verb": "sign", "bundle": bundle.name, "bundle_sha256": before, "name": name, "meaning": meaning}
+        run = None if log is None else stack.enter_context(audited(log, facts))
+        signed = sign_bundle(bundle, signing_key, name=name, meaning=meaning, signed_on=now, public_key=key, out=out)
+        if run is not None:
+            run.note("end", bundle_sha256=signed.digest)
     show(signed, as_json, views.verified)
 
 

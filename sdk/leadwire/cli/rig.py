@@ -32,20 +32,33 @@ def run(
 
     Exit code 6 where a board could not be measured, 7 where one gave wrong bytes or is over budget.
     """
+    from leadwire.evidence.audit import log_path
+    from leadwire.evidence.audited import audited
     from leadwire.rig.crew import Crew
     from leadwire.rig.file import load_rig
     from leadwire.rig.ledger import Ledger
     from leadwire.rig.workload import prepare
     from leadwire.views import rig as views
+    from leadwire.workspace import file_digest
 
     loaded = load_rig(file, output=output)
     chosen = loaded.only(tuple(boards or ()))
-    with Ledger(loaded, junit) as ledger:
+    facts = {
+        "verb": "rig run",
+        "rig": loaded.name,
+        "rig_sha256": file_digest(file),
+        "source": source.name,
+        "source_sha256": file_digest(source) if source.is_file() else "",
+        "boards": [one.name for one in chosen],
+    }
+    with Ledger(loaded, junit) as ledger, audited(log_path(loaded.output), facts) as audit:
         with watcher() as progress:
             workload = prepare(source, loaded, chosen, progress, fresh=fresh)
         ledger.begin(workload)
         with views.LiveBoards() as live:
             report = Crew(loaded, chosen, workload, ledger, live.show).run()
+        states = {board.name: board.state for board in report.boards}
+        audit.note("end", exit_code=report.exit_code, states=states, model_sha256=report.model_digest)
     show(report, as_json, views.report)
     bad = [board for board in report.boards if board.state != "passed"]
     if report.exit_code == DeviceError.exit_code:

@@ -8,7 +8,7 @@ concatenation have the scale of its result, so that the range is behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import keras
@@ -57,18 +57,20 @@ def kernels_of(model: Keras) -> list[tuple[Any, tuple[int, ...]]]:
     """Each kernel with the axes over which the converter takes one scale: all but those of the output channels."""
     found = []
     for layer in model.layers:
-        kind = type(layer).__name__
-        if kind not in _WEIGHTED:
-            continue
-        rank = len(layer.kernel.shape)
-        if kind.startswith("Depthwise"):
-            axes = tuple(range(rank - 2))
-        elif kind.endswith("Transpose"):
-            axes = (*range(rank - 2), rank - 1)
-        else:
-            axes = tuple(range(rank - 1))
-        found.append((layer.kernel, axes))
+        if type(layer).__name__ in _WEIGHTED:
+            rank, channels = len(layer.kernel.shape), channel_axes(layer)
+            found.append((layer.kernel, tuple(axis for axis in range(rank) if axis - rank not in channels)))
     return found
+
+
+def channel_axes(layer: Any) -> tuple[int, ...]:
+    """The axes of a layer's kernel along which its output channels lie, counted from the end; () where it has none."""
+    kind = type(layer).__name__
+    if kind not in _WEIGHTED:
+        return ()
+    if kind.startswith("Depthwise"):
+        return (-2, -1)
+    return (-2,) if kind.endswith("Transpose") else (-1,)
 
 
 def rounded(kernel: Any, axes: tuple[int, ...], levels: int = 127) -> Any:
@@ -79,9 +81,14 @@ def rounded(kernel: Any, axes: tuple[int, ...], levels: int = 127) -> Any:
 
 
 def call_rounded(model: Keras, inputs: Any) -> Any:
-    """The model's answer while training, with its kernels rounded; what its layers keep is updated."""
-    kernels = [(kernel, rounded(kernel, axes)) for kernel, axes in kernels_of(model)]
-    with keras.StatelessScope(state_mapping=kernels) as scope:
+    """The model's answer while training, with its kernels rounded."""
+    return call_with(model, inputs, [(kernel, rounded(kernel, axes)) for kernel, axes in kernels_of(model)])
+
+
+def call_with(model: Keras, inputs: Any, kernels: Sequence[tuple[Any, Any]]) -> Any:
+    """The model's answer while training, with other values for some of its variables; what its layers keep (moving
+    averages) is updated, and gradients flow through the values."""
+    with keras.StatelessScope(state_mapping=list(kernels)) as scope:
         answer = model(inputs, training=True)
     for variable in model.non_trainable_variables:
         value = scope.get_current_value(variable)

@@ -26,7 +26,7 @@ from typing import Any
 from leadwire import errors
 from leadwire.datasets import Dataset
 from leadwire.errors import BadInputError, BuildError, FileMissingError, LeadwireError
-from leadwire.tensorflow_process import training_environment
+from leadwire.tensorflow_process import last_exception, training_environment
 from leadwire.workspace import file_digest, write_atomically
 
 from .data import load_training, store_dataset
@@ -64,13 +64,16 @@ def run_recipe(
     recipe: Recipe,
     data: tuple[Dataset, Dataset] | None = None,
     *,
+    store: Path | None = None,
     fresh: bool = False,
     timeout_s: float = 86_400.0,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    begun: Callable[[str, bool], None] = lambda label, skipped: None,
     finished: Callable[[FinishedStep], None] = lambda step: None,
 ) -> tuple[FinishedStep, ...]:
-    """Run the steps that are not done, in order; `finished` is told of each as it ends, also of those kept. `data` is
-    (train, tune) as `load_training` gives it, loaded where it is not given.
+    """Run the steps that are not done, in order; `begun(label, kept)` and `finished` are told of each. `data` is
+    (train, tune) as `load_training` gives it, loaded where it is not given; `store` is where it is kept for the steps'
+    processes, by default in the output folder.
 
     Errors are those of the steps, BuildError (5) where a step's process ends without an answer. What was finished
     before an error stays.
@@ -84,6 +87,7 @@ def run_recipe(
         folder = recipe.output / "steps" / f"{index + 1:02}-{settings.label}"
         key = _key(recipe, index, digest, data_key)
         step = None if fresh else _kept(folder, key)
+        begun(f"{index + 1}. {settings.label}", step is not None)
         if step is None:
             request = {
                 "recipe": str(recipe.path.resolve()),
@@ -91,7 +95,7 @@ def run_recipe(
                 "seed": step_seed(recipe, index),
                 "source": str(source.resolve()) if source else "",
                 "out": str((folder / "model.keras").resolve()),
-                **_stored(recipe, train, tune),
+                **_stored(store or recipe.output / "data", train, tune),
             }
             _prepare(folder, key, fresh)
             facts = _ask(folder, settings.label, request, timeout_s, progress)
@@ -163,11 +167,11 @@ def _kept(folder: Path, key: str) -> FinishedStep | None:
         return None
 
 
-def _stored(recipe: Recipe, train: Dataset, tune: Dataset) -> dict[str, str]:
+def _stored(store: Path, train: Dataset, tune: Dataset) -> dict[str, str]:
     """Where the data lies for the steps' processes, by role."""
     found = {}
     for role, one in (("train", train), ("tune", tune)):
-        path = recipe.output / "data" / f"{role}-{one.digest[:16]}.npz"
+        path = store / f"{role}-{one.digest[:16]}.npz"
         if not path.is_file():
             store_dataset(one, path)
         found[role] = str(path.resolve())
@@ -268,8 +272,7 @@ def _ended(folder: Path, label: str, code: int, late: bool, timeout_s: float) ->
             f"step '{label}' was killed",
             hint="most likely the memory ran out: a smaller training.batch, or a larger machine",
         )
-    log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    reason = log[-1][:400] if log else f"exit status {code}"
+    reason = last_exception((folder / "log").read_text(encoding="utf-8", errors="replace"))
     return BuildError(
         f"step '{label}' ended without a result: {reason}",
         hint=f"the whole log is in '{folder / 'log'}'; the same recipe goes on from the last whole epoch",

@@ -49,8 +49,8 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
     """A log whose chain is whole. `head` is the digest of its last line: whoever keeps it can tell later whether lines
-    were taken from the end. `torn` counts lines that a crash cut. `unfinished` are
-    runs that began and have no end: killed, or still running."""
+    were taken from the end. `runs` are those of projects and rigs, and signatures. `torn` counts lines that a
+    crash cut. `unfinished` are runs that began and have no end: killed, or still running."""
 
     path: Path
     entries: int
@@ -66,6 +66,13 @@ def log_path(folder: Path) -> Path:
     """Where runs into an output folder are recorded: LEADWIRE_AUDIT_LOG, or the folder's .leadwire/audit.jsonl."""
     chosen = os.environ.get(VARIABLE)
     return Path(chosen).expanduser() if chosen else folder / ".leadwire" / FILE
+
+
+def log_beside(path: Path) -> Path | None:
+    """The log that what is done to a file is recorded in: LEADWIRE_AUDIT_LOG, or that of the file's own folder where
+    leadwire works in it; None elsewhere."""
+    chosen = log_path(path.parent)
+    return chosen if os.environ.get(VARIABLE) or chosen.parent.is_dir() else None
 
 
 def append(path: Path, event: str, facts: dict[str, Any]) -> str:
@@ -233,7 +240,7 @@ def verify_log(path: Path, anchors: tuple[tuple[str, str], ...] = (), head: str 
         runs=len(begun),
         failed=sum(entry.event in ("fail", "interrupted") for entry in entries),
         torn=sum(entry.event == "torn" for entry in entries),
-        unfinished=tuple(f"{one.time} {one.facts.get('project', '')}" for one in open_),
+        unfinished=tuple(f"{one.time} {one.facts.get('project') or one.facts.get('verb', '')}" for one in open_),
         head=digests[-1] if digests else FIRST,
         anchored=tuple(name for name, _ in anchors),
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from leadwire.artifacts import EndpointResult, Interval, Statistic, ValidationResult
 from leadwire.protocols import Endpoint, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, clusters_needed, wilson
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, clusters_needed, ratio, wilson
 
 from .judgement import Expected, corrected, expected
 from .predictions import Table
@@ -99,17 +99,12 @@ def _of_runtime(
     for number, statistic in enumerate(stated):
         pair = slice(2 * number, 2 * number + 2)
         part, whole = (int(total) for total in per_patient[:, pair].sum(axis=0))
-        interval = bootstrap_interval(per_patient[:, pair], _share, bootstrap, rule.level, sums=sums[:, pair])
+        interval = bootstrap_interval(per_patient[:, pair], ratio, bootstrap, rule.level, sums=sums[:, pair])
         if interval is None or interval.low == interval.high:
             interval = wilson(part, whole, rule.level)
         what = f"{statistic.name} of '{runtime}'"
         yield DerivedFigure(what=what, stated=statistic.estimate, derived=part / whole if whole else nan)
         yield from _limits(what, statistic.interval, interval if whole else None)
-
-
-def _share(sums: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(sums[..., 0] / sums[..., 1], dtype=np.float64)
 
 
 def _limits(what: str, stated: Interval | None, derived: Interval | None) -> Iterator[DerivedFigure]:

@@ -15,6 +15,7 @@ from leadwire.artifacts import (
     BenchmarkResult,
     BudgetLine,
     BudgetReport,
+    CompressionResult,
     EnergyResult,
     FirmwareImage,
     FirmwareProject,
@@ -24,6 +25,7 @@ from leadwire.artifacts import (
     StressResult,
     ValidationResult,
     Verdict,
+    sha256_hex,
 )
 from leadwire.board import Board
 from leadwire.model.graph import Model
@@ -120,9 +122,9 @@ class Evidence:
     """One model on one board, from the trained network to the verdict.
 
     `budgets` are the checkpoints in order (planned, linked, then measured or emulated). `also_benchmarked` are further
-    boards, benchmarked and not validated; `comparison` is this board with further backends, `energy` what a meter gave.
-    `created` is an ISO 8601
-    time only where the caller fixed one (SOURCE_DATE_EPOCH): evidence of the same run has the same bytes.
+    boards, benchmarked and not validated; `comparison` is this board with further backends, `energy` what a meter gave,
+    `compression` what a recipe did to the network before. `created` is an ISO 8601 time only where the caller fixed one
+    (SOURCE_DATE_EPOCH): evidence of the same run has the same bytes.
     """
 
     format: Literal["leadwire-evidence/1"] = FORMAT
@@ -143,6 +145,7 @@ class Evidence:
     also_benchmarked: tuple[BenchmarkResult, ...] = ()
     comparison: BackendComparison | None = None
     energy: EnergyResult | None = None
+    compression: CompressionResult | None = None
     stress: StressResult | None = None
     created: str | None = None
     packages: tuple[InstalledPackage, ...] = ()
@@ -275,6 +278,7 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
         *_comparison_links(evidence),
         *_energy_links(evidence),
+        *_compression_links(evidence),
         *_stress_links(evidence),
     )
     return tuple(
@@ -293,6 +297,20 @@ def _energy_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
         (who, "model", energy.model_digest, evidence.quantized.digest),
         (who, "board", energy.board_id, evidence.board.id),
         (who, "basis", energy.basis, basis),
+    )
+
+
+def _compression_links(evidence: Evidence) -> tuple[tuple[str, str, str, str], ...]:
+    """The recipe's table must hold the very network that was quantized, and the text of the recipe it names."""
+    compression = evidence.compression
+    if compression is None:
+        return ()
+    who, source = "the compression", evidence.quantized.source_digest
+    made = {row.model_digest for row in compression.rows}
+    last = compression.rows[-1].model_digest if compression.rows else "none"
+    return (
+        (who, "network", source if source in made else last, source),
+        (who, "recipe", sha256_hex(compression.recipe_text.encode()), compression.recipe_digest),
     )
 
 

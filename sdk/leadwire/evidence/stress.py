@@ -22,7 +22,7 @@ import numpy as np
 from leadwire.artifacts import Interval, StressCondition, StressResult, StressWitness
 from leadwire.errors import EvidenceError
 from leadwire.protocols import Endpoint, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, ratio_loss
+from leadwire.stats import Bootstrap, bootstrap_interval, excess_loss, ratio_loss
 
 from .recompute import same, share
 
@@ -218,15 +218,10 @@ def _condition(stated: StressCondition, column: _Column, table: _Table, protocol
                 yield f"stress '{name}': the {what} of '{endpoint.name}' is {right:.6g}, not {one:.6g}"
         for what, interval, statistic, width in (
             ("loss", figure.loss.interval, ratio_loss, half),
-            ("excess", figure.excess.interval, _excess, 2 * half),
+            ("excess", figure.excess.interval, excess_loss, 2 * half),
         ):
             if not _same(interval, bootstrap_interval(sums[:, :width], statistic, bootstrap, rule.level)):
                 yield f"stress '{name}': the interval of the {what} of '{endpoint.name}' does not follow"
-
-
-def _excess(sums: Floats) -> Floats:
-    half = sums.shape[-1] // 2
-    return np.asarray(ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:]), dtype=np.float64)
 
 
 def _same(one: Interval | None, other: Interval | None) -> bool:

@@ -1,4 +1,6 @@
-"""CONV_2D: weights [outputs, height, width, inputs], per-channel or per-tensor; any stride, dilation, SAME or VALID."""
+"""CONV_2D: weights [outputs, height, width, inputs], per-channel or per-tensor; any stride, dilation, SAME or VALID,
+one group or several.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,11 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import letters_of, zero_point_of
 from .conv_2d_dsp import VARIANTS
+from .conv_2d_grouped import GROUPED_VARIANTS, grouped_calls, grouped_distance
 from .convolution import constants_of, filters_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
+from .geometry import WINDOW_OPTIONS, Window, distance_by_position, groups_of, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
-from .spec import BACKWARD, KernelCall, OperatorSpec, Rule
+from .spec import BACKWARD, Distance, KernelCall, OperatorSpec, Rule
 
 
 def _window(model: Model, operator: Operator) -> Window:
@@ -19,12 +22,12 @@ def _window(model: Model, operator: Operator) -> Window:
 
 def _shapes_match(model: Model, operator: Operator) -> bool:
     data, weights, output = model.required(operator, 0), model.required(operator, 1), model.output(operator)
-    if len(output.shape) != 4 or weights.shape[0] != output.shape[3]:
+    if len(output.shape) != 4 or weights.shape[0] != output.shape[3] or min(data.shape + weights.shape) < 1:
         return False
     window = _window(model, operator)
     return (
-        weights.shape[3] == data.shape[3]
-        and min(data.shape + weights.shape) >= 1
+        data.shape[3] % weights.shape[3] == 0
+        and weights.shape[0] % groups_of(model, operator) == 0
         and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
     )
 
@@ -34,7 +37,15 @@ def _macs(model: Model, operator: Operator) -> int:
     return model.output(operator).elements * height * width * channels
 
 
+def _distance(model: Model, operator: Operator) -> Distance:
+    if groups_of(model, operator) > 1:
+        return grouped_distance(model, operator)
+    return in_bytes(model.output(operator), distance_by_position(_window(model, operator).flattened, 2))
+
+
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    if groups_of(model, operator) > 1:
+        return grouped_calls(model, operator)
     kernel = f"conv_2d_{letters_of(model.output(operator))}"
     return (
         KernelCall(
@@ -65,13 +76,13 @@ SPEC = OperatorSpec(
         WINDOW_OPTIONS,
         *weight_rules(output_axis=0, rank=4),
         Rule(
-            text="input, weight and output shapes agree (no grouped convolution)",
+            text="input, weight and output shapes agree, and groups share the channels evenly",
             holds=_shapes_match,
-            remedy="split a grouped convolution into one CONV_2D per group, or use a depthwise convolution",
+            remedy="export the model again",
         ),
     ),
     emit=_emit,
     macs=_macs,
-    distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op).flattened, 2)),
-    variants=VARIANTS,
+    distance=_distance,
+    variants=(*VARIANTS, *GROUPED_VARIANTS),
 )

@@ -10,7 +10,7 @@ from leadwire.model.graph import Model, Operator
 from .conv_2d_mve import vector_calls, vector_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
-from .geometry import Window, distance_by_blocks, distance_by_position, window_of
+from .geometry import Window, distance_by_blocks, distance_by_position, groups_of, window_of
 from .spec import BACKWARD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
@@ -92,11 +92,11 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    return columns_fit(_window(model, operator), _filters(model, operator))
+    return groups_of(model, operator) == 1 and columns_fit(_window(model, operator), _filters(model, operator))
 
 
 def _fits_mve(model: Model, operator: Operator) -> bool:
-    return channels_of(_filters(model, operator)) is not None
+    return groups_of(model, operator) == 1 and channels_of(_filters(model, operator)) is not None
 
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:

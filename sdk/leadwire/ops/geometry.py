@@ -6,6 +6,7 @@ before; VALID: output = ceil((input - effective filter + 1) / stride), effective
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,11 @@ class Window:
 
     @property
     def initializer(self) -> str:
-        cells = [f".{name} = {value}," for name, value in self.fields]
+        return self.initializer_of(self.fields)
+
+    @staticmethod
+    def initializer_of(fields: Iterable[tuple[str, int]]) -> str:
+        cells = [f".{name} = {value}," for name, value in fields]
         lines = [" ".join(cells[start : start + 3]) for start in range(0, len(cells), 3)]
         return "{\n        " + "\n        ".join(lines) + "\n    }"
 
@@ -187,6 +192,12 @@ def window_of(model: Model, operator: Operator, height: int, width: int) -> Wind
         input_channels=input_channels,
         output_channels=model.output(operator).shape[3],
     )
+
+
+def groups_of(model: Model, operator: Operator) -> int:
+    """Groups of a convolution, each with input and output channels of its own; weights are [outputs, height, width,
+    inputs of a group]."""
+    return model.required(operator, 0).shape[3] // model.required(operator, 1).shape[3]
 
 
 def _legal(model: Model, op: Operator) -> bool:

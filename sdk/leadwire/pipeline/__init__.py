@@ -27,11 +27,12 @@ from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_benchmark, check_image, check_plan, require_fit
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError
+from leadwire.evidence.audited import AuditedRun
 from leadwire.evidence.bundle import Bundle
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol
 
-from .audit import AuditedRun, audited_run
+from .audit import audited_run
 from .line import Line
 from .sources import host_board, is_host, read_model
 from .watcher import Watcher
@@ -130,6 +131,7 @@ def _run_boards(
         )
     for line in lines:
         line.check_image_settings()
+    lines[0].check_mode(to_device=last > STAGES.index("quantize"))
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))

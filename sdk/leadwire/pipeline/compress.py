@@ -22,8 +22,6 @@ from leadwire.artifacts import (
     CompressionRow,
     Interval,
 )
-from leadwire.bench import run_benchmark
-from leadwire.board import require_port
 from leadwire.compress import FinishedStep, Recipe, run_recipe
 from leadwire.compress.data import load_training
 from leadwire.compress.runner import start_model
@@ -31,17 +29,15 @@ from leadwire.compress.scores import class_counts, macro_f1
 from leadwire.compress.work import split_patients
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.errors import BadInputError
-from leadwire.flash import flash_image
-from leadwire.quantize import CalibrationPolicy, quantize_model
 from leadwire.stats import Bootstrap, bootstrap_interval
+from leadwire.strict import parse_table, read_json
 from leadwire.workspace import Workspace, file_digest
 
-from .alone import Options, analyze_model, bench_inputs, build_model, choose, require_image
-from .host_model import HostModel
-from .watcher import Quiet, Watcher
+from .alone import Options
+from .measured import decided_by_integers, emulated_target, measure_keras
+from .watcher import Watcher
 
 BOOTSTRAP = Bootstrap(resamples=2000, seed=20040719, method="bca")
-_INPUTS = 2
 
 Counts = npt.NDArray[np.float64]
 
@@ -73,13 +69,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     train, tune = load_training(recipe, given)
     calibration, _ = split_patients(given, recipe.dataset.tune_patients)
     classes = _classes(recipe, test)
-    options = choose(recipe.target.board, "aot", "auto", goal=recipe.target.goal)
-    require_port(options.board)
-    if options.board.emulation is None or options.board.emulation.engine == "host":
-        raise BadInputError(
-            f"board '{options.board.id}' is not emulated: instructions cannot be counted on it",
-            hint="name an emulated board in target.board, such as virtual-stm32f405",
-        )
+    options = emulated_target(recipe.target)
     first = start_model(recipe)
     workspace = Workspace(recipe.output, fresh=fresh, on_stage=watcher.stage)
     judge = _Judge(
@@ -95,14 +85,15 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
         rows.append(_judge(judge, "start", "start", first, (), None))
 
     def finished(step: FinishedStep) -> None:
-        watcher.stage(f"{step.index + 1}. {step.label}", step.skipped)
         base = rows[0] if rows else None
         rows.append(_judge(judge, step.label, step.kind, step.model, step.facts, base))
 
-    run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, finished=finished)
+    run_recipe(recipe, (train, tune), fresh=fresh, progress=watcher.progress, begun=watcher.stage, finished=finished)
     return CompressionResult(
         recipe=recipe.name,
+        recipe_text=recipe.path.read_text(encoding="utf-8"),
         recipe_digest=file_digest(recipe.path),
+        training_digest=train.digest,
         dataset=test.name,
         dataset_digest=test.digest,
         test_beats=len(test),
@@ -115,6 +106,11 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
         mode=recipe.quantization.mode,
         rows=tuple(rows),
     )
+
+
+def read_compression(path: Path) -> CompressionResult:
+    """What `leadwire compress` left (`compression.json`); FileMissingError, or ConfigError with every mistake."""
+    return parse_table(CompressionResult, read_json(path, "compression record"), path)
 
 
 def _classes(recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
@@ -134,7 +130,7 @@ def _judge(
     digest = file_digest(model)
     base_answers = _answers_file(judge, base.model_digest) if base else None
     return judge.workspace.stage(
-        f"row-{digest[:16]}-{label}",
+        f"judge {label} {digest[:12]}",
         CompressionRow,
         {
             "model": digest,
@@ -157,27 +153,15 @@ def _row(
 ) -> CompressionRow:
     test, settings = judge.test, judge.recipe.quantization
     folder = _answers_file(judge, digest).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
-    quantized = quantize_model(
-        source, judge.calibration, policy, folder / "model.tflite", test_patients=test.patients, mode=settings.mode
-    )
-    built = build_model(quantized.path, judge.options, folder, Quiet())
-    figures = analyze_model(built)
-    with flash_image(require_image(built), judge.options.target) as running:
-        measured = run_benchmark(
-            running, built.model, built.plan, inputs=bench_inputs(built.model, pattern=False, count=_INPUTS), warmup=1
-        )
+    measured = measure_keras(source, judge.calibration, settings, judge.options, folder, test.patients)
+    quantized, figures = measured.quantized, measured.figures
     real = reference.run_float(source, test.inputs, test.input_names).argmax(axis=1)
     np.save(_answers_file(judge, digest), real, allow_pickle=False)
-    host = HostModel.from_tflite(quantized.path)
-    rows = reference.match_inputs(built.model, test.inputs, test.input_names)
-    decided = host.predict(list(rows)).argmax(axis=1)
+    decided = decided_by_integers(quantized.path, test)
     of_float, of_int8 = (class_counts(test, one, judge.classes) for one in (real, decided))
     of_base = of_float if base_answers is None else class_counts(test, np.load(base_answers), judge.classes)
     loss, loss_interval = _loss(of_base, of_int8)
     own, own_interval = _loss(of_float, of_int8)
-    assert measured.instructions_per_inference is not None
     content = quantized.path.read_bytes()
     return CompressionRow(
         label=label,
@@ -192,8 +176,8 @@ def _row(
         flash_bytes=figures.flash_bytes,
         ram_bytes=figures.ram_bytes,
         arena_bytes=figures.arena_bytes,
-        instructions=measured.instructions_per_inference,
-        cycles=measured.cycles_estimate,
+        instructions=measured.instructions,
+        cycles=measured.cycles,
         float_f1=float(macro_f1(of_float.sum(axis=0))),
         f1=float(macro_f1(of_int8.sum(axis=0))),
         loss=loss,

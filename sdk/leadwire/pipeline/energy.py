@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from leadwire.energy.estimate import estimate_energy
 from leadwire.energy.meters import Meter, MeterSettings, open_meter
 from leadwire.energy.trace import Accuracy, Trace
 from leadwire.energy.windows import ClockFit, Window, fit_clocks, windows_by_clock, windows_by_edges, windows_by_level
-from leadwire.errors import BadInputError, ConfigError, DeviceError, FileMissingError
+from leadwire.errors import BadInputError, DeviceError
 from leadwire.flash import flash_image
 from leadwire.mlperf_tiny import benchmark_of, sample_bytes
 from leadwire.model.graph import Model
-from leadwire.strict import MAX_TOML_BYTES, load_toml, parse_table
+from leadwire.strict import load_toml, parse_table, read_json
 
 from .alone import Options, bench_inputs, build_model, require_image, work_folder
 from .sources import is_host, read_model
@@ -63,15 +62,7 @@ def load_accuracy(path: Path | None) -> Accuracy | None:
 
 def read_energy(path: Path) -> EnergyResult:
     """What `leadwire energy --json` wrote; FileMissingError, or ConfigError with every mistake."""
-    if not path.is_file():
-        raise FileMissingError(path, role="energy record")
-    try:
-        table = json.loads(path.read_bytes()[:MAX_TOML_BYTES])
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(path, [f"not JSON: {error}"]) from None
-    if not isinstance(table, dict):
-        raise ConfigError(path, ["not a JSON object"])
-    return parse_table(EnergyResult, table, path)
+    return parse_table(EnergyResult, read_json(path, "energy record"), path)
 
 
 def energy_of_trace(

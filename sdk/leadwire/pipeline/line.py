@@ -41,6 +41,7 @@ from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
+from leadwire.evidence.audited import AuditedRun
 from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
 from leadwire.evidence.keys import generate_key, load_private_key
@@ -54,7 +55,9 @@ from leadwire.ops.rules import is_quantized
 from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
-from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
+from leadwire.quantize import float_twin, quantize_model
+from leadwire.quantize.found import refuse_mode
+from leadwire.quantize.modes import check_recipe, is_for_device
 from leadwire.report import write_report
 from leadwire.report.sections import load_sections
 from leadwire.trace.export import traced_files
@@ -62,12 +65,13 @@ from leadwire.validate import exclude, run_validation
 from leadwire.validate.inputs import check_dataset
 from leadwire.workspace import Workspace, file_digest, source_date
 
-from .audit import AuditedRun
 from .backends import measure_backends
+from .compress import read_compression
 from .energy import read_energy
 from .environment import installed_packages
 from .freeze import state_before_run
 from .layers import float_layers
+from .modes import policy_of, recipe_of
 from .predict import (
     HostPredictions,
     PredictionSet,
@@ -162,6 +166,13 @@ class Line:
                 hint="leave it out, or the image",
             )
 
+    def check_mode(self, to_device: bool) -> None:
+        """BadInputError for a recipe that its mode cannot have, UnsupportedModelError for a mode without firmware."""
+        mode, recipe = self.settings.model.mode, recipe_of(self.settings)
+        check_recipe(mode, recipe)
+        if to_device and not is_for_device(mode, recipe):
+            refuse_mode(f"project '{self.settings.name}'", mode)
+
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
         load_protocol(self.project.protocol)
@@ -243,7 +254,6 @@ class Line:
 
     def quantize(self) -> QuantizedModel:
         settings = self.settings.calibration
-        policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
 
         def produce() -> QuantizedModel:
             calibration = self._load(settings.split)
@@ -252,10 +262,11 @@ class Line:
             return quantize_model(
                 self.project.model,
                 calibration,
-                policy,
+                policy_of(self.settings),
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
                 mode=self.settings.model.mode,
+                recipe=recipe_of(self.settings),
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 
@@ -653,6 +664,7 @@ class Line:
             also_benchmarked=also_benchmarked,
             comparison=comparison,
             stress=stress,
+            compression=None if self.project.compression is None else read_compression(self.project.compression),
             energy=None if self.project.energy is None else read_energy(self.project.energy),
             created=_created(),
             packages=installed_packages(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from leadwire.model.graph import Model
 from leadwire.model.tensor import values_of
 from leadwire.validate import OperatorOutput, OperatorOutputs
 from leadwire.workspace import write_atomically
+
+from .rounding import bytes_by_rule
 
 _BEATS_EXAMINED = 8
 _REPLUG_S = 15.0
@@ -208,10 +211,15 @@ def operator_outputs(
             tensors = [of_device[f"{beat}:{operator.index}"] for operator in model.operators]
         else:
             return ()
-        return [
-            OperatorOutput(description=model.describe(op), kind=op.kind, values=np.frombuffer(data, dtype=np.int8))
-            for op, data in zip(model.operators, tensors, strict=True)
-        ]
+        ends = np.cumsum([tensor.size_bytes for tensor in model.input_tensors])[:-1]
+        known = dict(zip(model.inputs, np.split(row, ends), strict=True))
+        found = []
+        for op, data in zip(model.operators, tensors, strict=True):
+            values, given = np.frombuffer(data, dtype=np.int8), known.get(op.inputs[0] if op.inputs else -1)
+            alone = None if given is None else partial(bytes_by_rule, model, op, given)
+            found.append(OperatorOutput(description=model.describe(op), kind=op.kind, values=values, alone=alone))
+            known[op.outputs[0]] = values
+        return found
 
     return outputs
 

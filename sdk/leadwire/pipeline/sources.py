@@ -24,6 +24,7 @@ from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import integer_interface
 from leadwire.planner import FastRequest, fast_space, plan_memory
+from leadwire.quantize.found import refuse_host_mode
 from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
@@ -38,9 +39,10 @@ _CODE_BYTES = 32_768
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     """The model as the device runs it: float inputs and outputs around an integer body are the host's to convert.
 
-    UnsupportedModelError (3) names every operator, layer and remedy.
+    UnsupportedModelError (3) names every operator, layer and remedy, or the mode that firmware cannot be made in.
     """
     model = integer_interface(read_tflite(path, labels=labels))
+    refuse_host_mode(model)
     registry.check(model)
     return model
 

@@ -7,7 +7,7 @@ sample yields the whole range of the parameter, never an exception: nothing seen
 
 from __future__ import annotations
 
-from .bootstrap import Bootstrap, BootstrapMethod, bootstrap_interval, bootstrap_p_value, bootstrap_sums
+from .bootstrap import bootstrap_interval, bootstrap_p_value
 from .curves import area_under_curve
 from .equivalence import Equivalence, tost
 from .multiplicity import fixed_sequence, holm
@@ -15,7 +15,16 @@ from .normal import Floats, normal_quantile
 from .paired import McNemar, PairedTable, mcnemar, newcombe_paired, obuchowski_p_value, tango, tango_p_value
 from .planning import clusters_needed
 from .proportions import clopper_pearson, wilson
-from .ratios import mean_ratios, paired_ratio_delta, paired_ratio_p_value, ratio_loss
+from .ratios import (
+    PatientStatistic,
+    excess_loss,
+    mean_ratios,
+    paired_ratio_delta,
+    paired_ratio_p_value,
+    ratio,
+    ratio_loss,
+)
+from .resampling import Bootstrap, BootstrapMethod, bootstrap_sums
 
 __all__ = [
     "Bootstrap",
@@ -24,12 +33,14 @@ __all__ = [
     "Floats",
     "McNemar",
     "PairedTable",
+    "PatientStatistic",
     "area_under_curve",
     "bootstrap_interval",
     "bootstrap_p_value",
     "bootstrap_sums",
     "clopper_pearson",
     "clusters_needed",
+    "excess_loss",
     "fixed_sequence",
     "holm",
     "mcnemar",
@@ -39,6 +50,7 @@ __all__ = [
     "obuchowski_p_value",
     "paired_ratio_delta",
     "paired_ratio_p_value",
+    "ratio",
     "ratio_loss",
     "tango",
     "tango_p_value",

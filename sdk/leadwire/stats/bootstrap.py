@@ -1,55 +1,18 @@
-"""The patient bootstrap: patients are drawn whole, with all their beats."""
+"""Intervals and p values of a figure over resampled patients; percentile and BCa here, bootstrap-t in `studentized`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from leadwire.artifacts import Interval
 
 from .normal import Floats, normal_cdf, normal_quantile, two_sided_z
-
-BootstrapMethod = Literal["percentile", "bca"]
-_DRAWS_AT_ONCE = 2_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bootstrap:
-    """How patients are drawn: `resamples` times as many as there are, with replacement, from `seed`."""
-
-    resamples: int
-    seed: int
-    method: BootstrapMethod
-
-    def describe(self) -> str:
-        name = "BCa" if self.method == "bca" else "percentile"
-        return f"patient bootstrap {name}, B={self.resamples}, seed {self.seed}"
-
-
-def bootstrap_sums(per_patient: Floats, bootstrap: Bootstrap) -> Floats:
-    """Sums [B, columns] of the rows of B resamples of the patients [patients, columns].
-
-    A patient is drawn whole, so beats of one patient stay together and pairs stay pairs. Draw k takes patient
-    floor(patients x u / 2^32), u the upper half of the k-th 64-bit word of PCG64(seed): numpy guarantees these words
-    for all its versions, which it does not do for the methods of its Generator; unevenness is below patients / 2^32.
-    """
-    patients, columns = per_patient.shape
-    if patients == 0:
-        raise ValueError("no patients to draw from")
-    words = np.random.PCG64(bootstrap.seed)
-    sums = np.empty((bootstrap.resamples, columns))
-    at_once = max(1, _DRAWS_AT_ONCE // patients)
-    for start in range(0, bootstrap.resamples, at_once):
-        rows = min(at_once, bootstrap.resamples - start)
-        upper = words.random_raw(rows * patients) >> np.uint64(32)
-        drawn = ((upper * np.uint64(patients)) >> np.uint64(32)).astype(np.int64)
-        cell = drawn + np.repeat(np.arange(rows, dtype=np.int64) * patients, patients)
-        times = np.bincount(cell, minlength=rows * patients).reshape(rows, patients)
-        sums[start : start + rows] = times @ per_patient
-    return sums
+from .ratios import PatientStatistic
+from .resampling import Bootstrap, bootstrap_sums
+from .studentized import studentized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +58,17 @@ def bootstrap_interval(
 
     That is with fewer than two patients, or where the statistic is undefined in more resamples than one tail holds
     (a class that too few patients have). Percentile: Efron 1979; BCa: Efron, JASA 82:171-185, 1987, its acceleration
-    from leaving out one patient at a time. `sums` takes the `bootstrap_sums` of these very columns, if at hand.
+    from leaving out one patient at a time; bootstrap-t: `studentized`. `sums` takes the `bootstrap_sums` of these very
+    columns, if at hand.
     """
     two_sided_z(level)
     tail = (1 - level) / 2
+    if bootstrap.method == "bootstrap-t":
+        student = studentized(per_patient, _with_slopes(statistic), bootstrap, tail)
+        if student is None:
+            return None
+        low, high = student.limits(tail)
+        return Interval(low=low, high=high, level=level, method=bootstrap.describe())
     resampled = _resampled(per_patient, statistic, bootstrap, tail, sums)
     if resampled is None:
         return None
@@ -119,6 +89,9 @@ def bootstrap_p_value(
     """One-sided p that the statistic is `margin` or more: the alpha at which the upper limit of the interval of level
     1 - 2 alpha would lie at the margin. Never below 1 / (B + 1). None where `bootstrap_interval` of `level` is None.
     """
+    if bootstrap.method == "bootstrap-t":
+        student = studentized(per_patient, _with_slopes(statistic), bootstrap, (1 - level) / 2)
+        return None if student is None else student.p_value(margin)
     resampled = _resampled(per_patient, statistic, bootstrap, (1 - level) / 2, sums)
     if resampled is None:
         return None
@@ -159,3 +132,9 @@ def _resampled(
     spread = float((deviation**2).sum())
     acceleration = float((deviation**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
     return _Resampled(draws=defined, bias=normal_quantile(share), acceleration=acceleration)
+
+
+def _with_slopes(statistic: Callable[[Floats], Floats]) -> PatientStatistic:
+    if not isinstance(statistic, PatientStatistic):
+        raise ValueError("bootstrap-t takes a statistic with slopes: ratio, ratio_loss or excess_loss")
+    return statistic

@@ -1,14 +1,33 @@
-"""Differences of two ratios over the same beats, whose denominators depend on the decision."""
+"""Ratios of sums over patients and their differences, and the delta method over beats.
+
+Columns are numerators and denominators in turn. `ratio`, `ratio_loss` and `excess_loss` are functions of sums
+[..., columns] that know their slopes, so that a standard error over patients follows from the same columns.
+"""
 
 from __future__ import annotations
 
 from math import isfinite, nan, sqrt
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from leadwire.artifacts import Interval
 
 from .normal import Floats, normal_cdf, two_sided_z
+
+
+@runtime_checkable
+class PatientStatistic(Protocol):
+    """A figure of sums over patients, between `low` and `high`."""
+
+    low: float
+    high: float
+
+    def __call__(self, sums: Floats, /) -> Floats:
+        """Its value [...] for sums [..., columns]; NaN where a denominator is 0."""
+
+    def slopes(self, sums: Floats, /) -> Floats:
+        """Its derivatives by the columns, [..., columns]."""
 
 
 def mean_ratios(sums: Floats) -> Floats:
@@ -28,11 +47,58 @@ def mean_ratios(sums: Floats) -> Floats:
     return np.asarray(np.where(np.isfinite(mean), mean, nan), dtype=np.float64)
 
 
-def ratio_loss(sums: Floats) -> Floats:
-    """First ratio minus second of sums [..., 4] (numerator, denominator, numerator, denominator); NaN where empty. Of
-    sums [..., 4 k] the mean of k such differences, defined where each of them is."""
-    ratios = mean_ratios(sums)
-    return np.asarray(ratios[..., 0] - ratios[..., 1], dtype=np.float64)
+def _ratio_slopes(sums: Floats, signs: tuple[float, ...]) -> Floats:
+    """Derivatives of the mean over k blocks of sign x numerator / denominator, a block having one ratio for each
+    sign."""
+    blocks = sums.reshape(*sums.shape[:-1], -1, len(signs), 2)
+    weights = np.array(signs) / blocks.shape[-3]
+    numerators, denominators = blocks[..., 0], blocks[..., 1]
+    slopes = np.stack([weights / denominators, -weights * numerators / denominators**2], axis=-1)
+    return np.asarray(slopes.reshape(sums.shape), dtype=np.float64)
+
+
+class _Ratio:
+    low, high = 0.0, 1.0
+
+    def __call__(self, sums: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(sums[..., 0] / sums[..., 1], dtype=np.float64)
+
+    def slopes(self, sums: Floats) -> Floats:
+        return _ratio_slopes(sums, (1.0,))
+
+
+class _RatioLoss:
+    low, high = -1.0, 1.0
+
+    def __call__(self, sums: Floats) -> Floats:
+        ratios = mean_ratios(sums)
+        return np.asarray(ratios[..., 0] - ratios[..., 1], dtype=np.float64)
+
+    def slopes(self, sums: Floats) -> Floats:
+        return _ratio_slopes(sums, (1.0, -1.0))
+
+
+class _ExcessLoss:
+    low, high = -2.0, 2.0
+
+    def __call__(self, sums: Floats) -> Floats:
+        half = sums.shape[-1] // 2
+        return np.asarray(ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:]), dtype=np.float64)
+
+    def slopes(self, sums: Floats) -> Floats:
+        half = sums.shape[-1] // 2
+        sides = [ratio_loss.slopes(sums[..., :half]), -ratio_loss.slopes(sums[..., half:])]
+        return np.concatenate(sides, axis=-1)
+
+
+ratio: PatientStatistic = _Ratio()
+"""One ratio of sums [..., 2]."""
+ratio_loss: PatientStatistic = _RatioLoss()
+"""First ratio minus second of sums [..., 4] (numerator, denominator, numerator, denominator); NaN where empty. Of sums
+[..., 4 k] the mean of k such differences, defined where each of them is."""
+excess_loss: PatientStatistic = _ExcessLoss()
+"""The loss of the first half of the columns less that of the second."""
 
 
 def paired_ratio_delta(beats: Floats, level: float = 0.95, *, unseen: Floats | None = None) -> Interval:

@@ -48,7 +48,10 @@ _CRASH_HINT: Final = (
     "recurrent layers: set unroll=True; otherwise leave out layers until it converts, to find the one that breaks it"
 )
 
-Task = Literal["convert", "predict"]
+Task = Literal["convert", "quantize", "predict"]
+IntegerForm = Literal["int8", "int16x8"]
+Ranges = Mapping[int, tuple[float, float]]
+"""Tensor of a float .tflite to the lowest and the highest value it is to hold."""
 
 
 def pinned() -> tuple[tuple[str, str], ...]:
@@ -75,6 +78,35 @@ def convert(
         return (Path(folder) / "integer.tflite").read_bytes(), (Path(folder) / "float.tflite").read_bytes()
 
 
+def convert_to_float(source: Path, inputs: Mapping[str, npt.NDArray[np.float32]], *, timeout_s: float) -> bytes:
+    """The float .tflite of a Keras file or SavedModel for one sample at a time; a float .tflite as it is. `inputs` say
+    what goes in, as for `convert`, whose errors these are."""
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        _run("convert", source, inputs, Path(folder), timeout_s, float_only=True)
+        return (Path(folder) / "float.tflite").read_bytes()
+
+
+def quantize(
+    floating: bytes,
+    inputs: Mapping[str, npt.NDArray[np.float32]],
+    wanted: Mapping[str, tuple[IntegerForm, Ranges]],
+    *,
+    per_tensor_dense: bool,
+    timeout_s: float,
+) -> dict[str, bytes]:
+    """Full-integer forms of a float .tflite, each under the name that `wanted` gives it. A tensor without a range has
+    the lowest and the highest value it takes on `inputs`. Errors as `convert`."""
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        source = Path(folder) / "model.tflite"
+        source.write_bytes(floating)
+        plain = {
+            name: {"form": form, "ranges": {str(tensor): list(pair) for tensor, pair in ranges.items()}}
+            for name, (form, ranges) in wanted.items()
+        }
+        _run("quantize", source, inputs, Path(folder), timeout_s, per_tensor_dense=per_tensor_dense, wanted=plain)
+        return {name: (Path(folder) / f"made-{place}.tflite").read_bytes() for place, name in enumerate(wanted)}
+
+
 def predict(
     source: Path, inputs: Mapping[str, npt.NDArray[np.float32]], *, timeout_s: float
 ) -> npt.NDArray[np.float64]:
@@ -99,7 +131,7 @@ def _run(
     inputs: Mapping[str, npt.NDArray[np.float32]],
     folder: Path,
     timeout_s: float,
-    **options: bool | str,
+    **options: Any,
 ) -> None:
     np.savez(folder / "inputs.npz", allow_pickle=False, **{f"input:{name}": array for name, array in inputs.items()})
     request = {"task": task, "source": str(source.resolve()), **options}
@@ -159,7 +191,7 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
             f"model '{source.name}'", f"the converter crashed ({name}) on it", hint=_CRASH_HINT
         )
     log = (folder / "log").read_text(encoding="utf-8", errors="replace").replace(str(folder), ".")
-    reason = _last_exception(log)
+    reason = last_exception(log)
     if stage == "start":
         return BuildError("TensorFlow could not be started", log, hint="run 'leadwire doctor'; reinstall leadwire")
     if stage == "load":
@@ -171,7 +203,7 @@ def _failure(task: Task, source: Path, code: int, stage: str, folder: Path) -> E
     )
 
 
-def _last_exception(log: str) -> str:
+def last_exception(log: str) -> str:
     """Why the worker ended, on one line of at most 400 letters: the converter's word on an operator, else the
     message of the last exception without its traceback."""
     if about_operator := re.search(r"'tfl?\.\w+' op [^\n]*", log):

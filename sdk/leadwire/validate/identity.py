@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,25 +20,25 @@ _SAME_ARITHMETIC = ("tflm", "host_c", "device")
 
 _NOWHERE = "all operators agree where they can be read: the difference arises on the device or on the link"
 _KERNELS = (
-    "reported: reference and optimized kernels round the scaled sum once or twice (tensorflow#99072: 80 of 51,200 "
-    "values off by one)"
+    "known cause, not measured: reference and optimized kernels round the scaled sum once or twice "
+    "(tensorflow#99072: 80 of 51,200 values off by one)"
 )
-_TABLES = "reported: one runtime looks the function up in a table, the other computes it"
-_DIVISION = "reported: the division by the number of values is rounded at another place"
+_TABLES = "known cause, not measured: one runtime looks the function up in a table, the other computes it"
+_DIVISION = "known cause, not measured: the division by the number of values is rounded at another place"
 _UNDEFINED_IN_TFLM = {
-    "SPACE_TO_BATCH_ND": "known: TensorFlow Lite and leadwire pad with the zero point, "
+    "SPACE_TO_BATCH_ND": "known cause, not measured: TensorFlow Lite and leadwire pad with the zero point, "
     "TensorFlow Lite Micro with a byte that it never sets",
 }
 _KNOWN_TFLITE_CAUSES = {
-    "FULLY_CONNECTED": "known: with one scale for all outputs, TensorFlow Lite Micro rounds twice "
+    "FULLY_CONNECTED": "known cause, not measured: with one scale for all outputs, TensorFlow Lite Micro rounds twice "
     "(SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT) where desktop TFLite rounds once; up to 2 LSB",
     "CONV_2D": _KERNELS,
     "DEPTHWISE_CONV_2D": _KERNELS,
     "TRANSPOSE_CONV": _KERNELS,
-    "SOFTMAX": "reported: one runtime takes the exponential from a table of floats, the other in fixed point",
+    "SOFTMAX": "known cause, not measured: one runtime takes the exponential from a table, the other in fixed point",
     "LOGISTIC": _TABLES,
     "TANH": _TABLES,
-    "RESIZE_BILINEAR": "reported: positions between samples are rounded in another way",
+    "RESIZE_BILINEAR": "known cause, not measured: positions between samples are rounded in another way",
     "MEAN": _DIVISION,
     "AVERAGE_POOL_2D": _DIVISION,
 }
@@ -46,11 +46,16 @@ _KNOWN_TFLITE_CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOutput:
-    """Bytes of one operator's output for one beat; messages name it by `description`: "op 7 CONV_2D 'block2/conv'"."""
+    """Bytes of one operator's output for one beat; messages name it by `description`: "op 7 CONV_2D 'block2/conv'".
+
+    `alone` runs the operator again on the inputs that it had, once by each rule of rescaling that is known: name of the
+    rule -> bytes; empty where that is not known of the operator, None where its inputs were not at hand.
+    """
 
     description: str
     kind: str
     values: npt.NDArray[np.int8]
+    alone: Callable[[], Mapping[str, npt.NDArray[np.int8]]] | None = None
 
 
 OperatorOutputs = Callable[[str, int], Sequence[OperatorOutput]]
@@ -172,9 +177,11 @@ def _part(first: Run, second: Run, beat: int, runs: dict[str, Run], outputs_of: 
     if position is None:
         return _Place(cause=_NOWHERE)
     found = one[position]
-    return _Place(
-        position=position, operator=found.description, cause=_cause(first.runtime, second.runtime, found.kind)
-    )
+    cause = _cause(first.runtime, second.runtime, found.kind)
+    measured = _measured((first.runtime, second.runtime), found, other[position])
+    if measured:
+        cause = f"{cause}; {measured}" if must_agree(first.runtime, second.runtime) else measured
+    return _Place(position=position, operator=found.description, cause=cause)
 
 
 def _readable_twin(run: Run, beat: int, runs: dict[str, Run]) -> str:
@@ -192,6 +199,21 @@ def _first_difference(one: Sequence[OperatorOutput], other: Sequence[OperatorOut
         if not np.array_equal(left.values, right.values):
             return place
     return None
+
+
+def _measured(runtimes: tuple[str, str], one: OperatorOutput, other: OperatorOutput) -> str:
+    """What rule of rescaling gives each side's bytes on the same inputs; empty where no rule is known of the
+    operator."""
+    rules = one.alone() if one.alone is not None else {}
+    if not rules:
+        return ""
+    by = [[rule for rule, values in rules.items() if np.array_equal(values, side.values)] for side in (one, other)]
+    said = [f"{who}'s bytes by {' or '.join(names)}" for who, names in zip(runtimes, by, strict=True) if names]
+    if all(by):
+        return f"measured: run alone on the same inputs, this operator gives {' and '.join(said)}"
+    missing = " and ".join(who for who, names in zip(runtimes, by, strict=True) if not names)
+    gives = f"gives {said[0]} and " if said else ""
+    return f"measured: run alone on the same inputs, this operator {gives}by no known rule the bytes of {missing}"
 
 
 def _cause(first: str, second: str, kind: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from leadwire.artifacts import Interval, RuntimeMetrics, Statistic
 from leadwire.datasets.dataset import Dataset
 from leadwire.protocols import Endpoint, Measure, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, wilson
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio, wilson
 
 from .inputs import Integers, Run
 
@@ -110,7 +110,7 @@ def _proportion(name: str, per_patient: Floats, sums: Floats, bootstrap: Bootstr
     numerator, denominator = (int(total) for total in per_patient.sum(axis=0))
     if denominator == 0:
         return Statistic(name=name, estimate=nan, numerator=0, denominator=0)
-    interval = bootstrap_interval(per_patient, _share, bootstrap, level, sums=sums)
+    interval = bootstrap_interval(per_patient, ratio, bootstrap, level, sums=sums)
     if interval is None or interval.low == interval.high:
         by_beat = wilson(numerator, denominator, level)
         interval = Interval(low=by_beat.low, high=by_beat.high, level=level, method="Wilson score over beats")
@@ -121,8 +121,3 @@ def _proportion(name: str, per_patient: Floats, sums: Floats, bootstrap: Bootstr
         numerator=numerator,
         denominator=denominator,
     )
-
-
-def _share(sums: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(sums[..., 0] / sums[..., 1], dtype=np.float64)

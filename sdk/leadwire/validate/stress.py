@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from leadwire.artifacts import Statistic, StressCondition, StressFigure, StressWitness
 from leadwire.protocols import Endpoint, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, mean_ratios, ratio_loss
+from leadwire.stats import (
+    Bootstrap,
+    Floats,
+    bootstrap_interval,
+    bootstrap_sums,
+    excess_loss,
+    mean_ratios,
+    ratio_loss,
+)
 
 from .inputs import Integers
 from .scores import paired_parts, sum_by_patient
@@ -102,9 +110,3 @@ def _figure(endpoint: Endpoint, per_patient: Floats, sums: Floats, bootstrap: Bo
         loss=Statistic(name=f"loss of {endpoint.name}", estimate=float(ratio_loss(total[:half])), interval=loss),
         excess=Statistic(name=f"excess loss of {endpoint.name}", estimate=float(excess_loss(total)), interval=excess),
     )
-
-
-def excess_loss(sums: Floats) -> Floats:
-    """Loss under the condition less loss undisturbed, of sums whose columns are those of one, then of the other."""
-    half = sums.shape[-1] // 2
-    return np.asarray(ratio_loss(sums[..., :half]) - ratio_loss(sums[..., half:]), dtype=np.float64)

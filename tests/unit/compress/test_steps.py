@@ -21,7 +21,7 @@ from leadwire.compress import Training, Work, apply_step, split_patients
 from leadwire.compress import quantized_training as aware
 from leadwire.compress.keras_files import load_keras, save_keras
 from leadwire.compress.recipe import StepSettings
-from leadwire.compress.steps import distill, fine_tune, quantization_aware
+from leadwire.compress.steps import distill, few_levels, fine_tune, quantization_aware
 from leadwire.datasets import Dataset
 from leadwire.errors import LeadwireError
 
@@ -172,6 +172,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             Path("broken.keras").write_bytes(b"PK nothing")
             found[name] = refused(lambda: apply_step(settings, work(whole, "refused")))
 
+        for levels in ("cluster", "four_bit", "ternary", "binary"):
+            model = network()
+            model.set_weights(whole.get_weights())
+            settings = few_levels.Settings(levels=levels, count=5, except_layers=("scores",), epochs=1)
+            facts = dict(apply_step(settings, work(model, levels)).facts)
+            found[levels] = {name: value for name, value in facts.items() if name.startswith("levels of")}
+            for layer in (model.get_layer("first"), model.get_layer("depth")):
+                kernel, over = layer.kernel.numpy(), 0 if layer.name == "depth" else (0, 1)
+                found[levels][layer.name] = len(np.unique(np.round(kernel / abs(kernel).max(axis=over) * 127)))
+        nowhere = few_levels.Settings(layers=("nowhere",))
+        nothing = few_levels.Settings(layers=("first",), except_layers=("first",))
+        found["no such layer"] = refused(lambda: apply_step(nowhere, work(whole, "no")))
+        found["no layer left"] = refused(lambda: apply_step(nothing, work(whole, "none")))
+
         hot = Training(epochs=2, batch=32, learning_rate=1e30, majority_per_epoch=0)
         found["diverged"] = refused(lambda: apply_step(fine_tune.Settings(), work(network(), "hot", training=hot)))
         found["left"] = sorted(path.name for path in Path("hot").iterdir())
@@ -238,6 +252,21 @@ def test_a_distillation_that_cannot_be(case: str, words: str, trained: dict[str,
     kind, message = trained[case]  # type: ignore[misc]
     assert words in message
     assert kind in ("BadInputError", "FileMissingError", "ModelFileError")
+
+
+@pytest.mark.parametrize(("levels", "most"), [("cluster", 5), ("four_bit", 15), ("ternary", 3), ("binary", 2)])
+def test_weights_on_few_levels(levels: str, most: int, trained: dict[str, object]) -> None:
+    found = trained[levels]
+    assert isinstance(found, dict)
+    assert set(found) == {"levels of first", "levels of depth", "levels of rhythm", "first", "depth"}
+    assert all(2 <= count <= most for count in found.values())
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("no such layer", "has no layer nowhere with a kernel"), ("no layer left", "leaves no layer")]
+)
+def test_levels_that_cannot_be(case: str, words: str, trained: dict[str, object]) -> None:
+    assert words in trained[case][1]  # type: ignore[index]
 
 
 def test_a_loss_that_is_no_number_ends_the_training(trained: dict[str, object]) -> None:

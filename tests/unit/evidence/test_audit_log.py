@@ -11,14 +11,69 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from evidence_example import example_evidence
 from leadwire.artifacts import sha256_hex
-from leadwire.errors import BadInputError, EvidenceError, FileMissingError
-from leadwire.evidence.audit import append, log_path, read_log, verify_log
+from leadwire.cli import app
+from leadwire.errors import BadInputError, EvidenceError, FileMissingError, LeadwireError
+from leadwire.evidence.audit import VARIABLE, append, log_path, read_log, verify_log
+from leadwire.evidence.bundle import write_bundle
+from leadwire.evidence.keys import generate_key
 from leadwire.pipeline.audit import audited_run
 from leadwire.project import LoadedProject, load_project
+from rig_example import emulated, rig_text
 
 pytestmark = pytest.mark.requirement("LW-AUD-001")
+
+
+def said(*words: object) -> int:
+    """The exit code of a command."""
+    found = CliRunner().invoke(app, [str(word) for word in words])
+    return found.exception.exit_code if isinstance(found.exception, LeadwireError) else found.exit_code
+
+
+def test_a_signature_is_in_the_log_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, refused, and in a folder that leadwire does not work in, where nothing is written."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    evidence, attachments = example_evidence(tmp_path)
+    for name in ("key", "ana"):
+        generate_key(tmp_path / f"{name}.pem")
+    made = write_bundle(evidence, attachments, b"<p>", printed=b"%PDF", out=tmp_path, key=tmp_path / "key.pem")
+    sign = ("sign", made.path, "--as", "Ana", "--meaning", "review", "--signing-key")
+    copy = tmp_path / "sent" / made.path.name
+    copy.parent.mkdir()
+    copy.write_bytes(made.path.read_bytes())
+    log = log_path(tmp_path)
+    append(log, "begin", {"project": "p"})
+    assert said(*sign, tmp_path / "key.pem") == 2, "the issuer's own key"
+    assert said(*sign, tmp_path / "ana.pem") == 0
+    assert said("sign", copy, *sign[2:], tmp_path / "ana.pem") == 0
+    assert [one.name for one in copy.parent.iterdir()] == [copy.name]
+    _, tried, refused, began, ended = read_log(log)
+    assert (tried.facts["verb"], refused.event, refused.run) == ("sign", "fail", tried.digest)
+    assert (began.facts["name"], began.facts["meaning"]) == ("Ana", "review")
+    assert (began.facts["bundle_sha256"], ended.event, ended.run) == (made.digest, "end", began.digest)
+    assert ended.facts["bundle_sha256"] == sha256_hex(made.path.read_bytes()) != made.digest
+    assert (verify_log(log).runs, verify_log(log).failed) == (3, 1)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "all.jsonl"))
+    assert said("sign", tmp_path / "none.zip", *sign[2:], tmp_path / "ana.pem") == 2
+    assert [one.event for one in read_log(tmp_path / "all.jsonl")] == ["begin", "fail"]
+    (tmp_path / "all.jsonl").write_bytes((tmp_path / "all.jsonl").read_bytes().replace(b"Ana", b"Eva"))
+    assert said("audit", "verify", tmp_path / "all.jsonl") == 8
+    assert said("audit", "verify", log) == 0
+
+
+def test_a_rig_run_that_fails_is_in_the_log_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("LEADWIRE_LOCKS", str(tmp_path / "locks"))
+    (tmp_path / "rig.toml").write_text(rig_text(*emulated(2), top='name = "two"\noutput = "out"\n'))
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    assert said("rig", "run", tmp_path / "rig.toml", tmp_path / "model.tflite") in (2, 3)
+    began, failed = read_log(log_path(tmp_path / "out"))
+    assert (began.facts["rig"], began.facts["boards"], failed.event) == ("two", ["emu-0", "emu-1"], "fail")
+    assert began.facts["source_sha256"] == sha256_hex(b"no model")
+    assert said("audit", "verify", tmp_path / "out") == 0
 
 
 @pytest.fixture

@@ -19,12 +19,24 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 import evidence_example
 from evidence_example import example_evidence
 from leadwire.evidence.bundle import Bundle, verify_bundle, write_bundle
 from leadwire.evidence.keys import generate_key
-from leadwire.stats import PairedTable, newcombe_paired, tango, wilson
+from leadwire.stats import (
+    Bootstrap,
+    PairedTable,
+    bootstrap_interval,
+    bootstrap_p_value,
+    excess_loss,
+    newcombe_paired,
+    ratio,
+    ratio_loss,
+    tango,
+    wilson,
+)
 
 pytestmark = pytest.mark.requirement("LW-EVD-007")
 
@@ -155,6 +167,47 @@ def test_its_closed_forms_are_those_of_the_literature(verifier: ModuleType) -> N
         assert verifier.wilson(a, a + b, z) == pytest.approx((one.low, one.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("degrees", [1, 2.0, 2.37, 5.7, 19, 47.3, 400])
+def test_its_students_t_is_scipys(verifier: ModuleType, degrees: float) -> None:
+    for tail in (0.0005, 0.0137, 0.025, 0.1):
+        assert verifier.student_quantile(tail, degrees) == pytest.approx(student.isf(tail, degrees), rel=1e-10)
+    for t in (-3.0, -0.2, 0.0, 0.01, 0.7, 5.0, 40.0):
+        assert verifier.student_above(t, degrees) == pytest.approx(student.sf(t, degrees), abs=1e-12)
+
+
+@pytest.mark.parametrize("patients", [2, 3, 9, 22])
+def test_its_bootstrap_t_is_leadwires(verifier: ModuleType, patients: int) -> None:
+    """Limits and p of one ratio, of a loss, of a mean of losses and of an excess; most patients change nothing, and
+    some have no beat."""
+    figures = object.__new__(verifier.Figures)
+    figures.level, figures.method, figures.resamples, figures.seed, figures.drawn = 0.95, "bootstrap-t", 1000, 5, {}
+    bootstrap = Bootstrap(resamples=1000, seed=5, method="bootstrap-t")
+    compared = 0
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        beats = random.integers(1, 300, (patients, 4)) * (random.random((patients, 1)) < 0.8)
+        right = random.binomial(beats, 0.9)
+        now = right - random.binomial(right, 0.1) * (random.random((patients, 4)) < 0.5)
+        rows = np.stack([right, beats, now, beats], axis=2).reshape(patients, 16)
+        for statistic, own, columns in (
+            (ratio, verifier.share_of, 2),
+            (ratio_loss, verifier.loss_of, 4),
+            (ratio_loss, verifier.loss_of, 16),
+            (excess_loss, verifier.excess_of, 8),
+            (excess_loss, verifier.excess_of, 16),
+        ):
+            part = rows[:, :columns].astype(np.float64)
+            interval = bootstrap_interval(part, statistic, bootstrap)
+            _, found = figures.judged_over_patients(part.astype(int).tolist(), own, None, 0.05)
+            assert (interval is None) == (found is None)
+            if interval is not None:
+                compared += 1
+                assert found[0] == pytest.approx((interval.low, interval.high), abs=1e-11)
+                p_value = bootstrap_p_value(part, statistic, bootstrap, 0.05)
+                assert found[1] == pytest.approx(p_value, abs=1e-11)
+    assert compared > (10 if patients > 3 else 0)
+
+
 @pytest.mark.requirement("LW-EVD-004")
 def test_fifty_thousand_beats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verifier: ModuleType, capsys: pytest.CaptureFixture[str]
@@ -195,6 +248,31 @@ def test_recompute_finds_what_verify_takes_as_stated(tmp_path: Path, verifier: M
         verify_bundle(made.path, recompute=True)
     with pytest.raises(verifier.RefusedError, match="the lower limit of the interval of the sensitivity V of float"):
         verifier.verify(made.path.read_bytes(), None, [])
+
+
+def test_its_schema_is_the_published_one(root: Path, verifier: ModuleType, bundle: Bundle) -> None:
+    """The digest in the file is that of validation/evidence.schema.json (`make golden` writes it); a schema that asks
+    for less is refused, though it has the right name."""
+    published = (root / "validation" / "evidence.schema.json").read_bytes()
+    assert hashlib.sha256(published).hexdigest() == verifier.SCHEMA_SHA256
+    with zipfile.ZipFile(bundle.path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    verifier.read_evidence(files)
+    lax = json.dumps({"$id": verifier.SCHEMA}).encode()
+    for other in (lax, published.replace(b"\n", b"\n ", 1)):
+        with pytest.raises(verifier.RefusedError, match="not the schema that this verifier was published with"):
+            verifier.read_evidence({**files, "evidence.schema.json": other})
+    document = json.loads(files["evidence.json"])
+    for change in ({"beats": "many"}, {"judged_runtime": 3}, {"unheard_of": 1}, {"verdict": "perhaps"}):
+        altered = {**document, "evidence": {**document["evidence"]}}
+        altered["evidence"]["validation"] = {**document["evidence"]["validation"], **change}
+        with pytest.raises(verifier.RefusedError, match="does not follow its schema"):
+            verifier.read_evidence({**files, "evidence.json": json.dumps(altered).encode()})
+    with pytest.raises(verifier.RefusedError, match="asks for"):
+        verifier.mistakes(1, {"type": "integer", "maximum": 3}, {}, "")
+    assert verifier.mistakes("x1", {"type": "string", "pattern": "^[a-z]$"}, {}, "/a") == [
+        "/a is not of the form ^[a-z]$"
+    ]
 
 
 def test_the_manual_names_its_digest_rule(root: Path, bundle: Bundle) -> None:

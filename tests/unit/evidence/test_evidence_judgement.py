@@ -58,12 +58,14 @@ def judged(
     twin: bool = True,
     rules: str = RULES,
     lost: int = 0,
+    multiplicity: str = "all",
     wide: bool = False,
 ) -> tuple[ValidationResult, Protocol, Table]:
     """A run in which the device was sent the first `sent` beats and `flipped` of its answers are one LSB apart. `wide`:
     outputs are the same probabilities as int16."""
     path = folder / "protocol.toml"
-    path.write_bytes(example_protocol() + F1.encode() + MACRO.encode() + rules.encode())
+    text = example_protocol().decode().replace("[statistics]", f'[statistics]\nmultiplicity = "{multiplicity}"', 1)
+    path.write_text(text + F1 + MACRO + rules)
     protocol = load_protocol(path)
     reference, patient, (floating, desktop, tflm, device) = simulate()
     dataset = example_dataset(reference, patient)
@@ -183,6 +185,32 @@ def test_the_verifier_that_travels_judges_alike(tmp_path: Path, root: Path) -> N
             check()
         place[change[-1]] -= 1e-6
     assert check() == validation.verdict
+
+
+@pytest.mark.parametrize("multiplicity", ["all", "holm", "hierarchical"])
+def test_the_verifier_that_travels_derives_patients_needed(tmp_path: Path, root: Path, multiplicity: str) -> None:
+    """Of endpoints that are too wide, of which the protocol wants more beats, and that a correction took back."""
+    spec = importlib.util.spec_from_file_location("planning_verifier", root / "validation" / "verify.py")
+    assert spec is not None and spec.loader is not None
+    verifier = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verifier)
+    tight = F1.replace('"VEB F1"', '"VEB F1, tightly"').replace("0.05", "0.025")
+    rare = '[[classes]]\nlabel = "Q"\nname = "q"\nminimum_beats = 100\nminimum_patients = 44\n'
+    few = F1.replace("VEB", "Q").replace('"V"', '"Q"').replace("0.05", "0.5")
+    validation, *_ = judged(tmp_path, rules=RULES + tight + few + rare, multiplicity=multiplicity)
+    assert {one.patients_needed for one in validation.endpoints if one.verdict == "pass"} == {None}
+    needed = [one.patients_needed for one in validation.endpoints if one.verdict != "pass"]
+    assert any(needed)
+    rules = tomllib.loads((tmp_path / "protocol.toml").read_text())
+    stated = json.loads(json.dumps(dataclasses.asdict(validation)))
+    beats = verifier.Beats((tmp_path / "predictions.csv").read_bytes(), list(LABELS))
+    assert verifier.Figures(stated, rules, beats).check() == validation.verdict
+    for one in stated["endpoints"]:
+        right = one["patients_needed"]
+        one["patients_needed"] = None if right else 7
+        with pytest.raises(verifier.RefusedError, match="the patients needed for"):
+            verifier.Figures(stated, rules, beats).check()
+        one["patients_needed"] = right
 
 
 def test_bytes_that_differ_cannot_be_called_equal(tmp_path: Path) -> None:

@@ -250,8 +250,9 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("CONV_2D", "weights are constant int8, symmetric", swapped("CONV_2D", 1, ones(2, 1, 3, 3, zero_point=1))),
     ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, ones(2, 1, 3, 3, scale=(0.5, 0.25, 0.1), axis=3))),
     ("CONV_2D", "weights are constant int8", swapped("CONV_2D", 1, act(2, 1, 3, 3, zero_point=0))),
-    ("CONV_2D", "shapes agree (no grouped", swapped("CONV_2D", 0, act(1, 1, 5, 6))),
-    ("CONV_2D", "shapes agree (no grouped", swapped("CONV_2D", 2, act(1, 1, 4, 2))),
+    ("CONV_2D", "shapes agree, and groups", swapped("CONV_2D", 0, act(1, 1, 5, 4))),
+    ("CONV_2D", "shapes agree, and groups share the channels evenly", swapped("CONV_2D", 0, act(1, 1, 5, 9))),
+    ("CONV_2D", "shapes agree, and groups", swapped("CONV_2D", 2, act(1, 1, 4, 2))),
     ("CONV_2D", "batch size is 1", swapped("CONV_2D", 0, act(2, 1, 5, 3))),
     ("CONV_2D", "batch size is 1", (
         [act(2, 3, 5, 3), ones(2, 2, 3, 3), act(2, 2, 3, 2)],

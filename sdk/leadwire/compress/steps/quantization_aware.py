@@ -15,9 +15,13 @@ from leadwire.compress.work import StepOutcome, Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(StepSettings):
-    """`freeze_after`: ranges stay as they are after this fraction of the training, so that weights settle to them."""
+    """`freeze_after`: ranges stay as they are after this fraction of the training, so that weights settle to them.
+    `follow`: the share of the loss that is the divergence from the float network's own answers, the rest is that from
+    the labels; 1 asks for nothing but to decide as before.
+    """
 
     freeze_after: Fraction = 0.5
+    follow: Fraction = 0.5
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
@@ -31,13 +35,15 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
             f"step '{settings.label}': the network was trained quantization-aware already",
             hint="let this be the last step that trains",
         )
-    model = aware.prepared(work.model)
+    before, model = work.model, aware.prepared(work.model)
 
     def loss(network: Any, inputs: Any, labels: Any, weights: Any) -> Any:
         import keras
 
         answer = aware.call_rounded(network, inputs)
-        return weighted_mean(keras.losses.sparse_categorical_crossentropy(labels, answer), weights)
+        hard = keras.losses.sparse_categorical_crossentropy(labels, answer)
+        soft = keras.losses.kl_divergence(before(inputs, training=False), answer)
+        return weighted_mean(settings.follow * soft + (1 - settings.follow) * hard, weights)
 
     def after_batch(done: int, total: int) -> None:
         if done == max(1, int(settings.freeze_after * total)):

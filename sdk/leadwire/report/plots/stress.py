@@ -1,4 +1,4 @@
-"""Excess loss of INT8 under each stress condition: one row a condition, one panel an endpoint."""
+"""Excess loss of the quantized model under each stress condition: one row a condition, one panel an endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leadwire.report.svg import figure, line, marker, text, ticks
 _LEFT, _WIDTH, _GAP, _ROW, _TOP = 190, 690, 34, 17, 58
 
 
-def draw(conditions: Sequence[StressCondition]) -> Markup:
+def draw(conditions: Sequence[StressCondition], mode: str = "INT8") -> Markup:
     """To the right: quantization costs more than on the same beats undisturbed. Percentage points; a condition's name
     stands in the row of its first level."""
     rows = [one for one in conditions if one.level is not None]
@@ -44,7 +44,7 @@ def draw(conditions: Sequence[StressCondition]) -> Markup:
         parts += _panel([one.figures[column] for one in rows], rows, left, width, bottom)
     worse = sum(_worse(item) for one in rows for item in one.figures)
     said = f"{worse} of {len(rows) * len(names)} intervals lie above zero."
-    return figure(_LEFT + _WIDTH + 10, bottom + 38, "Excess loss of INT8 under stress", said, *parts)
+    return figure(_LEFT + _WIDTH + 10, bottom + 38, f"Excess loss of {mode} under stress", said, *parts)
 
 
 def _panel(
