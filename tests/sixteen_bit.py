@@ -61,7 +61,8 @@ def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY
 
 
 def long_sums() -> bytes:
-    """Convolutions and a dense layer of more taps than fit a 32-bit sum, with weights that are almost all 127."""
+    """Convolutions, one of two groups, and a dense layer of more taps than fit a 32-bit sum, with weights that are
+    almost all 127."""
     random = np.random.default_rng(5)
 
     def weights(*shape: int, axis: int = 0) -> T:
@@ -79,6 +80,7 @@ def long_sums() -> bytes:
         activation(2, 1100), weights(3, 1100), bias(3), activation(2, 3, scale=4.0),
         activation(1, 1, 5, 600), weights(3, 1, 1, 600), bias(3), activation(1, 1, 5, 3, scale=4.0),
         activation(1, 1, 525, 3), weights(1, 1, 520, 3, axis=3), bias(3), activation(1, 1, 6, 3, scale=4.0),
+        activation(1, 1, 5, 1200), weights(6, 1, 1, 600), bias(6), activation(1, 1, 5, 6, scale=4.0),
     ]  # fmt: skip
     window: dict[str, Any] = {"padding": 1, "strideH": 1, "strideW": 1}
     operators = [
@@ -86,8 +88,9 @@ def long_sums() -> bytes:
         Op(kind="CONV_2D", inputs=(4, 5, 6), outputs=(7,), options="Conv2DOptions", fields=window),
         Op(kind="DEPTHWISE_CONV_2D", inputs=(8, 9, 10), outputs=(11,), options="DepthwiseConv2DOptions",
            fields={**window, "depthMultiplier": 1}),
+        Op(kind="CONV_2D", inputs=(12, 13, 14), outputs=(15,), options="Conv2DOptions", fields=window),
     ]  # fmt: skip
-    return write_tflite(tensors, operators, [0, 4, 8], [3, 7, 11])
+    return write_tflite(tensors, operators, [0, 4, 8, 12], [3, 7, 11, 15])
 
 
 def _widen(model: Any, tensor: Any, kind: int, given: type, wanted: type, random: np.random.Generator) -> None:
