@@ -324,7 +324,7 @@ boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is
 backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
 compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
 toolchain = "auto"              # zig, for the backend tflm arm-none-eabi-gcc; or one of them by name
-goal = "size"                   # of the kernels of aot; or "speed": wider weights, as far as the flash budget goes
+goal = "size"                   # of the kernels of aot; "balanced": no packed weights; "speed": wide in spare flash
 personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf Tiny's runner (generate and build only)
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # images."nrf52840dk" = {{elf = "build/zephyr/zephyr.elf"}}   # built by you from leadwire's package

@@ -25,7 +25,7 @@ Calibrator = Literal["minmax", "percentile", "mse", "entropy"]
 least relative entropy of its distribution."""
 
 
-Goal = Literal["size", "speed"]
+Goal = Literal["size", "balanced", "speed"]
 
 
 Personality = Literal["bench", "mlperf", "mlperf-energy"]
