@@ -16,7 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from leadwire.ops import registry
 from single_operator import Op, T, write_tflite
 
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+WEIGHTED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+"""Operators with weights as input 1, and which input is the bias."""
 
 
 def takes_int16(kind: str) -> bool:
@@ -41,7 +42,8 @@ def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY
     graph.inputs = [int(i) for i in graph.inputs if i not in dropped]
     graph.outputs = [int(i) for i in graph.outputs if i not in dropped]
     weights = {int(op.inputs[1]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED}
-    biases = {int(op.inputs[2]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED and len(op.inputs) > 2}
+    positions = [(op, WEIGHTED[kinds[op.opcodeIndex]]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED]
+    biases = {int(op.inputs[position]) for op, position in positions if len(op.inputs) > position}
     random = np.random.default_rng(seed)
     narrow = {
         int(random.choice([op.inputs[0], op.outputs[0], -1]))

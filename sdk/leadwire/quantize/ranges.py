@@ -24,6 +24,7 @@ import numpy.typing as npt
 from leadwire import reference
 from leadwire.artifacts import Calibrator
 from leadwire.datasets import Dataset
+from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
 
@@ -51,7 +52,8 @@ class Spread:
 
 
 def measure_spreads(floating: bytes, samples: Dataset) -> dict[int, Spread]:
-    """The spread of every float activation of a float .tflite over `samples`, by tensor."""
+    """The spread of every float activation of a float .tflite over `samples`, by tensor. UnsupportedModelError where
+    one is NaN or infinite."""
     with TemporaryDirectory(prefix="leadwire-") as folder:
         path = Path(folder) / "float.tflite"
         path.write_bytes(floating)
@@ -61,6 +63,12 @@ def measure_spreads(floating: bytes, samples: Dataset) -> dict[int, Spread]:
         for tensor, values in _activations(path, model, samples):
             lows[tensor] = min(lows.get(tensor, np.inf), float(values.min()))
             highs[tensor] = max(highs.get(tensor, -np.inf), float(values.max()))
+            if not np.isfinite(values).all():
+                raise UnsupportedModelError(
+                    f"tensor '{model.tensors[tensor].label}' of the float model",
+                    "is NaN or infinite on a calibration input: it has no range",
+                    hint="look at the weights of the layer, and at what was trained",
+                )
         counts = {tensor: np.zeros(BINS) for tensor in lows}
         for tensor, values in _activations(path, model, samples):
             width = highs[tensor] - lows[tensor]

@@ -41,6 +41,14 @@ def test_spreads_are_those_of_all_values() -> None:
     assert set(found) == {given, *(op.outputs[0] for op in model.operators)}
 
 
+def test_a_model_that_overflows_has_no_ranges() -> None:
+    model = EditableModel(float_network())
+    weights = int(model.operators[1].inputs[1])
+    model.set_constant(weights, np.full_like(model.constant(weights), 3e38))
+    with pytest.raises(UnsupportedModelError, match="is NaN or infinite on a calibration input"):
+        measure_spreads(model.written(), waves(5))
+
+
 def test_percentile_leaves_out_half_of_the_share_at_each_end() -> None:
     values = np.random.default_rng(1).normal(size=200_000)
     low, high = choose_range(spread_of(values), "percentile", bits=8, percentile=99.0)
