@@ -175,6 +175,7 @@ def test_a_penalty_silences(found: dict[str, Any]) -> None:
         ("nan in training", "TrainingError", "the loss is nan in epoch 1 of 3, batch 1 of"),
         ("nan in importance", "TrainingError", "the gradient that tells channels' importance is no number"),
         ("no normalization", "BadInputError", "criterion 'gamma' wants batch normalizations"),
+        ("no rectifier", "BadInputError", "has no ReLU whose output could be silenced"),
         ("subclass", "UnsupportedModelError", "it is a subclass of keras.Model"),
     ],
 )
