@@ -6,7 +6,7 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help setup clients demo test labgrid check lint-c format golden bench bench-check bench-tflm zoo forecast-errors coverage fuzz soak mutation ds2 clean
+.PHONY: help setup clients demo test labgrid check lint-c format golden schema bench bench-check bench-tflm quantization zoo forecast-errors coverage fuzz soak mutation ds2 clean
 
 help:
 	@echo "make demo    from the bundled ECG model to a signed report, on an emulated Cortex-M4"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench   the engine on the reference models, written to benchmarks/RESULTS.md; make bench-check fails on +1 %"
 	@echo "make zoo     every architecture of the zoo on the emulated board, written to docs/manual/zoo.md"
 	@echo "make bench-tflm  both backends beside each other; needs LEADWIRE_TFLM"
+	@echo "make quantization  every mode, calibrator and repair on the patients of DS2; needs LEADWIRE_DATA"
 
 setup: $(VENV)/.installed
 
@@ -71,13 +72,17 @@ format: setup
 
 golden: setup
 	LEADWIRE_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/c_quality/test_stack_of_kernels.py
+	@$(MAKE) --no-print-directory schema
+	$(BIN)/python -m leadwire.qualify
+	@git --no-pager diff --stat
+
+# The schema of evidence.json, and its digest in the verifier that accepts no other.
+schema: setup
 	$(BIN)/python -c 'from leadwire.evidence.document import schema_text; print(schema_text(), end="")' \
 	  > validation/evidence.schema.json
 	sed -i.before "s/^SCHEMA_SHA256 = .*/SCHEMA_SHA256 = \"$$($(BIN)/python -c 'import hashlib, pathlib; \
 	  print(hashlib.sha256(pathlib.Path("validation/evidence.schema.json").read_bytes()).hexdigest())')\"/" validation/verify.py
 	@rm validation/verify.py.before
-	$(BIN)/python -m leadwire.qualify
-	@git --no-pager diff --stat
 
 fuzz: setup
 	LEADWIRE_BUNDLE_MUTATIONS=1000 LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
@@ -106,6 +111,9 @@ bench-check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/models.py
+
+quantization: setup
+	$(BIN)/python benchmarks/quantization.py
 
 zoo: setup
 	$(BIN)/python benchmarks/zoo.py

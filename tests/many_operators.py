@@ -195,7 +195,9 @@ class _Builder:
         given = self.given(1, h, channels)
         axes = self.integers(1)
         result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
-        if kind != "MEAN":
+        if kind == "SUM":
+            result = replace(result, scale=0.05 * math.sqrt(h))
+        if kind.startswith("REDUCE"):
             result = replace(self.tensors[given], shape=(1, channels))
         self.operator(kind, (given, axes), result, "ReducerOptions", keepDims=0)
 
@@ -280,11 +282,21 @@ class _Builder:
             "STRIDED_SLICE": ([[0, 1, 0, 0], [1, h, w, channels], [1, 2, 1, 1]], (1, h // 2, w, channels)),
             "RESIZE_NEAREST_NEIGHBOR": ([[2 * h, w]], (1, 2 * h, w, channels)),
             "RESIZE_BILINEAR": ([[h + 1, 2 * w]], (1, h + 1, 2 * w, channels)),
+            "REVERSE_V2": ([[2, 1]], (1, h, w, channels)),
         }[kind]
         integers = (self.add(T(shape=(len(one),), array=np.array(one, np.int32), quantized=False)) for one in values)
         words = "".join(word.capitalize() for word in kind.split("_"))
         fields = {"halfPixelCenters": self.pick(0, 1)} if kind == "RESIZE_BILINEAR" else {}
         self.operator(kind, (given, *integers), T(shape=shape, scale=0.05, zero_point=5), f"{words}Options", **fields)
+
+    def turned(self) -> None:
+        """Every other column from the last to the first."""
+        h, w, channels = self.pick(1, 3), 2 * self.pick(1, 3), self.pick(1, 4)
+        bounds = (self.integers(0, 0, -1, 0), self.integers(1, h, -w - 1, channels), self.integers(1, 1, -2, 1))
+        result = T(shape=(1, h, w // 2, channels), scale=0.05, zero_point=5)
+        self.operator(
+            "STRIDED_SLICE", (self.given(1, h, w, channels, zero_point=5), *bounds), result, "StridedSliceOptions"
+        )
 
     def integers(self, *values: int) -> int:
         return self.add(T(shape=(len(values),), array=np.array(values, np.int32), quantized=False))
@@ -384,6 +396,12 @@ def many_operators(seed: int, each: int = 5) -> bytes:
             builder.join(kind)
     for _ in range(each):  # behind all others, whose draws do not change by it
         builder.lstm()
+    for _ in range(each):
+        builder.reduction("SUM")
+        for kind in ("ABS", "ELU"):
+            builder.tabulated(kind)
+        builder.moved("REVERSE_V2")
+        builder.turned()
     builder.dilated()
     for _ in range(each):
         builder.grouped()

@@ -77,6 +77,7 @@ class OnCore:
     model: Model
     emulator: unicorn.Uc
     symbols: dict[str, int]
+    flash_bytes: int = 0
     executed: int = 0
     accesses: list[tuple[bool, int, int]] | None = None
     lengths: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -174,12 +175,14 @@ def boot(model: Model, elf: Path) -> OnCore:
         emulator.mem_map(base, size)
     with elf.open("rb") as file:
         image = ELFFile(file)
+        flash = 0
         for segment in image.iter_segments("PT_LOAD"):
             if segment["p_filesz"]:
+                flash += segment["p_filesz"]
                 emulator.mem_write(segment["p_vaddr"], segment.data())
         table = image.get_section_by_name(".symtab")
         symbols = {s.name: s["st_value"] & ~1 for s in table.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"}
-    loaded = OnCore(model, emulator, symbols)
+    loaded = OnCore(model, emulator, symbols, flash)
     decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
 
     def count(uc: unicorn.Uc, address: int, size: int, _: object) -> None:

@@ -25,7 +25,7 @@ from leadwire.generate import generate_project
 from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
-from leadwire.ops.choice import choose_kernels
+from leadwire.ops.choice import choose_kernels, packed_instead
 
 EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "10"))
 """Hypothesis examples per operator; a nightly run sets more."""
@@ -328,7 +328,8 @@ def assert_same_as_tflm(data: bytes, seed: int = 0, witness: Witness = run_witne
 
 
 def every_choice(model: Model) -> tuple[tuple[str, ...], ...]:
-    """The different kernels that a core could give this model: portable, without and with flash to spare."""
+    """The different kernels that a core could give this model: portable, without and with flash to spare, packed."""
     none: tuple[str, ...] = ("portable",) * len(model.operators)
     small, wide = (choose_kernels(model, ["dsp"], spare_flash_bytes=spare) for spare in (0, 1 << 30))
-    return tuple(dict.fromkeys((none, small, wide, choose_kernels(model, ["dsp", "mve"]))))
+    packed = tuple(packed_instead(model, one) for one in (none, small))
+    return tuple(dict.fromkeys((none, small, wide, *packed, choose_kernels(model, ["dsp", "mve"]))))

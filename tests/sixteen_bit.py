@@ -16,7 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from leadwire.ops import registry
 from single_operator import Op, T, write_tflite
 
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+WEIGHTED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+"""Operators with weights as input 1, and which input is the bias."""
 
 
 def takes_int16(kind: str) -> bool:
@@ -41,7 +42,8 @@ def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY
     graph.inputs = [int(i) for i in graph.inputs if i not in dropped]
     graph.outputs = [int(i) for i in graph.outputs if i not in dropped]
     weights = {int(op.inputs[1]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED}
-    biases = {int(op.inputs[2]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED and len(op.inputs) > 2}
+    positions = [(op, WEIGHTED[kinds[op.opcodeIndex]]) for op in kept if kinds[op.opcodeIndex] in WEIGHTED]
+    biases = {int(op.inputs[position]) for op, position in positions if len(op.inputs) > position}
     random = np.random.default_rng(seed)
     narrow = {
         int(random.choice([op.inputs[0], op.outputs[0], -1]))
@@ -61,7 +63,8 @@ def sixteen_bit(data: bytes, seed: int = 0, without: Collection[str] = INT8_ONLY
 
 
 def long_sums() -> bytes:
-    """Convolutions and a dense layer of more taps than fit a 32-bit sum, with weights that are almost all 127."""
+    """Convolutions, one of two groups, and a dense layer of more taps than fit a 32-bit sum, with weights that are
+    almost all 127."""
     random = np.random.default_rng(5)
 
     def weights(*shape: int, axis: int = 0) -> T:
@@ -79,6 +82,7 @@ def long_sums() -> bytes:
         activation(2, 1100), weights(3, 1100), bias(3), activation(2, 3, scale=4.0),
         activation(1, 1, 5, 600), weights(3, 1, 1, 600), bias(3), activation(1, 1, 5, 3, scale=4.0),
         activation(1, 1, 525, 3), weights(1, 1, 520, 3, axis=3), bias(3), activation(1, 1, 6, 3, scale=4.0),
+        activation(1, 1, 5, 1200), weights(6, 1, 1, 600), bias(6), activation(1, 1, 5, 6, scale=4.0),
     ]  # fmt: skip
     window: dict[str, Any] = {"padding": 1, "strideH": 1, "strideW": 1}
     operators = [
@@ -86,8 +90,9 @@ def long_sums() -> bytes:
         Op(kind="CONV_2D", inputs=(4, 5, 6), outputs=(7,), options="Conv2DOptions", fields=window),
         Op(kind="DEPTHWISE_CONV_2D", inputs=(8, 9, 10), outputs=(11,), options="DepthwiseConv2DOptions",
            fields={**window, "depthMultiplier": 1}),
+        Op(kind="CONV_2D", inputs=(12, 13, 14), outputs=(15,), options="Conv2DOptions", fields=window),
     ]  # fmt: skip
-    return write_tflite(tensors, operators, [0, 4, 8], [3, 7, 11])
+    return write_tflite(tensors, operators, [0, 4, 8, 12], [3, 7, 11, 15])
 
 
 def _widen(model: Any, tensor: Any, kind: int, given: type, wanted: type, random: np.random.Generator) -> None:

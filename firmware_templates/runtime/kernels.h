@@ -230,6 +230,13 @@ typedef struct {
     lw_rescale rescale_above, rescale_below; /* of inputs that are not negative, and of those that are */
 } lw_leaky_relu_params;
 
+typedef struct {
+    int32_t count;
+    lw_rescale rescale;
+} lw_abs_params;
+
+void lw_abs_s16(const lw_abs_params *params, const int16_t *input, int16_t *output);
+
 void lw_leaky_relu_s16(const lw_leaky_relu_params *params, const int16_t *input, int16_t *output);
 
 /* The last dimension is counted in bytes. */
@@ -316,10 +323,44 @@ typedef struct {
 
 void lw_batch_matmul_s8(const lw_batch_matmul_params *params, const int8_t *left, const int8_t *right, int8_t *output);
 
+/* The same of int16; the strides are in values. */
+typedef struct {
+    lw_broadcast batch;
+    int32_t rows, depth, columns;
+    int32_t left_row, left_step;
+    int32_t right_column, right_step;
+    lw_wide_rescale rescale;
+} lw_batch_matmul_s16_params;
+
+void lw_batch_matmul_s16(const lw_batch_matmul_s16_params *params, const int16_t *left, const int16_t *right,
+                         int16_t *output);
+
+/* Taps of a transposed convolution that reach an output position: `count` of them, `stride` apart; each next one reads the place before. */
+typedef struct {
+    int32_t tap, place, count;
+} lw_reach;
+
+static inline lw_reach lw_reaching(int32_t position, int32_t stride, int32_t taps, int32_t places)
+{
+    lw_reach found;
+    found.tap = position % stride;
+    found.place = position / stride;
+    const int32_t after = found.place - (places - 1);
+    if (after > 0) {
+        found.tap += after * stride;
+        found.place -= after;
+    }
+    const int32_t left = found.tap < taps ? (taps - found.tap + stride - 1) / stride : 0;
+    found.count = left < found.place + 1 ? left : found.place + 1;
+    return found;
+}
+
 /* weights [output channels, filter height, filter width, input channels]; bias as in the model file. The window slides
  * over the output: its strides and paddings are those of the convolution that this one turns around. */
 void lw_transpose_conv_s8(const lw_convolution_params *params, const int8_t *input, const int8_t *weights,
                           const int32_t *bias, const lw_rescale *rescale, int8_t *output);
+void lw_transpose_conv_s16(const lw_convolution_params *params, const int16_t *input, const int8_t *weights,
+                           const int64_t *bias, const lw_wide_rescale *rescale, int16_t *output);
 
 /* A signal [height, width, channels] and its blocks [block_height * block_width, batch_height, batch_width, channels];
  * `top` and `left` are padded before the signal, or cut off. */

@@ -18,6 +18,7 @@ from leadwire.board import Board, list_boards, load_board
 from leadwire.errors import BudgetError
 from leadwire.model.graph import Model
 from leadwire.ops import registry
+from leadwire.ops.flash import packed_saving
 
 
 def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
@@ -26,7 +27,7 @@ def check_plan(plan: MemoryPlan, model: Model, board: Board) -> BudgetReport:
     lines = (
         BudgetLine(
             resource="flash",
-            used=model.size_bytes if whole_file else constant_bytes(model),
+            used=model.size_bytes if whole_file else constant_bytes(model) - packed_saving(model, plan.kernels),
             limit=board.budget.flash_bytes,
             unit="B",
             basis="planned",

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leadwire.artifacts import Backend, Goal, Personality, QuantizationMode, UserImage
+from leadwire.artifacts import Backend, Calibrator, Goal, Personality, QuantizationMode, UserImage
 from leadwire.errors import BadInputError, ConfigError, FileMissingError
 from leadwire.strict import load_toml
 
@@ -25,12 +25,18 @@ Bytes = Annotated[int, Field(gt=0, le=2**32)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """`compression`: the `compression.json` that `leadwire compress` left when it made the model, for the evidence."""
+    """`keep` worst layers, or as many as `target_sqnr_db` takes, stay as `keep_as` in mode mixed. `compression`: the
+    `compression.json` that `leadwire compress` left when it made the model, for the evidence."""
 
     path: str
     compression: str = ""
     mode: QuantizationMode = "int8"
     per_tensor_dense: bool = False
+    equalize: bool = False
+    bias_correction: bool = False
+    keep: Annotated[int, Field(ge=0, le=10_000)] = 3
+    keep_as: Literal["int16x8", "float"] = "int16x8"
+    target_sqnr_db: Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ class CalibrationSettings:
     count: Annotated[int, Field(ge=1, le=10**6)] = 200
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     stratify: Literal["class", "patient", "class+patient"] = "class+patient"
+    method: Calibrator = "minmax"
+    percentile: Annotated[float, Field(gt=50, le=100, allow_inf_nan=False)] = 99.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +294,13 @@ output = "out"                  # report.html, evidence.json and the signed bund
 [model]
 path = "{model}"                # .keras, .h5, a SavedModel folder or a float .tflite
 # compression = "compression.json"   # what `leadwire compress` left where it made the model, for the evidence
-mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8
+mode = "int8"                   # or "int16x8": activations of int16, for a model that loses too much in int8; "mixed":
+                                # int8 but for the worst layers; "dynamic", "fp16": for hosts, no firmware
+# keep = 3                      # mixed: so many of the worst layers ('leadwire sensitivity') stay
+# keep_as = "int16x8"           # or "float", for hosts
+# target_sqnr_db = 30.0         # mixed, instead of keep: as many layers as it takes
+equalize = false                # cross-layer equalization, for a model whose channels differ much in size
+bias_correction = false         # the mean error of each channel taken off its bias
 per_tensor_dense = false        # true: one scale for each Dense layer, for runtimes that know no per-channel Dense
 
 [dataset]
@@ -303,13 +317,15 @@ split = "train"
 count = 200
 seed = 1
 stratify = "class+patient"      # or "class", or "patient"
+method = "minmax"               # what sets the ranges; or "percentile", "mse", "entropy"
+# percentile = 99.99            # of that method: so many per cent of the values lie in the range
 
 [target]
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked
 backend = "aot"                 # leadwire's own interpreter-free C99; or "tflm": TensorFlow Lite Micro
 compare = []                    # further backends, benchmarked beside it on the same inputs: ["tflm"]
 toolchain = "auto"              # zig, for the backend tflm arm-none-eabi-gcc; or one of them by name
-goal = "size"                   # of the kernels of aot; or "speed": wider weights, as far as the flash budget goes
+goal = "size"                   # of the kernels of aot; "balanced": no packed weights; "speed": wide in spare flash
 personality = "bench"           # "mlperf", "mlperf-energy": firmware for MLPerf Tiny's runner (generate and build only)
 # port = "/dev/ttyACM0"         # a real board's serial port; emulated boards bring their own
 # images."nrf52840dk" = {{elf = "build/zephyr/zephyr.elf"}}   # built by you from leadwire's package

@@ -167,6 +167,19 @@ def run_float(
     return np.asarray(outputs, dtype=np.float64)
 
 
+def run_values(
+    path: Path, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str], *, runtime: Runtime = "tflite"
+) -> npt.NDArray[np.float64]:
+    """Real outputs [n, values] of a .tflite whose inputs and outputs are integers with a scale, floats, or some of
+    each: inputs are quantized where the model's are, outputs dequantized."""
+    engine: _Tflm | _LiteRt = _Tflm(path) if runtime == "tflm" else _LiteRt(path)
+    return np.asarray([
+        np.concatenate([_real(out, one).ravel() for out, one in zip(engine.invoke(sample), engine.model.output_tensors,
+                                                                    strict=True)])
+        for sample in _encoded(engine.model, inputs, names)
+    ])  # fmt: skip
+
+
 def tensors_of(path: Path, row: Rows, *, runtime: Runtime = "tflm") -> tuple[bytes, ...]:
     """The bytes of every operator's outputs, in execution order, for one row: where two runtimes part."""
     return next(iter(operator_outputs(path, row.reshape(1, -1), runtime=runtime)))[1]
@@ -182,6 +195,17 @@ def operator_outputs(path: Path, rows: Rows, *, runtime: Runtime = "tflm") -> It
             _join(outputs),
             tuple(b"".join(engine.tensor(one).tobytes() for one in op.outputs) for op in engine.model.operators),
         )
+
+
+def operator_values(
+    path: Path, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str], *, runtime: Runtime = "tflite"
+) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Every operator's outputs, flat, one after the other and of the file's types, for each sample of a dataset; inputs
+    as `run_values` gives them."""
+    engine: _Tflm | _LiteRt = _Tflm(path, keep_all=True) if runtime == "tflm" else _LiteRt(path, keep_all=True)
+    for sample in _encoded(engine.model, inputs, names):
+        engine.invoke(sample)
+        yield tuple(np.concatenate([engine.tensor(one).ravel() for one in op.outputs]) for op in engine.model.operators)
 
 
 def float_operator_outputs(
@@ -213,6 +237,24 @@ def tflm_arena_bytes(path: Path) -> int | None:
         return None
     recorded = re.search(r"Arena allocation total (\d+) bytes", found.stderr)
     return int(recorded[1]) if found.returncode == 0 and recorded is not None else None
+
+
+def _encoded(
+    model: Model, inputs: Sequence[npt.NDArray[np.float32]], names: Sequence[str]
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """Each sample in the types of the model's inputs."""
+    ordered = [
+        values.astype(np.float32) if tensor.dtype.is_float else quantize_array(values, tensor)
+        for values, tensor in zip(match_inputs(model, inputs, names), model.input_tensors, strict=True)
+    ]
+    for sample in zip(*ordered, strict=True):
+        yield list(sample)
+
+
+def _real(values: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.float64]:
+    if tensor.dtype.is_float:
+        return values.astype(np.float64)
+    return dequantize_array(values, tensor)
 
 
 # ---------------------------------------------------------------------------------------------- runtimes

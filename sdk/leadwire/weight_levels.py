@@ -9,6 +9,7 @@ the scales of `ternary` and `binary`, which stay the same up to float32.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -29,24 +30,36 @@ _TERNARY_THRESHOLD: Final = 0.7
 
 
 def cluster(weights: npt.ArrayLike, count: int, seed: int = 0, *, channels: Axes = (-1,)) -> Weights:
-    """`weights` (any shape, float) moved to at most `count` levels (3 to 256) found by k-means over the whole layer.
+    """`weights` (any shape, float) moved to at most `count` levels of the layer's own: `levels_of`, `on_levels`."""
+    return on_levels(weights, levels_of([(weights, channels)], count, seed), channels=channels)
 
-    Weights are taken relative to the largest of their channel. The levels -1, 0 and 1 are given, so that each channel
-    keeps its scale and pruned weights stay 0; k-means (Lloyd) finds the others from quantiles, and `seed` draws the
-    places of levels that lost all their weights. The same arguments give the same levels. BadInputError (2).
+
+def levels_of(layers: Sequence[tuple[npt.ArrayLike, Axes]], count: int, seed: int = 0) -> tuple[int, ...]:
+    """At most `count` levels (3 to 255) for all of `layers`, (weights, channels) each, by k-means over all weights;
+    whole numbers of -127 to 127, rising. Layers with the same levels share the table that they are unpacked by.
+
+    Weights are taken relative to the largest of their channel. The levels -127, 0 and 127 are given, so that each
+    channel keeps its scale and pruned weights stay 0; k-means (Lloyd) finds the others from quantiles, and `seed` draws
+    the places of levels that lost all their weights. The same arguments give the same levels. BadInputError (2).
     """
     if not 3 <= count <= 2 * MOST + 1:
         raise BadInputError(
             f"{count} levels of weights, of 3 to {2 * MOST + 1}", hint="binary weights have a function of their own"
         )
+    values = [np.rint(_relative(weights, channels)[0] * MOST).ravel() for weights, channels in layers]
+    points, counts = np.unique(np.concatenate([*values, (-MOST, 0, MOST)]), return_counts=True)
+    if len(points) > count:
+        points = np.unique(np.rint(_levels(points, counts.astype(np.float64), count, seed)))
+    return tuple(int(point) for point in points)
+
+
+def on_levels(weights: npt.ArrayLike, levels: Sequence[int], *, channels: Axes = (-1,)) -> Weights:
+    """`weights` moved to the nearest of `levels`, which `levels_of` found: rising, -127 to 127 and both of these."""
+    if list(levels) != sorted(set(levels)) or tuple(levels[:1]) != (-MOST,) or tuple(levels[-1:]) != (MOST,):
+        raise BadInputError(f"levels {list(levels)} do not rise from -{MOST} to {MOST}", hint="take those of levels_of")
     values, scales = _relative(weights, channels)
-    whole = np.rint(values * MOST)
-    points, inverse, counts = np.unique(np.append(whole, (-MOST, 0, MOST)), return_inverse=True, return_counts=True)
-    if len(points) <= count:
-        return _written(whole, scales)
-    levels = np.rint(_levels(points, counts.astype(np.float64), count, seed))
-    nearest = levels[_nearest(levels, points)]
-    return _written(nearest[inverse[: values.size]].reshape(values.shape), scales)
+    rising = np.asarray(levels, np.float64)
+    return _written(rising[_nearest(rising, np.rint(values * MOST).ravel())].reshape(values.shape), scales)
 
 
 def four_bit(weights: npt.ArrayLike, *, channels: Axes = (-1,)) -> Weights:
@@ -138,5 +151,7 @@ def _levels(
 
 
 def _nearest(levels: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The index of the level nearest to each point, the first of two as near."""
-    return np.asarray(np.abs(points[:, None] - levels).argmin(axis=1))
+    """The index of the level nearest to each point, the lower of two as near."""
+    order = np.argsort(levels, kind="stable")
+    rising = levels[order]
+    return np.asarray(order[np.searchsorted((rising[:-1] + rising[1:]) / 2, points)])

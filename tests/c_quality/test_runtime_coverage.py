@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from few_levels import few_levels
 from leadwire.model.tflite import parse_tflite
 from many_operators import many_operators, padded_blocks
 from single_operator import (
@@ -91,7 +92,8 @@ def covered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Covered]:
     folder = tmp_path_factory.mktemp("coverage")
     instrument = ("-O0", "--coverage", "-fsanitize=address")
     wide = [(seed, sixteen_bit(many_operators(seed, each=12), seed)) for seed in SEEDS]
-    for seed, data in [*((seed, many_operators(seed, each=12)) for seed in SEEDS), *wide, (0, long_sums())]:
+    packed = [(seed, few_levels(many_operators(seed, each=12), seed)) for seed in SEEDS]
+    for seed, data in [*((seed, many_operators(seed, each=12)) for seed in SEEDS), *wide, *packed, (0, long_sums())]:
         model = parse_tflite(data, "many")
         rows = sample_rows(model, seed, count=1)
         expected = run_witness(data, model, rows)

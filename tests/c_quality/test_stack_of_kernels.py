@@ -41,7 +41,7 @@ every figure below {MOST_BYTES}. The report of a project states the bound of its
 
 def kernel_names(core: str) -> list[str]:
     """Of the functions that the headers declare, those that code for this core may call."""
-    headers = ["kernels.h"] + (["dsp.h"] if "dsp" in CORES[core].extensions else [])
+    headers = ["kernels.h", "packed.h"] + (["dsp.h", "packed_dsp.h"] if "dsp" in CORES[core].extensions else [])
     headers += ["mve.h"] if "mve" in CORES[core].extensions else []
     return [name for header in headers for name in KERNEL.findall((RUNTIME / header).read_text())]
 

@@ -12,8 +12,10 @@ import shutil
 import numpy as np
 import pytest
 
+from few_levels import few_levels
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
+from leadwire.ops.choice import packed_instead
 from many_operators import many_operators
 from on_core import load
 from single_operator import EXAMPLES, every_choice, run_witness, sample_rows, spread_plan
@@ -26,19 +28,23 @@ TOOLCHAINS = ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.arm_gcc
 
 @pytest.mark.requirement("LW-TIM-001")
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
-@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
+@pytest.mark.parametrize("weights", ["int8", "16x8", "packed"])
 @pytest.mark.parametrize("seed", range(max(1, EXAMPLES // 10)))
-def test_bytes_and_constant_time(seed: int, wide: bool, toolchain: str) -> None:
+def test_bytes_and_constant_time(seed: int, weights: str, toolchain: str) -> None:
     if toolchain != "zig" and not shutil.which(toolchain):
         pytest.skip(f"needs {toolchain}")
-    data = many_operators(seed, each=10)
-    if wide:
+    data = many_operators(seed, each=16 if weights == "packed" else 10)
+    if weights == "16x8":
         data = sixteen_bit(data, seed)
+    if weights == "packed":
+        data = few_levels(data, seed)
     model = parse_tflite(data, "many")
     registry.check(model)
     rows = sample_rows(model, seed, count=3)
     expected = run_witness(data, model, rows)
-    for kernels in every_choice(model)[:3]:  # MVE is not Cortex-M4's
+    choices = [kernels for kernels in every_choice(model) if "mve" not in kernels]  # MVE is not Cortex-M4's
+    assert weights != "packed" or {"packed", "dsp-packed"} <= {name for kernels in choices for name in kernels}
+    for kernels in choices[2:] if weights == "packed" else choices[:3]:
         core = load(model, spread_plan(model, kernels), toolchain)
         assert (core.run(rows) == expected).all(), _first_difference(model, core.run(rows), expected, kernels)
         steps = np.array([core.steps(row) for row in rows])
@@ -50,28 +56,35 @@ def test_bytes_and_constant_time(seed: int, wide: bool, toolchain: str) -> None:
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
-def test_bytes_of_armv6m(toolchain: str) -> None:
+@pytest.mark.parametrize("packed", [False, True], ids=["int8", "packed"])
+def test_bytes_of_armv6m(packed: bool, toolchain: str) -> None:
     """The code for a Cortex-M0, whose portable kernels have inner loops in assembly."""
     if toolchain != "zig" and not shutil.which(toolchain):
         pytest.skip(f"needs {toolchain}")
-    data = many_operators(0, each=8)
+    data = few_levels(many_operators(0, each=8)) if packed else many_operators(0, each=8)
     model = parse_tflite(data, "many")
     rows = sample_rows(model, 0, count=2)
     expected = run_witness(data, model, rows)
     kernels = every_choice(model)[0]
+    if packed:
+        kernels = packed_instead(model, kernels)
     found = load(model, spread_plan(model, kernels), toolchain, "cortex-m0").run(rows)
     assert (found == expected).all(), _first_difference(model, found, expected, kernels)
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@pytest.mark.parametrize(("choice", "wide"), [(0, False), (1, False), (0, True)])
-def test_distances_as_the_kernels_access_memory(choice: int, wide: bool) -> None:
+@pytest.mark.parametrize(("choice", "weights"), [(0, "int8"), (1, "int8"), (0, "16x8"), (0, "packed"), (1, "packed")])
+def test_distances_as_the_kernels_access_memory(choice: int, weights: str) -> None:
     """How far an output must lie below its input, or above it when walking backward, is what each access asks for."""
-    data = many_operators(0, each=10)
-    if wide:
+    data = many_operators(0, each=16 if weights == "packed" else 10)
+    if weights == "16x8":
         data = sixteen_bit(data)
+    if weights == "packed":
+        data = few_levels(data)
     model = parse_tflite(data, "many")
     kernels = every_choice(model)[choice]
+    if weights == "packed":
+        kernels = packed_instead(model, kernels)
     row = sample_rows(model, 0, count=1)[0]
     forward, backward = spread_plan(model, kernels), spread_plan(model, kernels)
     backward = dataclasses.replace(backward, backward=tuple(range(len(model.operators))))

@@ -18,7 +18,7 @@ from leadwire.pipeline.alone import analyze_model, build_model, choose, require_
 from zoo_models import make_models
 
 pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 TINY: dict[str, dict[str, Any]] = {
     "cnn_gru": {"halvings": 5},

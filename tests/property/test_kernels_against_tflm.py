@@ -444,7 +444,7 @@ def test_elementwise(kind: str, data: st.DataObject) -> None:
     compare(write_tflite(tensors, [op], [0] if constant else [0, 1], [2]), draw(SEEDS))
 
 
-@pytest.mark.parametrize("kind", ["MEAN", "REDUCE_MAX", "REDUCE_MIN"])
+@pytest.mark.parametrize("kind", ["MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"])
 @checked
 @given(data=st.data())
 def test_reduction(kind: str, data: st.DataObject) -> None:
@@ -459,7 +459,7 @@ def test_reduction(kind: str, data: st.DataObject) -> None:
     reduced = {axis % rank for axis in axes}
     output = tuple(1 if axis in reduced else size for axis, size in enumerate(shape) if keep or axis not in reduced)
     scale, zero = draw(SCALES), draw(ZEROS)
-    made = (scale * draw(RATIOS), draw(ZEROS)) if kind == "MEAN" else (scale, zero)
+    made = (scale * draw(RATIOS), draw(ZEROS)) if kind in ("MEAN", "SUM") else (scale, zero)
     tensors = [
         T(shape=shape, scale=scale, zero_point=zero),
         T(shape=(len(axes),), array=np.array(axes, np.int32), quantized=False),
@@ -604,7 +604,7 @@ def test_strided_slice(data: st.DataObject) -> None:
     rank = len(shape)
     begin = [draw(st.integers(-size, size - 1)) for size in shape]
     end = [draw(st.integers(-size - 2, size + 2)) for size in shape]
-    steps = [draw(st.integers(1, 3)) for _ in shape]
+    steps = [draw(st.sampled_from([1, 1, 2, 3, -1, -2])) for _ in shape]
     masks = {f"{name}Mask": draw(st.integers(0, 2**rank - 1)) for name in ("begin", "end")}
     shrink = draw(st.integers(0, 2**rank - 2)) if draw(st.booleans()) else 0
     index = tuple(
@@ -627,6 +627,17 @@ def test_strided_slice(data: st.DataObject) -> None:
         fields={**masks, "shrinkAxisMask": shrink, "ellipsisMask": 0, "newAxisMask": 0},
     )
     moved(shape, output, op, begin, end, steps, draw=draw)
+
+
+@checked
+@given(st.data())
+def test_reverse(data: st.DataObject) -> None:
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    first = draw(st.integers(0, len(shape) - 1))
+    axes = draw(st.permutations(range(first, draw(st.integers(first + 1, len(shape))))))
+    written = [axis - len(shape) if draw(st.booleans()) else axis for axis in axes]
+    moved(shape, shape, Op(kind="REVERSE_V2", inputs=(), outputs=(), options="ReverseV2Options"), written, draw=draw)
 
 
 @checked
@@ -656,7 +667,7 @@ def tabulated(kind: str, shape: tuple[int, ...], data: st.DataObject) -> bytes:
     return write_tflite(tensors, [op], [0], [1])
 
 
-TABULATED = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU")
+TABULATED = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "ABS", "ELU")
 
 
 @pytest.mark.parametrize("kind", TABULATED)

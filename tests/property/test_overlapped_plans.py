@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from few_levels import few_levels
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.planner import plan_memory
@@ -17,10 +18,14 @@ pytest.importorskip("tflite_micro", reason="needs the witness: the package tflit
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@pytest.mark.parametrize("wide", [False, True], ids=["int8", "16x8"])
+@pytest.mark.parametrize("weights", ["int8", "16x8", "packed"])
 @pytest.mark.parametrize("seed", range(EXAMPLES // 2))
-def test_a_chain_in_its_planned_arena(seed: int, wide: bool) -> None:
-    data = sixteen_bit(chain(seed), seed) if wide else chain(seed)
+def test_a_chain_in_its_planned_arena(seed: int, weights: str) -> None:
+    data = chain(seed)
+    if weights == "16x8":
+        data = sixteen_bit(data, seed)
+    if weights == "packed":
+        data = few_levels(data, seed, alone=False)
     model = parse_tflite(data, "chain")
     registry.check(model)
     rows = sample_rows(model, seed)

@@ -20,7 +20,9 @@ from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops.spec import Constant
 from leadwire.pipeline.alone import live_bytes
+from leadwire.pipeline.packages import PackageOptions, package_model
 from leadwire.pipeline.sources import plan_model, plan_package
+from leadwire.pipeline.watcher import Quiet
 from leadwire.planner import FastRequest, FastSpace, fast_space, plan_memory
 from leadwire.planner.fast import size_bytes
 from small_network import small_network
@@ -206,3 +208,21 @@ def test_a_struct_counts_its_size_or_more() -> None:
     assert size_bytes(Constant(suffix="w", ctype="int8_t", values=(1,) * 7)) == 7
     assert size_bytes(Constant(suffix="w", ctype="uint32_t", values=(1,) * 7)) == 28
     assert size_bytes(Constant(suffix="r", ctype="lw_rescale", values=(1,) * 6, row=3)) >= 2 * 8
+
+
+def test_a_package_of_any_ecosystem_takes_a_boards_region(tmp_path: Path) -> None:
+    source = tmp_path / "small.tflite"
+    source.write_bytes(small_network())
+    for wish in ("off", "dtcm:weights"):
+        options = PackageOptions(
+            ecosystem="cmake",
+            board=None if wish == "off" else H743,
+            fast=FastRequest(region=wish, limit_bytes=None if wish == "off" else 500),
+        )
+        package_model(source, options, tmp_path / wish[:3], Quiet())
+    usual, fast = (
+        {path.name: path.read_text() for path in (tmp_path / name).rglob("weights.*")} for name in ("off", "dtc")
+    )
+    assert "LW_FAST" not in usual["weights.h"] + usual["weights.c"]
+    assert fast["weights.c"].count("LW_FAST_TABLE const") > 0
+    assert fast["weights.c"].replace("LW_FAST_TABLE ", "") == usual["weights.c"], "nothing but the mark"

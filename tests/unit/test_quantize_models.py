@@ -214,8 +214,6 @@ def test_int16x8(quantized: QuantizedModel, models: Path, tmp_path: Path) -> Non
     assert raw.dtype == np.int16
     assert np.array_equal(raw, expected.view("<i2"))
     assert np.array_equal(host.predict(values), raw / 32768)
-    with pytest.raises(BadInputError, match="file cannot become int16x8"):
-        quantize_model(models / "net_float.tflite", beats(TWO), POLICY, tmp_path / "of_file.tflite", mode="int16x8")
     with pytest.raises(BadInputError, match="as int16x8 and not as int8"):
         quantize_model(found.path, beats(TWO), POLICY, tmp_path / "other.tflite")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from leadwire.errors import BadInputError
 from leadwire.model.tflite import read_tflite
-from leadwire.weight_levels import as_int8, binary, cluster, four_bit, ternary
+from leadwire.weight_levels import as_int8, binary, cluster, four_bit, levels_of, on_levels, ternary
 
 STEPS = {0, 18, 36, 54, 73, 91, 109, 127}
 """127 * q / 7, rounded."""
@@ -71,6 +71,23 @@ def test_clusters_near_the_best_partition() -> None:
         best = min(error(pair) for pair in combinations(range(-126, 127), 2))
         found = np.unique(as_int8(cluster(weights, 5)).astype(int))
         assert error(tuple(found.tolist())) <= 1.5 * best + 1, seed
+
+
+def test_levels_of_several_layers() -> None:
+    layers = [(drawn((5, 3, 8), 1), (-1,)), (drawn((3, 4, 2), 2), (-2, -1)), (drawn((20, 6), 3), ())]
+    levels = levels_of(layers, 16)
+    assert len(levels) == 16
+    for weights, channels in layers:
+        made = as_int8(on_levels(weights, levels, channels=channels), channels=channels)
+        nearest = np.abs(as_int8(weights, channels=channels).astype(int)[..., None] - np.array(levels)).min(axis=-1)
+        assert set(made.ravel().tolist()) <= set(levels)
+        assert (np.abs(made.astype(int) - as_int8(weights, channels=channels)) == nearest).all()
+
+
+@pytest.mark.parametrize("levels", [(), (-127, 0, 126), (-127, 5, 5, 127), (-127, 9, 0, 127), (-128, 0, 127)])
+def test_refused_levels(levels: tuple[int, ...]) -> None:
+    with pytest.raises(BadInputError, match="do not rise from -127 to 127"):
+        on_levels(np.ones((2, 2)), levels)
 
 
 def test_zeros_stay_zeros() -> None:

@@ -1,8 +1,8 @@
-/* MEAN, int16, over one run of neighbouring dimensions.
+/* MEAN and SUM, int16, over one run of neighbouring dimensions.
  *
  *   output[o, i] = clamp(zo + ((sum over r of in[o, r, i]) - reduced * zi) * 2^left * multiplier / 2^31 / 2^right)
  *
- * rounded twice, as in requantize.h; `multiplier` carries the division by `reduced`. Four values at a time.
+ * rounded twice, as in requantize.h; for MEAN, `multiplier` carries the division by `reduced`. Four values at a time.
  */
 #include "kernels.h"
 

@@ -8,26 +8,6 @@
  */
 #include "kernels.h"
 
-/* Taps that reach an output position: `count` of them, `stride` apart; each next one reads the place before. */
-typedef struct {
-    int32_t tap, place, count;
-} lw_reach;
-
-static lw_reach lw_reaching(int32_t position, int32_t stride, int32_t taps, int32_t places)
-{
-    lw_reach found;
-    found.tap = position % stride;
-    found.place = position / stride;
-    const int32_t after = found.place - (places - 1);
-    if (after > 0) {
-        found.tap += after * stride;
-        found.place -= after;
-    }
-    const int32_t left = found.tap < taps ? (taps - found.tap + stride - 1) / stride : 0;
-    found.count = left < found.place + 1 ? left : found.place + 1;
-    return found;
-}
-
 static int32_t lw_dot(const int8_t *input, const int8_t *weights, int32_t count, int32_t zero_point)
 {
     const int8_t *const end = input + count;

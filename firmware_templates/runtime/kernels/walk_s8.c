@@ -1,4 +1,5 @@
-/* TRANSPOSE, STRIDED_SLICE, SLICE and RESIZE_NEAREST_NEIGHBOR, bytes: the output in order, the input in strides.
+/* TRANSPOSE, STRIDED_SLICE, SLICE, REVERSE_V2 and RESIZE_NEAREST_NEIGHBOR, bytes: the output in order, the input in
+ * strides, which may be negative.
  *
  *   output[i][j][k][l][m] = in[offset + i * stride[0] + j * stride[1] + k * stride[2] + l * stride[3] + m * stride[4]]
  */

@@ -18,7 +18,18 @@ from .energy import BatteryLife, EnergyEstimate, EnergyResult, UncertaintyPart, 
 from .forecast import ForecastShare, LatencyForecast
 from .image import FirmwareImage, FirmwareProject, FlashFile, LinkedObject, Section, StackBound, UserImage
 from .mlperf import MlperfLoop, MlperfQuality, MlperfResult
-from .quantized import CalibrationSet, LayerError, QuantizedModel
+from .quantized import (
+    MODE_NAMES,
+    CalibrationSet,
+    ComparedMode,
+    LayerError,
+    LayerSensitivity,
+    ModeComparison,
+    QuantizationEffect,
+    QuantizationRecipe,
+    QuantizedModel,
+    SensitivityResult,
+)
 from .statistic import Interval, Predictions, Statistic
 from .stress import StressCondition, StressFigure, StressResult, StressWitness
 from .validation import (
@@ -37,9 +48,10 @@ from .validation import (
     SubgroupResult,
     ValidationResult,
 )
-from .words import Backend, Basis, Goal, Personality, QuantizationMode, Verdict, sha256_hex
+from .words import Backend, Basis, Calibrator, Goal, Personality, QuantizationMode, Verdict, sha256_hex
 
 __all__ = [
+    "MODE_NAMES",
     "Amendment",
     "ArenaFigures",
     "Backend",
@@ -50,8 +62,10 @@ __all__ = [
     "BudgetLine",
     "BudgetReport",
     "CalibrationSet",
+    "Calibrator",
     "ChangedDecision",
     "ClassFigures",
+    "ComparedMode",
     "CompressionResult",
     "CompressionRow",
     "DeviceInfo",
@@ -79,12 +93,14 @@ __all__ = [
     "LatencyBin",
     "LatencyForecast",
     "LayerError",
+    "LayerSensitivity",
     "LinkedObject",
     "MarginBin",
     "MemoryPlan",
     "MlperfLoop",
     "MlperfQuality",
     "MlperfResult",
+    "ModeComparison",
     "OperatingPointResult",
     "OperatorShare",
     "Percentiles",
@@ -92,7 +108,9 @@ __all__ = [
     "Placement",
     "Predictions",
     "ProtocolState",
+    "QuantizationEffect",
     "QuantizationMode",
+    "QuantizationRecipe",
     "QuantizedModel",
     "RecordAttributes",
     "RecordClass",
@@ -101,6 +119,7 @@ __all__ = [
     "ReliabilityBin",
     "RuntimeMetrics",
     "Section",
+    "SensitivityResult",
     "StackBound",
     "Statistic",
     "StressCondition",

@@ -14,11 +14,18 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 Backend = Literal["aot", "tflm"]
 
 
-QuantizationMode = Literal["int8", "int16x8"]
-"""Activations of int8, or of int16 beside int8 weights (TFLite's 16x8): twice the RAM, less error."""
+QuantizationMode = Literal["int8", "int16x8", "mixed", "dynamic", "fp16"]
+"""int8: weights and activations. int16x8: activations of int16 beside int8 weights, twice the RAM, less error. mixed:
+int8 with the layers that lose most kept at int16x8 or in float. dynamic: int8 weights, float activations. fp16: float16
+weights, float activations. The last two, and mixed with float layers, run on hosts alone."""
 
 
-Goal = Literal["size", "speed"]
+Calibrator = Literal["minmax", "percentile", "mse", "entropy"]
+"""How an activation's range is set: by the lowest and the highest value, percentiles, the least squared error, or the
+least relative entropy of its distribution."""
+
+
+Goal = Literal["size", "balanced", "speed"]
 
 
 Personality = Literal["bench", "mlperf", "mlperf-energy"]

@@ -43,7 +43,8 @@ Toolchain = Annotated[
     str, typer.Option("--toolchain", help="zig (from PyPI) or arm-none-eabi-gcc; default: zig, for tflm the latter.")
 ]
 GoalName = Annotated[
-    str, typer.Option("--goal", help="size: weights as bytes; speed: wider ones, as far as the board's flash goes.")
+    str,
+    typer.Option("--goal", help="size: weights of few values packed; balanced: bytes; speed: wider, as flash allows."),
 ]
 FastMemory = Annotated[
     str,

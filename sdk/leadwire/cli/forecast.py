@@ -19,7 +19,7 @@ def forecast(
     by: Annotated[
         str, typer.Option("--by", help="counts (execute it on the emulated board) or macs (multiplications by kind).")
     ] = "counts",
-    goal: Annotated[str, typer.Option("--goal", help="size or speed, as for generate.")] = "size",
+    goal: Annotated[str, typer.Option("--goal", help="size, balanced or speed, as for generate.")] = "size",
     errors: Annotated[
         bool, typer.Option("--errors", help="Show the leave-one-out errors on the published table.")
     ] = False,

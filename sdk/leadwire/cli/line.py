@@ -57,50 +57,6 @@ def run(
 
 
 @app.command()
-def quantize(
-    context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="leadwire.toml, or a .keras, .h5, SavedModel or float .tflite model.")],
-    dataset: Annotated[str, typer.Option("--dataset", help="Dataset id or file that calibration is drawn from.")] = "",
-    split: Annotated[str, typer.Option("--split", help="The dataset's split to calibrate on.")] = "train",
-    out: Annotated[Path | None, typer.Option("--out", help="The .tflite file to write.")] = None,
-    count: Annotated[int, typer.Option("--count", help="Calibration inputs.", min=1, max=1_000_000)] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.", min=0)] = 1,
-    stratify: Annotated[str, typer.Option("--stratify", help="class, patient or class+patient.")] = "class+patient",
-    mode: Annotated[
-        str, typer.Option("--mode", help="int8, or int16x8: activations of int16 beside int8 weights.")
-    ] = "int8",
-    per_tensor_dense: Annotated[
-        bool, typer.Option("--per-tensor-dense", help="One scale for each Dense layer.")
-    ] = False,
-    output: Output = None,
-    fresh: Fresh = False,
-    as_json: Json = False,
-) -> None:
-    """Quantize a Keras model to full-integer TFLite, calibrated by a stated policy."""
-    if source.suffix == ".toml":
-        only_of_models(context, "dataset", "split", "out", "count", "seed", "stratify", "mode", "per_tensor_dense")
-        run_until("quantize", source, output, fresh, as_json)
-        return
-    from leadwire.pipeline import alone
-    from leadwire.views import line as views
-
-    if not dataset:
-        raise BadInputError("quantize needs inputs to calibrate with", hint="add --dataset ID, or give a leadwire.toml")
-    result = alone.quantize_file(
-        source,
-        dataset,
-        out or source.with_suffix(f".{mode}.tflite"),
-        split=split,
-        count=count,
-        seed=seed,
-        stratify=stratify,
-        mode=mode,
-        per_tensor_dense=per_tensor_dense,
-    )
-    show(result, as_json, views.quantized)
-
-
-@app.command()
 def analyze(
     model: ModelFile,
     board: BoardId = "virtual-stm32f405",

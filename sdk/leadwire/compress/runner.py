@@ -22,6 +22,7 @@ from leadwire.tensorflow_process.worker import ask_worker
 from leadwire.workspace import file_digest, write_atomically
 
 from .data import load_training, store_dataset
+from .layer_names import check_layer_names
 from .recipe import Recipe, StepSettings
 from .work import Facts
 
@@ -41,7 +42,8 @@ class FinishedStep:
 
 
 def start_model(recipe: Recipe) -> Path | None:
-    """The Keras file that the recipe starts from, None for a network of the zoo; FileMissingError (2)."""
+    """The Keras file that the recipe starts from, None for a network of the zoo. FileMissingError (2); BadInputError
+    (2) where steps name layers that it has not."""
     if not recipe.model.path:
         return None
     path = recipe.base / recipe.model.path
@@ -49,6 +51,7 @@ def start_model(recipe: Recipe) -> Path | None:
         raise FileMissingError(path, role="model")
     if path.suffix not in (".keras", ".h5", ".hdf5"):
         raise BadInputError(f"model '{path}' is no Keras file", hint="a recipe starts from a .keras file")
+    check_layer_names(recipe, path)
     return path
 
 

@@ -80,14 +80,16 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    with_variants = bool(set(plan.kernels) - {PORTABLE})
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
+    headers = sorted({call.header for its in calls.values() for call in its if call.header})
+    with_variants = bool(set(plan.kernels) - {PORTABLE, "packed"})
     names = {key: f"lw_{name}_{table}" for key, table in table_names(calls).items()}
     fast = () if plan.fast is None else tuple(f"lw_{name}_{table.name}" for table in plan.fast.tables)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
         "kernels_header": "mve.h" if with_variants else "kernels.h",
+        "further_headers": headers,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
         "with_halves": any(is_wide(tensor) for tensor in model.tensors),
@@ -111,6 +113,7 @@ def write_model(
         *_RUNTIME,
         *(HOST_RUNTIME if host else ()),
         *(_VARIANT_HEADERS if with_variants else ()),
+        *headers,
         *(f"kernels/{kernel}" for kernel in kernels),
     ]
     files |= {f"runtime/{path}": (FIRMWARE_TEMPLATES / "runtime" / path).read_bytes() for path in runtime}
@@ -192,9 +195,9 @@ def _argument(model: Model, plan: MemoryPlan, name: str, names: TableNames, oper
     """An argument token of a kernel call as a C expression."""
     if token.startswith("const:"):
         return names[operator.index, token.removeprefix("const:")]
-    if token in ("scratch", "scratch:halves"):
+    if token in ("scratch", "scratch:halves", "scratch:bytes"):
         arena = "fast_arena" if plan.fast is not None and operator.index in plan.fast.scratch else "arena"
-        member, size = ("words", 4) if token == "scratch" else ("halves", 2)
+        member, size = {"scratch": ("words", 4), "scratch:halves": ("halves", 2), "scratch:bytes": ("bytes", 1)}[token]
         return f"{arena}.{member} + {plan.scratch_offset(operator.index) // size}"
     token, _, as_bytes = token.partition(":")
     if token.startswith("in"):

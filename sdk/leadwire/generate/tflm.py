@@ -17,7 +17,7 @@ from leadwire.model.tensor import TensorType
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.resources import FIRMWARE_TEMPLATES
-from leadwire.tflm_arena import arena_sizes
+from leadwire.tflm_arena import REFUSED, arena_sizes
 
 from .descriptor import HOST_RUNTIME, check_limits, described, descriptor, first_outputs, lines, render
 from .names import c_comment, c_string
@@ -79,8 +79,8 @@ ADD_FUNCTIONS = {
 }
 """MicroMutableOpResolver's function for each operator that leadwire knows."""
 
-AOT_ALONE = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM"})
-"""TensorFlow Lite Micro keeps the state of these between inferences; what they ask of its arena is not computed."""
+AOT_ALONE = frozenset(REFUSED)
+"""What they ask of TensorFlow Lite Micro's arena is not computed."""
 
 INT8_ONLY = frozenset(
     {

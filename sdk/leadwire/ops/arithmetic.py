@@ -88,6 +88,10 @@ class WideRescale:
     def values(self) -> tuple[int, int]:
         return self.multiplier, self.shift
 
+    @property
+    def initializer(self) -> str:
+        return f"{{{self.multiplier}, {self.shift}}}"
+
     def of(self, x: int) -> int:
         """C's lw_rescale_s64."""
         return (x * self.multiplier + (1 << self.shift >> 1)) >> self.shift

@@ -8,8 +8,8 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, rescale, scale_of, zero_point_of
-from .broadcast import INT8_OPERANDS, ONE_COMPUTED, Broadcast, broadcast
+from .arithmetic import Rescale, WideRescale, is_wide, rescale, scale_of, span_of, wide_rescale, zero_point_of
+from .broadcast import ONE_COMPUTED, OPERANDS, Broadcast, broadcast
 from .rules import inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -39,7 +39,7 @@ def _product(model: Model, operator: Operator) -> _Product | None:
     return _Product(batch=batch, rows=rows, depth=depth, columns=columns, left_turned=turned[0], right_turned=turned[1])
 
 
-def _rescale(model: Model, operator: Operator) -> Rescale | None:
+def _rescale(model: Model, operator: Operator) -> Rescale | WideRescale | None:
     """Input scales are multiplied in float32, as TensorFlow Lite Micro does here."""
     product = _product(model, operator)
     left, right = (np.float32(scale_of(model.required(operator, position))) for position in (0, 1))
@@ -47,7 +47,9 @@ def _rescale(model: Model, operator: Operator) -> Rescale | None:
         return None
     with np.errstate(over="ignore", under="ignore"):
         scales = float(left * right)
-    return rescale(scales / scale_of(model.output(operator)), 255 * 255 * product.depth)
+    wide = is_wide(model.output(operator))
+    largest = span_of(model.output(operator)) ** 2 * product.depth
+    return (wide_rescale if wide else rescale)(scales / scale_of(model.output(operator)), largest)
 
 
 def _macs(model: Model, operator: Operator) -> int:
@@ -60,11 +62,18 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     assert product is not None and factor is not None
     left_row, left_step = (1, product.rows) if product.left_turned else (product.depth, 1)
     right_column, right_step = (product.depth, 1) if product.right_turned else (1, product.columns)
+    wide = is_wide(model.output(operator))
+    kernel = f"batch_matmul_{'s16' if wide else 's8'}"
+    zero_points = (
+        ("left_zero_point", str(zero_point_of(model.required(operator, 0)))),
+        ("right_zero_point", str(zero_point_of(model.required(operator, 1)))),
+        ("output_zero_point", str(zero_point_of(model.output(operator)))),
+    )
     return (
         KernelCall(
-            function="lw_batch_matmul_s8",
-            source="batch_matmul_s8.c",
-            params_type="lw_batch_matmul_params",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
+            params_type=f"lw_batch_matmul{'_s16' * wide}_params",
             params=(
                 ("batch", product.batch.initializer),
                 ("rows", str(product.rows)),
@@ -74,9 +83,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 ("left_step", str(left_step)),
                 ("right_column", str(right_column)),
                 ("right_step", str(right_step)),
-                ("left_zero_point", str(zero_point_of(model.required(operator, 0)))),
-                ("right_zero_point", str(zero_point_of(model.required(operator, 1)))),
-                ("output_zero_point", str(zero_point_of(model.output(operator)))),
+                *(() if wide else zero_points),
                 ("rescale", factor.initializer),
             ),
             arguments=("in0", "in1", "out0"),
@@ -88,7 +95,7 @@ SPEC = OperatorSpec(
     kind="BATCH_MATMUL",
     rules=(
         inputs(2),
-        INT8_OPERANDS,
+        OPERANDS,
         ONE_COMPUTED,
         Rule(
             text="2 to 5 dimensions; matrices fit each other and the output, and batches broadcast",
@@ -96,7 +103,7 @@ SPEC = OperatorSpec(
             remedy="export the model again",
         ),
         Rule(
-            text="no 32-bit accumulator can overflow, whatever the input",
+            text="no accumulator (32 bits of int8, 48 bits of int16) can overflow, whatever the input",
             holds=lambda model, op: _rescale(model, op) is not None,
             remedy="multiply smaller matrices, or calibrate with data of the true range",
         ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from leadwire.model.graph import Model, Operator
 
-from .rules import ALIKE, QUANTIZE_REMEDY, alike, is_int8
+from .rules import ALIKE, INT8_REMEDY, QUANTIZE_REMEDY, alike, is_int8
 from .spec import Rule
 
 _LOOPS = 4
@@ -85,7 +85,7 @@ def full_size_inputs(model: Model, operator: Operator) -> tuple[int, ...]:
 INT8_OPERANDS = Rule(
     text="both inputs and the output are int8 with one scale and zero point per tensor",
     holds=lambda model, op: is_int8(model.input(op, 0)) and is_int8(model.input(op, 1)) and is_int8(model.output(op)),
-    remedy="quantize the model to full INT8",
+    remedy=INT8_REMEDY,
 )
 
 BROADCASTS = Rule(

@@ -2,6 +2,7 @@
 
 A variant whose tables are larger than the portable kernel's, and that is better than the best without, is taken where
 it saves the most instructions per byte, until `spare_flash_bytes` are spent; the same arguments give the same choice.
+Variants with packed weights are a second step, because what they are worth depends on the whole model.
 """
 
 from __future__ import annotations
@@ -41,5 +42,17 @@ def _usable(model: Model, operator: Operator, extensions: Collection[Extension])
     return [
         variant
         for variant in registry.spec(operator.kind).variants
-        if variant.extension in extensions and variant.fits(model, operator)
+        if not variant.packs and variant.extension in extensions and variant.fits(model, operator)
     ]
+
+
+def packed_instead(model: Model, kernels: tuple[str, ...]) -> tuple[str, ...]:
+    """Of each operator the variant with packed weights that may stand in for its kernel, else the kernel."""
+    found = list(kernels)
+    for operator in model.operators:
+        if is_wide(model.output(operator)):
+            continue
+        for variant in registry.spec(operator.kind).variants:
+            if variant.packs == kernels[operator.index] and variant.fits(model, operator):
+                found[operator.index] = variant.name
+    return tuple(found)

@@ -9,6 +9,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import letters_of, zero_point_of
 from .conv_2d_dsp import VARIANTS
 from .conv_2d_grouped import GROUPED_VARIANTS, grouped_calls, grouped_distance
+from .conv_2d_packed import PACKED
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, groups_of, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
@@ -84,5 +85,5 @@ SPEC = OperatorSpec(
     emit=_emit,
     macs=_macs,
     distance=_distance,
-    variants=(*VARIANTS, *GROUPED_VARIANTS),
+    variants=(*VARIANTS, *GROUPED_VARIANTS, *PACKED),
 )

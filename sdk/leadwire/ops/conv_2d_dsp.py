@@ -17,7 +17,7 @@ _MOST_FILLED = 2.0
 """Above so many taps, filled up to multiples of four, for each one of the model the portable kernel is no slower."""
 
 
-def _run(window: Window) -> int:
+def run_of(window: Window) -> int:
     """Neighbouring bytes under the window."""
     return (window.x.filter if window.x.dilation == 1 else 1) * window.input_channels
 
@@ -27,7 +27,7 @@ def _taps(window: Window) -> int:
 
 
 def _filled_taps(window: Window) -> int:
-    return _taps(window) // _run(window) * (_run(window) + 3 & ~3)
+    return _taps(window) // run_of(window) * (run_of(window) + 3 & ~3)
 
 
 def columns_fit(window: Window, filters: Filters) -> bool:
@@ -61,7 +61,7 @@ def columns_calls(
     """`filters` as a convolution of input `data` with `window`, whatever the operator."""
     channels = channels_of(filters)
     assert channels is not None
-    weights = runs_of_four(filters.weights * channels.live[:, None], _run(window))
+    weights = runs_of_four(filters.weights * channels.live[:, None], run_of(window))
     return (
         KernelCall(
             function="lw_conv_2d_wide_s8_dsp" if wide else "lw_conv_2d_s8_dsp",

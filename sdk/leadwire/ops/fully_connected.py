@@ -7,6 +7,7 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import letters_of, scale_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .fully_connected_dsp import VARIANTS
+from .fully_connected_packed import PACKED
 from .rules import FUSED_ACTIVATION, activations, computed, inputs
 from .spec import KernelCall, OperatorSpec, Rule
 
@@ -79,5 +80,5 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    variants=VARIANTS,
+    variants=(*VARIANTS, *PACKED),
 )

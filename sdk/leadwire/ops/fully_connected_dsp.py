@@ -16,7 +16,7 @@ def _filters(model: Model, operator: Operator) -> Filters:
     return filters_of(model, operator, 0, broadcast=False)
 
 
-def _window(model: Model, operator: Operator) -> Window:
+def window_of_vectors(model: Model, operator: Operator) -> Window:
     outputs, depth = model.required(operator, 1).shape
     rows = model.required(operator, 0).elements // depth
     return Window(
@@ -27,13 +27,13 @@ def _window(model: Model, operator: Operator) -> Window:
     )
 
 
-def _single(model: Model, operator: Operator) -> bool:
-    return _window(model, operator).x.size == 1
+def is_single(model: Model, operator: Operator) -> bool:
+    return window_of_vectors(model, operator).x.size == 1
 
 
 def _calls(model: Model, operator: Operator, *, wide: bool) -> tuple[KernelCall, ...]:
-    window, filters = _window(model, operator), _filters(model, operator)
-    if not _single(model, operator):
+    window, filters = window_of_vectors(model, operator), _filters(model, operator)
+    if not is_single(model, operator):
         return columns_calls(model, operator, window, filters, wide=wide)
     depth = window.input_channels
     channels = channels_of(filters)
@@ -59,16 +59,16 @@ def _calls(model: Model, operator: Operator, *, wide: bool) -> tuple[KernelCall,
     )
 
 
-def _scratch_bytes(model: Model, operator: Operator) -> int:
-    window = _window(model, operator)
-    return 2 * (window.input_channels + 3 & ~3) if _single(model, operator) else columns_scratch(window)
+def scratch_bytes(model: Model, operator: Operator) -> int:
+    window = window_of_vectors(model, operator)
+    return 2 * (window.input_channels + 3 & ~3) if is_single(model, operator) else columns_scratch(window)
 
 
-def _distance(model: Model, operator: Operator) -> Distance:
+def distance(model: Model, operator: Operator) -> Distance:
     """One vector is widened into scratch before the first output is written."""
-    window = _window(model, operator)
+    window = window_of_vectors(model, operator)
     nothing_left = -window.input_channels
-    return Distance(below=nothing_left, above=nothing_left) if _single(model, operator) else columns_distance(window)
+    return Distance(below=nothing_left, above=nothing_left) if is_single(model, operator) else columns_distance(window)
 
 
 def _fits(model: Model, operator: Operator) -> bool:
@@ -76,16 +76,16 @@ def _fits(model: Model, operator: Operator) -> bool:
 
 
 def _extra_bytes(model: Model, operator: Operator) -> int:
-    window = _window(model, operator)
-    if not _single(model, operator):
+    window = window_of_vectors(model, operator)
+    if not is_single(model, operator):
         return columns_extra_bytes(window)
     return (window.input_channels + 3 & ~3) * (window.output_channels + 3 & ~3)
 
 
 def _saved(model: Model, operator: Operator) -> int:
     """7 of 18 instructions in every step of 16 products."""
-    window = _window(model, operator)
-    if not _single(model, operator):
+    window = window_of_vectors(model, operator)
+    if not is_single(model, operator):
         return columns_saved(window)
     return window.input_channels * window.output_channels * 7 // 16
 
@@ -95,17 +95,17 @@ VARIANTS = (
         name="mve",
         extension="mve",
         fits=_fits,
-        emit=lambda model, op: vector_calls(model, op, _window(model, op), _filters(model, op)),
-        scratch_bytes=lambda model, op: vector_scratch(_window(model, op)),
-        distance=lambda model, op: distance_by_position(_window(model, op), 1),
+        emit=lambda model, op: vector_calls(model, op, window_of_vectors(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: vector_scratch(window_of_vectors(model, op)),
+        distance=lambda model, op: distance_by_position(window_of_vectors(model, op), 1),
     ),
     Variant(
         name="dsp-wide",
         extension="dsp",
         fits=_fits,
         emit=lambda model, op: _calls(model, op, wide=True),
-        scratch_bytes=_scratch_bytes,
-        distance=_distance,
+        scratch_bytes=scratch_bytes,
+        distance=distance,
         extra_bytes=_extra_bytes,
         saved=_saved,
     ),
@@ -114,7 +114,7 @@ VARIANTS = (
         extension="dsp",
         fits=_fits,
         emit=lambda model, op: _calls(model, op, wide=False),
-        scratch_bytes=_scratch_bytes,
-        distance=_distance,
+        scratch_bytes=scratch_bytes,
+        distance=distance,
     ),
 )

@@ -7,7 +7,7 @@ before; VALID: output = ceil((input - effective filter + 1) / stride), effective
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,8 @@ def distance_by_channel(window: Window) -> Distance:
 def in_bytes(tensor: Tensor, distance: Distance) -> Distance:
     """A distance that was counted in values of `tensor`'s type."""
     size = tensor.dtype.item_bytes
-    return Distance(below=size * distance.below, above=None if distance.above is None else size * distance.above)
+    above = None if distance.above is None else size * distance.above
+    return replace(distance, below=size * distance.below, above=above)
 
 
 def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:

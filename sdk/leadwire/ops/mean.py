@@ -11,60 +11,69 @@ from .spec import KernelCall, OperatorSpec, Rule
 
 
 def _multiplier(model: Model, operator: Operator, reduced: int) -> tuple[int, int, int]:
-    """(multiplier, left, right): the scale ratio divided by the count, in integers as TensorFlow Lite Micro does."""
+    """(multiplier, left, right): the scale ratio divided by the count (MEAN), in integers as TensorFlow Lite Micro
+    does."""
     m, shift = quantize_multiplier(scale_of(model.required(operator, 0)) / scale_of(model.output(operator)))
     down = min(reduced.bit_length() - 1, 32, 31 + shift)
     m, shift = (m << down) // reduced, shift - down
     return m, max(shift, 0), max(-shift, 0)
 
 
-def _no_overflow(model: Model, operator: Operator) -> bool:
-    sizes = split(model, operator)
-    if sizes is None:
-        return False
-    _, left, _ = _multiplier(model, operator, sizes[1])
-    return left <= 30 and (span_of(model.required(operator, 0)) * sizes[1]) << left <= INT32_MAX
+def _divisor(reduced: int, *, divided: bool) -> int:
+    return reduced if divided else 1
 
 
-def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    sizes = split(model, operator)
-    assert sizes is not None
-    outer, reduced, inner = sizes
-    multiplier, left, right = _multiplier(model, operator, reduced)
-    kernel = f"mean_{letters_of(model.output(operator))}"
-    return (
-        KernelCall(
-            function=f"lw_{kernel}",
-            source=f"{kernel}.c",
-            params_type="lw_mean_params",
-            params=(
-                ("outer", str(outer)),
-                ("reduced", str(reduced)),
-                ("inner", str(inner)),
-                ("offset", str(-reduced * zero_point_of(model.required(operator, 0)))),
-                ("multiplier", str(multiplier)),
-                ("left", str(left)),
-                ("right", str(right)),
-                ("output_zero_point", str(zero_point_of(model.output(operator)))),
+def reduction(kind: str, *, divided: bool) -> OperatorSpec:
+    """MEAN, or SUM where the sum is not `divided` by the count."""
+
+    def no_overflow(model: Model, operator: Operator) -> bool:
+        sizes = split(model, operator)
+        if sizes is None:
+            return False
+        _, left, _ = _multiplier(model, operator, _divisor(sizes[1], divided=divided))
+        return left <= 30 and (span_of(model.required(operator, 0)) * sizes[1]) << left <= INT32_MAX
+
+    def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        sizes = split(model, operator)
+        assert sizes is not None
+        outer, reduced, inner = sizes
+        multiplier, left, right = _multiplier(model, operator, _divisor(reduced, divided=divided))
+        kernel = f"mean_{letters_of(model.output(operator))}"
+        return (
+            KernelCall(
+                function=f"lw_{kernel}",
+                source=f"{kernel}.c",
+                params_type="lw_mean_params",
+                params=(
+                    ("outer", str(outer)),
+                    ("reduced", str(reduced)),
+                    ("inner", str(inner)),
+                    ("offset", str(-reduced * zero_point_of(model.required(operator, 0)))),
+                    ("multiplier", str(multiplier)),
+                    ("left", str(left)),
+                    ("right", str(right)),
+                    ("output_zero_point", str(zero_point_of(model.output(operator)))),
+                ),
+                arguments=("in0", "out0"),
             ),
-            arguments=("in0", "out0"),
+        )
+
+    return OperatorSpec(
+        kind=kind,
+        rules=(
+            inputs(2),
+            activations(0),
+            computed(0),
+            batch_one(0),
+            *SHAPES,
+            Rule(
+                text="no 32-bit accumulator can overflow, whatever the input",
+                holds=no_overflow,
+                remedy="reduce fewer values at a time, or calibrate with data of the true range",
+            ),
         ),
+        emit=emit,
     )
 
 
-SPEC = OperatorSpec(
-    kind="MEAN",
-    rules=(
-        inputs(2),
-        activations(0),
-        computed(0),
-        batch_one(0),
-        *SHAPES,
-        Rule(
-            text="no 32-bit accumulator can overflow, whatever the input",
-            holds=_no_overflow,
-            remedy="reduce fewer values at a time, or calibrate with data of the true range",
-        ),
-    ),
-    emit=_emit,
-)
+SPEC = reduction("MEAN", divided=True)

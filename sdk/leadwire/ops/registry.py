@@ -18,6 +18,7 @@ from leadwire.model.tensor import Tensor, TensorType
 from .arithmetic import is_wide
 from .rules import QUANTIZE_REMEDY, is_index, is_quantized
 from .spec import OperatorSpec
+from .without_kernel import WITHOUT_KERNEL
 
 _SHOWN = 20
 
@@ -48,6 +49,8 @@ def _offence(model: Model, operator: Operator) -> tuple[str, str] | None:
     """(what is wrong, what to try) of the first rule that an operator breaks."""
     found = operators().get(operator.kind)
     if found is None:
+        if operator.kind in WITHOUT_KERNEL:
+            return WITHOUT_KERNEL[operator.kind]
         return "has no kernel", f"replace it by one of {', '.join(operators())}"
     for rule in found.rules:
         if not rule.holds(model, operator):
@@ -113,6 +116,8 @@ def supported_ops_markdown() -> str:
         if found.emit is None:
             lines += ["No copy: output and input are the same bytes.", ""]
         lines += [f"- {rule.text}" + (f". Else: {rule.remedy}." if rule.remedy else ".") for rule in found.rules]
+    lines += ["", "## Without a kernel", "", "Operators that Keras layers become and that are refused:", ""]
+    lines += [f"- {kind} {why}. Instead: {remedy}." for kind, (why, remedy) in sorted(WITHOUT_KERNEL.items())]
     return "\n".join(lines) + "\n"
 
 

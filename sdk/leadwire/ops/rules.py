@@ -12,6 +12,9 @@ from .arithmetic import FUSED_ACTIVATIONS
 from .spec import Rule
 
 QUANTIZE_REMEDY = "quantize the model ('leadwire quantize'), inputs and outputs too"
+INT8_REMEDY = (
+    f"{QUANTIZE_REMEDY}; for int16x8 TensorFlow Lite Micro has no kernel of it: use --mode int8, or leave the layer out"
+)
 
 
 def is_int8(tensor: Tensor | None) -> bool:
@@ -67,13 +70,14 @@ def inputs(count: int, optional: int = 0, *, several_outputs: bool = False) -> R
 
 
 def int8_activations(*positions: int) -> Rule:
-    """The inputs at `positions` and all outputs are int8 with one scale and zero point."""
+    """The inputs at `positions` and all outputs are int8 with one scale and zero point, as this operator has no kernel
+    of int16 in TensorFlow Lite Micro."""
     return Rule(
         text="activations are int8 with one scale and zero point per tensor",
         holds=lambda model, op: (
             all(is_int8(model.input(op, position)) for position in positions) and all(map(is_int8, model.made(op)))
         ),
-        remedy=QUANTIZE_REMEDY,
+        remedy=INT8_REMEDY,
     )
 
 

@@ -51,8 +51,9 @@ class KernelCall:
     of leadwire's runtime, `params` its designated initializers in order (field, C expression; BACKWARD is 1 where the
     plan wants the kernel to walk so). `arguments` are tokens in call order: 'in0', 'in1', 'out0', 'out1' (arena
     pointers, or the constant tensor where the input is one; 'in0:bytes' for its bytes whatever its type), 'scratch'
-    (the operator's scratch, as 32-bit words; 'scratch:halves' as int16) or 'const:<suffix>'. `also` are further files
-    of runtime/kernels that it calls.
+    (the operator's scratch, as 32-bit words; 'scratch:halves' as int16, 'scratch:bytes' as int8) or 'const:<suffix>'.
+    `also` are further files of runtime/kernels that it calls, `header` one of runtime/ beside those that all kernels
+    need.
     """
 
     function: str
@@ -62,6 +63,7 @@ class KernelCall:
     arguments: tuple[str, ...]
     constants: tuple[Constant, ...] = ()
     also: tuple[str, ...] = ()
+    header: str = ""
 
 
 def no_scratch(model: Model, operator: Operator) -> int:
@@ -95,15 +97,16 @@ def no_macs(model: Model, operator: Operator) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A second kernel of an operator for cores with `extension`, with the bytes of the portable one.
+    """A second kernel of an operator for cores with `extension`, None: for any, with the bytes of the portable one.
 
+    `packs` names the kernel that it may stand in for where weights take few values: smaller, and slower (packed.py).
     `fits` says whether it can do this operator. `extra_bytes` is what its tables take in flash beyond the portable
     kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none. `in_place`,
     `distance` and `scratch_bytes` are as in OperatorSpec.
     """
 
     name: str
-    extension: Extension
+    extension: Extension | None
     fits: Callable[[Model, Operator], bool]
     emit: Callable[[Model, Operator], tuple[KernelCall, ...]]
     in_place: Callable[[Model, Operator], tuple[int, ...]] = field(default=no_reuse)
@@ -111,6 +114,7 @@ class Variant:
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     extra_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     saved: Callable[[Model, Operator], int] = field(default=no_macs)
+    packs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,11 +20,11 @@ def _walk(model: Model, operator: Operator) -> Walk | None:
     loops, offset, output = [], 0, []
     for axis, (size, inner) in enumerate(zip(shape, strides(shape), strict=True)):
         step = steps[axis]
-        if step < 1:
+        if step == 0:
             return None
         if shrink >> axis & 1:
             first = 0 if from_start >> axis & 1 else begins[axis]
-            if not -size <= first < size:
+            if step < 0 or not -size <= first < size:
                 return None
             taken = range(first % size, first % size + 1)
         else:
@@ -45,6 +45,7 @@ SPEC = moving(
     given=4,
     walk=_walk,
     forward=True,
-    text="bounds and strides are constant, one per dimension, strides positive, without new axes, and give the output",
-    remedy="slice with fixed bounds and positive strides, without '...' and None",
+    text="bounds and strides are constant, one per dimension, strides not 0, of a dropped dimension positive, "
+    "without new axes, and give the output",
+    remedy="slice with fixed bounds and strides, without '...' and None",
 )

@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
+from .arithmetic import letters_of, zero_point_of
 from .convolution import constants_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Axis
-from .rules import FUSED_ACTIVATION, batch_one, computed, inputs, int8_activations, rank
+from .geometry import WINDOW_OPTIONS, Axis, in_bytes
+from .rules import FUSED_ACTIVATION, activations, batch_one, computed, inputs, rank
 from .spec import Distance, KernelCall, OperatorSpec, Rule
 from .transpose_conv_dsp import BIAS, DATA, VARIANTS, transposed_filters, turned_window
 from .walk import constants
@@ -32,11 +32,11 @@ def _macs(model: Model, operator: Operator) -> int:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    weights = model.required(operator, 1).array
+    weights, kernel = model.required(operator, 1).array, f"transpose_conv_{letters_of(model.output(operator))}"
     return (
         KernelCall(
-            function="lw_transpose_conv_s8",
-            source="transpose_conv_s8.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             params_type="lw_convolution_params",
             params=(
                 ("window", turned_window(model, operator).initializer),
@@ -68,7 +68,7 @@ SPEC = OperatorSpec(
     kind="TRANSPOSE_CONV",
     rules=(
         inputs(3, optional=1),
-        int8_activations(DATA),
+        activations(DATA),
         computed(DATA),
         rank(DATA, 4, 4),
         batch_one(DATA),
@@ -83,6 +83,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    distance=_distance,
+    distance=lambda model, op: in_bytes(model.output(op), _distance(model, op)),
     variants=VARIANTS,
 )

@@ -59,7 +59,8 @@ def moving(
 ) -> OperatorSpec:
     """An operator of `given` inputs; `walk` is None for what `text` rules out.
 
-    `forward`: each place read lies behind the one before, so that the output may start where the first is read.
+    `forward`: each place read lies behind the one before, so that the output may start where the first is read, unless
+    a stride is negative.
     """
 
     def in_bytes(model: Model, operator: Operator) -> Walk | None:
@@ -73,7 +74,9 @@ def moving(
 
     def distance(model: Model, operator: Operator) -> Distance | None:
         found = in_bytes(model, operator) if forward else None
-        return None if found is None else Distance(below=-found.offset)
+        if found is None or any(stride < 0 for _, stride in found.merged):
+            return None
+        return Distance(below=-found.offset)
 
     def emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
         found = in_bytes(model, operator)

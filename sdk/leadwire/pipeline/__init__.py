@@ -131,6 +131,7 @@ def _run_boards(
         )
     for line in lines:
         line.check_image_settings()
+    lines[0].check_mode(to_device=last > STAGES.index("quantize"))
     lines[0].check_beforehand(last >= STAGES.index("validate"), last == STAGES.index("report"))
     others = tuple(_run_line(line, min(last, STAGES.index("bench"))) for line in lines[1:])
     return Outcome(project=project.settings.name, boards=(_run_line(lines[0], last, others), *others))

@@ -22,15 +22,12 @@ from leadwire.artifacts import (
     Goal,
     MemoryPlan,
     Personality,
-    QuantizationMode,
-    QuantizedModel,
     UserImage,
 )
 from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import Board, load_board, require_port
 from leadwire.budget import check_image, check_plan, require_fit
 from leadwire.build import build_image
-from leadwire.datasets import load_dataset, read_source
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import Flashed
 from leadwire.device.target import Target
@@ -41,7 +38,6 @@ from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
 from leadwire.ops import registry
 from leadwire.planner import FastRequest
-from leadwire.quantize import CalibrationPolicy, Stratify, quantize_model
 
 from .sources import NOTHING_FAST, generate_sources, is_host, overflows, plan_model, plan_package, read_model, too_large
 from .user_image import sources_for, take_image
@@ -167,35 +163,6 @@ def choose(
         goal=goal,  # type: ignore[arg-type]
         personality=personality,  # type: ignore[arg-type]
         user_image=user_image,
-    )
-
-
-def quantize_file(
-    source: Path,
-    dataset: str,
-    out: Path,
-    *,
-    split: str,
-    count: int,
-    seed: int,
-    stratify: str,
-    mode: str,
-    per_tensor_dense: bool,
-) -> QuantizedModel:
-    """Quantize a model file with calibration from one split of a dataset."""
-    if stratify not in get_args(Stratify):
-        raise BadInputError(f"there is no stratification '{stratify}'", hint=f"one of: {', '.join(get_args(Stratify))}")
-    policy = CalibrationPolicy(count=count, seed=seed, stratify=stratify)  # type: ignore[arg-type]
-    if mode not in get_args(QuantizationMode):
-        raise BadInputError(f"there is no mode '{mode}'", hint=f"one of: {', '.join(get_args(QuantizationMode))}")
-    calibration = load_dataset(read_source(dataset), split)
-    return quantize_model(
-        source,
-        calibration,
-        policy,
-        out,
-        mode=mode,  # type: ignore[arg-type]
-        per_tensor_dense=per_tensor_dense,
     )
 
 

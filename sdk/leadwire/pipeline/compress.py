@@ -60,6 +60,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     Everything is checked before anything is trained: the data, that no patient is on both sides (LeakError), classes,
     the board. Errors of the stages otherwise; what was finished stays, and the next run goes on from there.
     """
+    first = start_model(recipe)
     source = read_source(recipe.dataset.source)
     folder = recipe.base / recipe.dataset.folder if recipe.dataset.folder else None
     watcher.stage("load data", False)
@@ -70,7 +71,6 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     calibration, _ = split_patients(given, recipe.dataset.tune_patients)
     classes = _classes(recipe, test)
     options = emulated_target(recipe.target)
-    first = start_model(recipe)
     workspace = Workspace(recipe.output, fresh=fresh, on_stage=watcher.stage)
     judge = _Judge(
         recipe=recipe,

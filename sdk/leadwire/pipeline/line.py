@@ -55,7 +55,9 @@ from leadwire.ops.rules import is_quantized
 from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject
 from leadwire.protocols import load_protocol, protocol_path
-from leadwire.quantize import CalibrationPolicy, float_twin, quantize_model
+from leadwire.quantize import float_twin, quantize_model
+from leadwire.quantize.found import refuse_mode
+from leadwire.quantize.modes import check_recipe, is_for_device
 from leadwire.report import write_report
 from leadwire.report.sections import load_sections
 from leadwire.trace.export import traced_files
@@ -69,6 +71,7 @@ from .energy import read_energy
 from .environment import installed_packages
 from .freeze import state_before_run
 from .layers import float_layers
+from .modes import policy_of, recipe_of
 from .predict import (
     HostPredictions,
     PredictionSet,
@@ -163,6 +166,13 @@ class Line:
                 hint="leave it out, or the image",
             )
 
+    def check_mode(self, to_device: bool) -> None:
+        """BadInputError for a recipe that its mode cannot have, UnsupportedModelError for a mode without firmware."""
+        mode, recipe = self.settings.model.mode, recipe_of(self.settings)
+        check_recipe(mode, recipe)
+        if to_device and not is_for_device(mode, recipe):
+            refuse_mode(f"project '{self.settings.name}'", mode)
+
     def check_beforehand(self, validating: bool, reporting: bool) -> None:
         """What can be known before the first stage runs: protocol, float model, signing key."""
         load_protocol(self.project.protocol)
@@ -244,7 +254,6 @@ class Line:
 
     def quantize(self) -> QuantizedModel:
         settings = self.settings.calibration
-        policy = CalibrationPolicy(count=settings.count, seed=settings.seed, stratify=settings.stratify)
 
         def produce() -> QuantizedModel:
             calibration = self._load(settings.split)
@@ -253,10 +262,11 @@ class Line:
             return quantize_model(
                 self.project.model,
                 calibration,
-                policy,
+                policy_of(self.settings),
                 self._shared.root / f"{self.settings.name}.tflite",
                 test_patients=self.test.patients,
                 mode=self.settings.model.mode,
+                recipe=recipe_of(self.settings),
                 per_tensor_dense=self.settings.model.per_tensor_dense,
             )
 

@@ -10,7 +10,7 @@ from leadwire.artifacts import Backend
 from leadwire.board import Board, load_board
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
-from leadwire.package import FirmwarePackage, Publisher, ecosystem_module, write_package
+from leadwire.package import FOLDERS, FirmwarePackage, Publisher, ecosystem_module, write_package
 from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject, load_project
 from leadwire.protocols import load_protocol
@@ -27,7 +27,7 @@ class PackageOptions:
 
     `output` is where a project's own stages write, instead of the project file's folder. `glue` and `arena_bytes` are
     for the backend tflm; a project says them itself. With a `board` the package has the bench firmware for it,
-    and `fast` asks for a second memory region of it.
+    where its ecosystem has one, and `fast` asks for a second memory region of it.
     """
 
     ecosystem: str
@@ -101,5 +101,5 @@ def _write(
             archive=options.archive,
             evidence=options.evidence,
             key=options.key,
-            board=options.board,
+            board=options.board if options.fast.is_off or options.ecosystem in FOLDERS else None,
         )

@@ -24,9 +24,11 @@ from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels
 from leadwire.ops.edges import integer_interface
 from leadwire.planner import FastRequest, fast_space, plan_memory
+from leadwire.quantize.found import refuse_host_mode
 from leadwire.tflm_arena import plan_tflm, trust_arena
 
 from .golden import golden_by_tflm
+from .packing import plan_packed
 
 ANY_BOARD = "virtual-stm32f405"
 """The model part of a project is the same for every board."""
@@ -38,9 +40,10 @@ _CODE_BYTES = 32_768
 def read_model(path: Path, labels: Sequence[str] = ()) -> Model:
     """The model as the device runs it: float inputs and outputs around an integer body are the host's to convert.
 
-    UnsupportedModelError (3) names every operator, layer and remedy.
+    UnsupportedModelError (3) names every operator, layer and remedy, or the mode that firmware cannot be made in.
     """
     model = integer_interface(read_tflite(path, labels=labels))
+    refuse_host_mode(model)
     registry.check(model)
     return model
 
@@ -54,7 +57,8 @@ def plan_model(
     fast: FastRequest = NOTHING_FAST,
 ) -> MemoryPlan:
     """The memory of `model` as the backend uses it: TFLite Micro's arena, or with kernels for the board's core and the
-    goal: 'size' stores weights as bytes, 'speed' wider ones as far as the board's flash budget goes.
+    goal: 'size' stores weights that take few values in 4 bits or less where that saves flash, 'balanced' all as bytes,
+    'speed' wider ones as far as the board's flash budget goes. The host's library is not packed.
 
     `arena_bytes` is an arena of the user's choice, for TFLite Micro alone; `fast` a second memory region of the board,
     for aot alone. BadInputError (2) for an arena that is too small, or where it is leadwire's to plan, and for a region
@@ -75,7 +79,10 @@ def plan_model(
     extensions = CORES[board.core].extensions if board.core in CORES else frozenset()
     spare = board.budget.flash_bytes - constant_bytes(model) - _CODE_BYTES if goal == "speed" else 0
     kernels = choose_kernels(model, extensions, spare_flash_bytes=max(0, spare))
-    return plan_memory(model, kernels=kernels, fast=fast_space(board, fast))
+    space = fast_space(board, fast)
+    if goal == "size" and not is_host(board):
+        return plan_packed(model, kernels, fast=space)
+    return plan_memory(model, kernels=kernels, fast=space)
 
 
 def plan_package(
@@ -88,6 +95,8 @@ def plan_package(
     """The plan of a package's sources: portable kernels, because any core may come. `fast` names a region of `board`,
     BadInputError (2) without one."""
     if fast.is_off:
+        if backend == "aot" and arena_bytes is None:
+            return plan_packed(model, choose_kernels(model, ()))
         return plan_model(model, host_board(), backend, arena_bytes)
     if board is None:
         raise BadInputError(

@@ -27,6 +27,7 @@ def render_page(evidence: Evidence, signer: str) -> bytes:
     """The report as UTF-8 HTML. `signer` is the fingerprint of the key that signs the bundle."""
     environment = template_environment()
     environment.globals["plot"] = _plots()
+    environment.globals["mode"] = evidence.quantized.mode_name
     sections = [
         (section, Markup(environment.get_template(section.file).render(_needed(evidence, signer, section.needs))))
         for section in load_sections()

@@ -1,4 +1,4 @@
-"""Float, INT8 on the host and INT8 on the device: who stands beside whom, and for which beats."""
+"""Float, the quantized model on the host and on the device: who stands beside whom, and for which beats."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from leadwire.artifacts import RuntimeMetrics, ValidationResult
 
 from .numbers import runtime
-
-_HOST = "INT8, host"
-_NAMES = {"float": "float", "device": "INT8, device"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,18 +18,21 @@ class Side:
     metrics: RuntimeMetrics
 
 
-def sides(validation: ValidationResult) -> tuple[Side, ...]:
-    """Float, host and device, each shown even where equal; only host runtimes with the same figures are merged."""
+def sides(validation: ValidationResult, mode: str = "INT8") -> tuple[Side, ...]:
+    """Float, host and device, each shown even where equal; only host runtimes with the same figures are merged. `mode`
+    is the quantized model's, in words."""
+    host = f"{mode}, host"
+    names = {"float": "float", "device": f"{mode}, device"}
     groups: dict[tuple[str, str], list[RuntimeMetrics]] = {}
     for item in validation.metrics:
         figures = (item.confusion, item.accuracy, item.sensitivity, item.positive_predictivity)
-        groups.setdefault((_NAMES.get(item.runtime, _HOST), repr(figures)), []).append(item)
-    hosts = sum(name == _HOST for name, _ in groups)
-    return tuple(_side(name, group, alone=hosts == 1) for (name, _), group in groups.items())
+        groups.setdefault((names.get(item.runtime, host), repr(figures)), []).append(item)
+    hosts = sum(name == host for name, _ in groups)
+    return tuple(_side(name, group, is_host=name == host, alone=hosts == 1) for (name, _), group in groups.items())
 
 
-def _side(name: str, group: list[RuntimeMetrics], *, alone: bool) -> Side:
-    if name != _HOST:
+def _side(name: str, group: list[RuntimeMetrics], *, is_host: bool, alone: bool) -> Side:
+    if not is_host:
         return Side(name=name, note="", metrics=group[0])
     words = [runtime(item.runtime).removesuffix(" on the host") for item in group]
     listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -48,7 +48,10 @@ _CRASH_HINT: Final = (
     "recurrent layers: set unroll=True; otherwise leave out layers until it converts, to find the one that breaks it"
 )
 
-Task = Literal["convert", "predict"]
+Task = Literal["convert", "quantize", "predict"]
+IntegerForm = Literal["int8", "int16x8"]
+Ranges = Mapping[int, tuple[float, float]]
+"""Tensor of a float .tflite to the lowest and the highest value it is to hold."""
 
 
 def pinned() -> tuple[tuple[str, str], ...]:
@@ -75,6 +78,35 @@ def convert(
         return (Path(folder) / "integer.tflite").read_bytes(), (Path(folder) / "float.tflite").read_bytes()
 
 
+def convert_to_float(source: Path, inputs: Mapping[str, npt.NDArray[np.float32]], *, timeout_s: float) -> bytes:
+    """The float .tflite of a Keras file or SavedModel for one sample at a time; a float .tflite as it is. `inputs` say
+    what goes in, as for `convert`, whose errors these are."""
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        _run("convert", source, inputs, Path(folder), timeout_s, float_only=True)
+        return (Path(folder) / "float.tflite").read_bytes()
+
+
+def quantize(
+    floating: bytes,
+    inputs: Mapping[str, npt.NDArray[np.float32]],
+    wanted: Mapping[str, tuple[IntegerForm, Ranges]],
+    *,
+    per_tensor_dense: bool,
+    timeout_s: float,
+) -> dict[str, bytes]:
+    """Full-integer forms of a float .tflite, each under the name that `wanted` gives it. A tensor without a range has
+    the lowest and the highest value it takes on `inputs`. Errors as `convert`."""
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        source = Path(folder) / "model.tflite"
+        source.write_bytes(floating)
+        plain = {
+            name: {"form": form, "ranges": {str(tensor): list(pair) for tensor, pair in ranges.items()}}
+            for name, (form, ranges) in wanted.items()
+        }
+        _run("quantize", source, inputs, Path(folder), timeout_s, per_tensor_dense=per_tensor_dense, wanted=plain)
+        return {name: (Path(folder) / f"made-{place}.tflite").read_bytes() for place, name in enumerate(wanted)}
+
+
 def predict(
     source: Path, inputs: Mapping[str, npt.NDArray[np.float32]], *, timeout_s: float
 ) -> npt.NDArray[np.float64]:
@@ -99,7 +131,7 @@ def _run(
     inputs: Mapping[str, npt.NDArray[np.float32]],
     folder: Path,
     timeout_s: float,
-    **options: bool | str,
+    **options: Any,
 ) -> None:
     np.savez(folder / "inputs.npz", allow_pickle=False, **{f"input:{name}": array for name, array in inputs.items()})
     request = {"task": task, "source": str(source.resolve()), **options}

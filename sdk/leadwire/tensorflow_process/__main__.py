@@ -34,6 +34,8 @@ class _Worker:
         self.task, self.source = str(request["task"]), Path(request["source"])
         self.per_tensor_dense = bool(request.get("per_tensor_dense", False))
         self.wide = request.get("mode") == "int16x8"
+        self.float_only = bool(request.get("float_only", False))
+        self.wanted: Mapping[str, Any] = request.get("wanted", {})
         self.learnt_ranges = False
         with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
             self.arrays: Arrays = {name.removeprefix("input:"): stored[name] for name in stored.files}
@@ -54,7 +56,9 @@ class _Worker:
 
         self.tf = tf
         self.answer(stage="load")
-        if self.source.suffix == ".tflite":
+        if self.task == "quantize":
+            self._quantize_by_ranges(self.source.read_bytes())
+        elif self.source.suffix == ".tflite":
             self._quantize_tflite(self.source.read_bytes())
         elif self.source.is_dir():
             self._saved_model()
@@ -91,6 +95,11 @@ class _Worker:
                 )
         self._check_shapes({tensor.name: tuple(tensor.shape) for tensor in model.inputs})
         self.learnt_ranges = any(isinstance(layer, fake_quant.FakeQuant) for layer in model.layers)
+        if self.learnt_ranges and self.float_only:
+            self.reject(
+                "the ranges of the model were learnt in training: no calibrator, no repair and no other mode than int8",
+                "leave them out, or give the model from before quantization-aware training",
+            )
         if self.learnt_ranges and self.wide:
             self.reject(
                 f"model '{self.source.name}' carries ranges learnt for int8 activations",
@@ -160,6 +169,8 @@ class _Worker:
         lite = self.tf.lite
         self.answer(stage="convert")
         self._store("float.tflite", converter_of().convert())
+        if self.float_only:
+            return
         converter = converter_of()
         converter.optimizations = [lite.Optimize.DEFAULT]
         if not self.learnt_ranges:  # else the converter finds a range behind every operator
@@ -175,8 +186,28 @@ class _Worker:
 
     def _quantize_tflite(self, blob: bytes) -> None:
         """The converter's own second half (calibrate, quantize), which is public only for its first half's output."""
+        self._store("float.tflite", blob)
+        calibrated = self._calibrated(blob)
+        if not self.float_only:
+            self._store("integer.tflite", self._int16x8(calibrated) if self.wide else self._int8(calibrated))
+
+    def _quantize_by_ranges(self, blob: bytes) -> None:
+        """Each form asked for, with the ranges asked for instead of the lowest and the highest value seen."""
+        from leadwire.model.editing import EditableModel
+
+        calibrated = self._calibrated(blob)
+        for place, one in enumerate(self.wanted.values()):
+            model, ranges = EditableModel(calibrated), one["ranges"]
+            for tensor, (low, high) in ranges.items():
+                found = model.tensors[int(tensor)].quantization
+                if found is not None and found.min is not None:
+                    found.min, found.max = [low], [high]
+            quantizer = self._int16x8 if one["form"] == "int16x8" else self._int8
+            self._store(f"made-{place}.tflite", quantizer(model.written() if ranges else calibrated))
+
+    def _calibrated(self, blob: bytes) -> bytes:
+        """The float file with the lowest and the highest value of each tensor over the samples."""
         from ai_edge_litert.interpreter import Interpreter
-        from tensorflow.lite.python.convert import mlir_quantize
         from tensorflow.lite.python.optimize import calibrator
 
         signatures = Interpreter(model_content=blob).get_signature_list()
@@ -188,13 +219,27 @@ class _Worker:
             )
         self._match(sorted(next(iter(signatures.values()))["inputs"]))
         self.answer(stage="convert")
-        self._store("float.tflite", blob)
-        calibrated = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
-        activations = self._activation_type()
-        self._store("integer.tflite", mlir_quantize(
-            calibrated, input_data_type=activations, output_data_type=activations,
+        found: bytes = calibrator.Calibrator(calibrator.add_intermediate_tensors(blob)).calibrate(self._samples)
+        return found
+
+    def _int8(self, calibrated: bytes) -> bytes:
+        from tensorflow.lite.python.convert import mlir_quantize
+
+        return _integers(lambda: bytes(mlir_quantize(
+            calibrated, input_data_type=self.tf.int8, output_data_type=self.tf.int8,
             disable_per_channel_for_dense_layers=self.per_tensor_dense,
-        ))  # fmt: skip
+        )))  # fmt: skip
+
+    def _int16x8(self, calibrated: bytes) -> bytes:
+        """TensorFlow's quantizer for 16x8 is an older one, which collects ranges itself: given none of its own, it
+        takes those that stand in the file."""
+        from tensorflow.lite.python.optimize import calibrator
+
+        wide, bias = np.dtype(np.int16).num, np.dtype(np.int64).num
+        found: bytes = calibrator.Calibrator(calibrated)._calibrator.QuantizeModel(
+            wide, wide, False, wide, bias, False, self.per_tensor_dense
+        )
+        return found
 
     def _predict(self, outputs_of: Callable[[Arrays], list[Any]]) -> None:
         self.answer(stage="predict")

@@ -9,13 +9,14 @@ So this module does in order what AllocateTensors does, and keeps the highest wa
 
 from __future__ import annotations
 
-from .kernels import Extension, Kernels
+from .kernels import REFUSED, Extension, Kernels
 from .layout import Abi
 from .plan import plan_tflm
 from .prediction import ArenaPrediction, ArenaShare, host_record, predict_arena
 from .sizes import ArenaSizes, arena_sizes, trust_arena
 
 __all__ = [
+    "REFUSED",
     "Abi",
     "ArenaPrediction",
     "ArenaShare",

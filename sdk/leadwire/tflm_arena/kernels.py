@@ -48,6 +48,15 @@ class Requests:
 def requests(model: Model, operator: Operator, kernels: Kernels, extension: Extension) -> Requests:
     """UnsupportedModelError for an operator whose kernel is not in the table."""
     found = _KERNELS.get(operator.kind)
+    if operator.kind in REFUSED:
+        reason, hint = REFUSED[operator.kind]
+        raise UnsupportedModelError(model.describe(operator), reason, hint=hint)
+    if operator.kind in _INT8_KNOWN and model.output(operator).dtype is TensorType.INT16:
+        raise UnsupportedModelError(
+            model.describe(operator),
+            "what TFLite Micro's kernel for int16 asks of the arena is not known",
+            hint="backend aot has the kernel; or quantize with --mode int8",
+        )
     if found is None:
         raise UnsupportedModelError(
             model.describe(operator),
@@ -311,6 +320,20 @@ def _batch_matmul(model: Model, operator: Operator, cmsis: Extension | None) -> 
     )
 
 
+_ARENA_NOT_KNOWN: Final = (
+    "what TFLite Micro's kernel asks of the arena is not known",
+    "backend aot, which has the kernel and needs no such arena",
+)
+REFUSED: Final = {
+    **dict.fromkeys(("ABS", "ELU", "REVERSE_V2", "SUM"), _ARENA_NOT_KNOWN),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
+        "TFLite Micro's kernel keeps the fused LSTM's state from one inference to the next, where aot starts anew in "
+        "each: the same input would not give the same bytes; nor is known what it asks of the arena",
+        "backend aot; or build the layer with unroll=True, which both backends run",
+    ),
+}
+"""What backend tflm does not take: why, and what to do."""
+_INT8_KNOWN: Final = ("BATCH_MATMUL", "TRANSPOSE_CONV")
 _KERNELS: Final[dict[str, _Found]] = {
     "ADD": _simple("ADD options", "ADD data", "in0", "in1", "out0"),
     "ARG_MAX": _simple("ARG_MAX options", ""),

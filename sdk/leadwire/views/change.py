@@ -26,7 +26,7 @@ def assessment(result: ChangeAssessment) -> None:
         left=4,
     )
     table_of(
-        f"figures of INT8 on {result.beats} beats that are in both, %",
+        f"figures of the quantized models on {result.beats} beats that are in both, %",
         ["figure", "old", "new", "loss", "interval", "bound", "verdict"],
         [
             (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from .console import VERDICT_STYLE, grid, out, size, table_of
+from .quantization import quantized
 
 if TYPE_CHECKING:
     from leadwire.artifacts import (
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         FastMemory,
         FirmwareImage,
         FirmwareProject,
-        QuantizedModel,
         StressFigure,
         StressResult,
         ValidationResult,
@@ -27,29 +27,6 @@ if TYPE_CHECKING:
     from leadwire.package import FirmwarePackage
     from leadwire.pipeline import BoardOutcome, Outcome
     from leadwire.pipeline.alone import Analysis, FlashedBoard
-
-
-def quantized(result: QuantizedModel) -> None:
-    calibration = result.calibration
-    grid(
-        [
-            ("model", str(result.path)),
-            ("sha-256", result.digest),
-            ("size", size(result.size_bytes)),
-            ("calibration", f"{calibration.count} inputs of '{calibration.dataset}', {calibration.policy}"),
-            ("per class", "  ".join(f"{label} {count}" for label, count in calibration.per_class)),
-            ("patients", f"{len(calibration.patients)}, none of them tested"),
-        ]
-    )
-    table_of(
-        "quantization error per operator",
-        ["op", "kind", "tensor", "SQNR dB", "saturated"],
-        [
-            (str(e.operator_index), e.kind, e.tensor, f"{e.sqnr_db:.1f}", f"{e.saturated_fraction:.2%}")
-            for e in result.layer_errors
-        ],
-        left=3,
-    )
 
 
 def budget(report: BudgetReport) -> None:
@@ -344,8 +321,8 @@ def validation(result: ValidationResult) -> None:
         ],
     )
     table_of(
-        "loss of the INT8 model on the device against the float model",
-        ["endpoint", "verdict", "float", "INT8", "loss", "judged interval", "margin"],
+        "loss of the quantized model on the device against the float model",
+        ["endpoint", "verdict", "float", "quantized", "loss", "judged interval", "margin"],
         [
             (
                 e.endpoint,

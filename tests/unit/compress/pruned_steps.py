@@ -182,9 +182,9 @@ def of_bad_input() -> dict[str, list[str]]:
     }
     beat = keras.Input((16, 2), name="beat")
     x = layers.Dense(3, activation="softmax", name="scores")(layers.Flatten(name="flatten")(beat))
-    found["no normalization"] = refused(
-        prune_channels.Settings(keep_macs=0.5, criterion="gamma"), keras.Model(beat, x, name="flat")
-    )
+    flat = keras.Model(beat, x, name="flat")
+    found["no normalization"] = refused(prune_channels.Settings(keep_macs=0.5, criterion="gamma"), flat)
+    found["no rectifier"] = refused(prune_activations.Settings(penalty=0.1), flat)
 
     class Own(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:

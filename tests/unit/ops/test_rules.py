@@ -119,6 +119,16 @@ ACCEPTED: dict[str, Case] = {
         [act(3), act(3), act(3, 2)],
         Op(kind="PACK", inputs=(0, 1), outputs=(2,), options="PackOptions", fields={"valuesCount": 2, "axis": -1}),
     ),
+    "SUM": (
+        [act(1, 6, 4), int32([1]), act(1, 4)],
+        Op(kind="SUM", inputs=(0, 1), outputs=(2,), options="ReducerOptions"),
+    ),
+    "ABS": ([act(1, 4), act(1, 4)], Op(kind="ABS", inputs=(0,), outputs=(1,))),
+    "ELU": ([act(1, 4), act(1, 4)], Op(kind="ELU", inputs=(0,), outputs=(1,))),
+    "REVERSE_V2": (
+        [act(1, 6), int32([-1]), act(1, 6)],
+        Op(kind="REVERSE_V2", inputs=(0, 1), outputs=(2,), options="ReverseV2Options"),
+    ),
     "REDUCE_MAX": (
         [act(1, 6, 4), int32([1]), act(1, 4)],
         Op(kind="REDUCE_MAX", inputs=(0, 1), outputs=(2,), options="ReducerOptions"),
@@ -303,9 +313,22 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("SLICE", "lie in the input", swapped("SLICE", 1, int32([0, 3]))),
     ("SLICE", "lie in the input", swapped("SLICE", 1, int32([-1, 2]))),
     ("SLICE", "lie in the input", swapped("SLICE", 2, int32([1, 2**31 - 1]))),
-    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 3, int32([1, -2]))),
-    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 3, int32([1, 0]))),
-    ("STRIDED_SLICE", "strides positive", swapped("STRIDED_SLICE", 1, int32([0, 6]))),
+    ("STRIDED_SLICE", "strides not 0", swapped("STRIDED_SLICE", 3, int32([1, -2]))),
+    ("STRIDED_SLICE", "strides not 0", swapped("STRIDED_SLICE", 3, int32([1, 0]))),
+    ("STRIDED_SLICE", "strides not 0", swapped("STRIDED_SLICE", 1, int32([0, 6]))),
+    ("REVERSE_V2", "dimensions are constant, each once", swapped("REVERSE_V2", 1, int32([1, -1]))),
+    ("REVERSE_V2", "each once, and neighbours", (
+        [act(1, 6, 2), int32([0, 2]), act(1, 6, 2)], ACCEPTED["REVERSE_V2"][1])),
+    ("STRIDED_SLICE", "of a dropped dimension positive", (
+        [act(1, 6), int32([0, 1]), int32([1, 6]), int32([-1, 2]), act(3)],
+        replace(ACCEPTED["STRIDED_SLICE"][1], fields={"shrinkAxisMask": 1}))),
+    ("REVERSE_V2", "dimensions are constant, each once", swapped("REVERSE_V2", 1, int32([2]))),
+    ("REVERSE_V2", "input and output have one shape", swapped("REVERSE_V2", 2, act(1, 5))),
+    ("ABS", "less than 2^23 output scales", swapped("ABS", 1, act(1, 4, scale=2.0**-30))),
+    ("ELU", "same number of values", swapped("ELU", 1, act(1, 5))),
+    ("ELU", "activations are int8", ([T(shape=(1, 4), dtype="int16")] * 2, ACCEPTED["ELU"][1])),
+    ("SUM", "constant and neighbours", swapped("SUM", 1, int32([5]))),
+    ("SUM", "no 32-bit accumulator can overflow", swapped("SUM", 2, act(1, 4, scale=2.0**-35))),
     ("STRIDED_SLICE", "without new axes", with_fields("STRIDED_SLICE", newAxisMask=1)),
     ("STRIDED_SLICE", "give the output", with_fields("STRIDED_SLICE", shrinkAxisMask=1)),
     ("RESIZE_NEAREST_NEIGHBOR", "whole multiples", swapped("RESIZE_NEAREST_NEIGHBOR", 2, act(1, 1, 7, 2))),
@@ -350,8 +373,8 @@ REFUSED: list[tuple[str, str, Case]] = [
     ("BATCH_MATMUL", "matrices fit each other", swapped("BATCH_MATMUL", 1, act(3, 5, 4))),
     ("BATCH_MATMUL", "matrices fit each other", swapped("BATCH_MATMUL", 0, act(5))),
     ("BATCH_MATMUL", "matrices fit each other", with_fields("BATCH_MATMUL", adjX=True)),
-    ("BATCH_MATMUL", "no 32-bit accumulator can overflow", swapped("BATCH_MATMUL", 2, act(2, 3, 4, scale=2.0**-30))),
-    ("BATCH_MATMUL", "no 32-bit accumulator can overflow", swapped("BATCH_MATMUL", 1, act(1, 5, 4, scale=3e38))),
+    ("BATCH_MATMUL", "no accumulator (32 bits of int8, 48 bits", swapped("BATCH_MATMUL", 2, act(2, 3, 4, scale=1e-9))),
+    ("BATCH_MATMUL", "no accumulator (32 bits of int8, 48 bits", swapped("BATCH_MATMUL", 1, act(1, 5, 4, scale=3e38))),
     ("SPACE_TO_BATCH_ND", "give the output's shape", swapped("SPACE_TO_BATCH_ND", 1, int32([0]))),
     ("SPACE_TO_BATCH_ND", "give the output's shape", swapped("SPACE_TO_BATCH_ND", 2, int32([0, -1], 1, 2))),
     ("SPACE_TO_BATCH_ND", "give the output's shape", swapped("SPACE_TO_BATCH_ND", 0, act(2, 5, 2))),
@@ -442,7 +465,7 @@ def test_check_names_every_offender_and_every_remedy() -> None:
         "op 3 RELU6 'block3/relu6'",
     ):
         assert part in message
-    for remedy in ("leadwire quantize", "replace it by one of ADD", "convert the model again"):
+    for remedy in ("leadwire quantize", "replace it by one of ABS, ADD", "convert the model again"):
         assert remedy in caught.value.hint
 
 
@@ -463,8 +486,9 @@ def test_macs() -> None:
 def test_operators_of_int16() -> None:
     """What 16x8 models are made of takes int16; the tests of kernels draw the int16 forms by these words."""
     assert {kind for kind in registry.operators() if takes_int16(kind)} >= {
-        "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
+        "ABS", "ADD", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D",
+        "EXPAND_DIMS", "FULLY_CONNECTED",
         "LEAKY_RELU", "LOGISTIC", "MAX_POOL_2D", "MAXIMUM", "MEAN", "MINIMUM", "MUL", "PACK", "PAD", "PADV2",
         "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SOFTMAX", "SPLIT", "SPLIT_V",
-        "SQUEEZE", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE", "UNPACK",
+        "SQUEEZE", "STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "TRANSPOSE_CONV", "UNPACK",
     }  # fmt: skip

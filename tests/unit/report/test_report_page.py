@@ -407,6 +407,16 @@ def test_sections_name_what_they_need(evidence: Evidence) -> None:
             assert name == "signer" or hasattr(evidence, name), (section.file, name)
 
 
+def test_the_page_calls_the_model_by_its_mode(evidence: Evidence) -> None:
+    recipe = dataclasses.replace(evidence.quantized.recipe, calibrator="mse", equalize=True)
+    quantized = dataclasses.replace(evidence.quantized, mode="int16x8", recipe=recipe, equalized=("a > b",))
+    wide = dataclasses.replace(evidence, quantized=quantized)
+    text = Reader(render_page(wide, SIGNER)).text
+    assert "The INT16x8 model" in text and "Decisions changed by INT16x8" in text and "INT16x8, device" in text
+    assert "weights of 8 bits, activations, input and output of 16" in text and "Calibrator: mse" in text
+    assert "INT8" not in text.replace("dtype INT8", "")
+
+
 @pytest.mark.parametrize("header", ["<p>x</p>", "{#\ntitle: x\nneeds: y\n#}\n", "{#\ntitle: x\n"])
 def test_a_section_without_its_header_is_refused(tmp_path: Path, header: str) -> None:
     (tmp_path / "10-x.html.j2").write_text(header)

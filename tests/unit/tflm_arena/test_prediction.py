@@ -13,6 +13,7 @@ from leadwire.ops.registry import operators
 from leadwire.tflm_arena import predict_arena
 from leadwire.tflm_arena.kernels import known
 from leadwire.tflm_arena.layout import Layout, records
+from many_operators import fused_lstm
 from single_operator import Op, T, write_tflite
 
 
@@ -79,6 +80,24 @@ def test_an_unknown_operator_is_named_with_what_is_known() -> None:
     with pytest.raises(UnsupportedModelError, match=r"op 0 SIN 't1'.*not known") as caught:
         predict_arena(model)
     assert "CONV_2D" in caught.value.hint
+
+
+def test_what_the_backend_refuses_says_why_and_what_to_do() -> None:
+    """The fused LSTM, whose state would last, and operators whose kernel's wishes are not computed."""
+    absolute = [T(shape=(1, 8)), T(shape=(1, 8))]
+    model = parse_tflite(write_tflite(absolute, [Op(kind="ABS", inputs=(0,), outputs=(1,))], [0], [1]), "abs")
+    with pytest.raises(UnsupportedModelError, match=r"op 0 ABS 't1'.*asks of the arena is not known") as caught:
+        predict_arena(model)
+    assert "backend aot" in caught.value.hint
+    lstm = parse_tflite(fused_lstm(1), "lstm")
+    with pytest.raises(UnsupportedModelError, match="keeps the fused LSTM's state") as caught:
+        predict_arena(lstm)
+    assert "unroll=True" in caught.value.hint
+    pair = [T(shape=(1, 2, 3), dtype="int16"), T(shape=(1, 3, 2), dtype="int16"), T(shape=(1, 2, 2), dtype="int16")]
+    op = Op(kind="BATCH_MATMUL", inputs=(0, 1), outputs=(2,), options="BatchMatMulOptions")
+    with pytest.raises(UnsupportedModelError, match="for int16 asks of the arena") as caught:
+        predict_arena(parse_tflite(write_tflite(pair, [op], [0, 1], [2]), "matmul"))
+    assert "aot" in caught.value.hint
 
 
 def test_every_operator_of_aot_has_its_kernel_here() -> None:

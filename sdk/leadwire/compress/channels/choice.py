@@ -28,7 +28,7 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Each layer keeps a multiple of `multiple` channels (where it had one) and no fewer than `at_least`."""
+    """A layer that loses channels keeps a multiple of `multiple`, and no fewer than `at_least`."""
 
     multiple: int
     at_least: int

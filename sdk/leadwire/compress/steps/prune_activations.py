@@ -14,6 +14,7 @@ from pydantic import Field
 from leadwire.compress.layer_names import LayerNames
 from leadwire.compress.recipe import Fraction, NotNegative, StepSettings
 from leadwire.compress.work import Facts, StepOutcome, Work
+from leadwire.errors import BadInputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,10 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
         return {name: float(one.zeros.mean()) for name, one in zip(tensors, found, strict=True)}
 
     score, before = tune_score(model, work), zeros(model, sources)
+    if settings.penalty and not sources:
+        raise BadInputError(
+            f"penalty: model '{model.name}' has no ReLU whose output could be silenced", hint="set it to 0"
+        )
     if settings.penalty:
         _train(settings, work, model, list(sources.values()))
     silent = find_silent(model, coupling, work.train, settings.rare)

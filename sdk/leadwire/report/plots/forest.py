@@ -1,4 +1,4 @@
-"""Loss of INT8 against float for each endpoint, against the margin fixed beforehand."""
+"""Loss of the quantized model against float for each endpoint, against the margin fixed beforehand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from leadwire.report.svg import figure, line, marker, rect, text, ticks
 _LEFT, _PANEL, _RIGHT, _ROW, _TOP = 230, 450, 210, 52, 36
 
 
-def draw(endpoints: Sequence[EndpointResult]) -> Markup:
-    """Loss to the right, gain to the left; the region beyond the margin is hatched. In percentage points."""
+def draw(endpoints: Sequence[EndpointResult], mode: str = "INT8") -> Markup:
+    """Loss to the right, gain to the left; the region beyond the margin is hatched. In percentage points. `mode` is the
+    quantized model's, in words."""
     reach = [limit for item in endpoints for limit in _reach(item)]
     scale = ticks(100 * min(reach, default=-0.01), 100 * max(reach, default=0.01), 6)
     low, span = scale[0], scale[-1] - scale[0]
@@ -35,12 +36,12 @@ def draw(endpoints: Sequence[EndpointResult]) -> Markup:
     return figure(
         wide,
         bottom + 40,
-        "Loss of INT8 against float, with margins",
+        f"Loss of {mode} against float, with margins",
         "; ".join(_said(item) for item in endpoints),
-        text(place(0) - 8, 16, "← INT8 better", "faint", anchor="end"),
-        text(place(0) + 8, 16, "INT8 worse →", "faint"),
+        text(place(0) - 8, 16, f"← {mode} better", "faint", anchor="end"),
+        text(place(0) + 8, 16, f"{mode} worse →", "faint"),
         *parts,
-        text(_LEFT + _PANEL / 2, bottom + 35, "loss = float − INT8, percentage points", "faint", anchor="middle"),
+        text(_LEFT + _PANEL / 2, bottom + 35, f"loss = float − {mode}, percentage points", "faint", anchor="middle"),
         class_="forest",
     )
 

@@ -14,7 +14,7 @@ from leadwire.report.svg import element, figure, line, marker, text, ticks
 _LEFT, _PANEL, _HEIGHT, _TOP = 64, 816, 190, 20
 
 
-def draw(records: Sequence[RecordResult], judged: str) -> Markup:
+def draw(records: Sequence[RecordResult], judged: str, mode: str = "INT8") -> Markup:
     """Recordings in the order of their numbers; up is a loss of the `judged` runtime against float, in points."""
     losses = [item.float_accuracy - item.device_accuracy for item in records]
     finite = [loss for loss in losses if math.isfinite(loss)]
@@ -41,8 +41,8 @@ def draw(records: Sequence[RecordResult], judged: str) -> Markup:
         if step >= 11:
             place = f"translate({x + 3:.2f} {bottom + 10}) rotate(-90)"
             parts.append(element("text", item.record[:8], class_="tiny faint", text_anchor="end", transform=place))
-    parts.append(text(_LEFT + _PANEL, _TOP - 7, "↑ INT8 worse", "faint", anchor="end"))
-    parts.append(text(_LEFT + _PANEL, bottom - 8, "↓ INT8 better", "faint", anchor="end"))
+    parts.append(text(_LEFT + _PANEL, _TOP - 7, f"↑ {mode} worse", "faint", anchor="end"))
+    parts.append(text(_LEFT + _PANEL, bottom - 8, f"↓ {mode} better", "faint", anchor="end"))
     said = "No recordings."
     if finite:
         worst = losses.index(max(finite))

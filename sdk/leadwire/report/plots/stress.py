@@ -1,4 +1,4 @@
-"""Excess loss of INT8 under each stress condition: one row a condition, one panel an endpoint."""
+"""Excess loss of the quantized model under each stress condition: one row a condition, one panel an endpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leadwire.report.svg import figure, line, marker, text, ticks
 _LEFT, _WIDTH, _GAP, _ROW, _TOP = 190, 690, 34, 17, 58
 
 
-def draw(conditions: Sequence[StressCondition]) -> Markup:
+def draw(conditions: Sequence[StressCondition], mode: str = "INT8") -> Markup:
     """To the right: quantization costs more than on the same beats undisturbed. Percentage points; a condition's name
     stands in the row of its first level."""
     rows = [one for one in conditions if one.level is not None]
@@ -30,11 +30,21 @@ def draw(conditions: Sequence[StressCondition]) -> Markup:
         parts.append(text(_LEFT - 12, y, _level(one), "tiny faint", anchor="end"))
     for column, name in enumerate(names):
         left = _LEFT + column * (width + _GAP)
-        parts.append(text(left, 14 + 15 * (column % 2), name, "tiny strong", limit=max(16, int(width / 5))))
+        room, last = int((2 * width + _GAP) / 6), column == len(names) - 1  # names stand on two lines in turn
+        parts.append(
+            text(
+                left + width if last else left,
+                14 + 15 * (column % 2),
+                name,
+                "tiny strong",
+                anchor="end" if last else "start",
+                limit=max(16, room),
+            )
+        )
         parts += _panel([one.figures[column] for one in rows], rows, left, width, bottom)
     worse = sum(_worse(item) for one in rows for item in one.figures)
     said = f"{worse} of {len(rows) * len(names)} intervals lie above zero."
-    return figure(_LEFT + _WIDTH + 10, bottom + 38, "Excess loss of INT8 under stress", said, *parts)
+    return figure(_LEFT + _WIDTH + 10, bottom + 38, f"Excess loss of {mode} under stress", said, *parts)
 
 
 def _panel(

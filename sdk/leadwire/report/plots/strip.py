@@ -17,7 +17,7 @@ from leadwire.report.svg import element, figure, polyline, rect, text
 _WIDEST_MM, _TALLEST_MM, _EDGE = 85.0, 60.0, 0.5
 
 
-def draw(beat: ChangedDecision | DifferingBeat) -> Markup:
+def draw(beat: ChangedDecision | DifferingBeat, mode: str = "INT8") -> Markup:
     """The beat is in the middle of its strip, marked by a small triangle."""
     finite = sorted(value for value in beat.strip_mv if math.isfinite(value)) or [0.0]
     seconds = len(beat.strip_mv) / beat.strip_hz if beat.strip_hz > 0 else 0.0
@@ -41,7 +41,7 @@ def draw(beat: ChangedDecision | DifferingBeat) -> Markup:
         width + 2 * _EDGE,
         height + 13,
         title,
-        _said(beat),
+        _said(beat, mode),
         rect(_EDGE, 6, width, height, "paper"),
         *_grid(width, height),
         polyline(points, "trace"),
@@ -52,9 +52,9 @@ def draw(beat: ChangedDecision | DifferingBeat) -> Markup:
     )
 
 
-def _said(beat: ChangedDecision | DifferingBeat) -> str:
+def _said(beat: ChangedDecision | DifferingBeat, mode: str) -> str:
     if isinstance(beat, ChangedDecision):
-        return f"Reference {beat.reference}, float {beat.float_class}, INT8 {beat.int8_class}."
+        return f"Reference {beat.reference}, float {beat.float_class}, {mode} {beat.int8_class}."
     return f"Reference {beat.reference}, decided as {beat.classes[0]} and as {beat.classes[1]}."
 
 
