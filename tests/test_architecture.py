@@ -15,7 +15,8 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst", "optuna", "ray", "matplotlib", "onnx", "onnxruntime", "torch",
+    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst",
+    "optuna", "ray", "matplotlib", "onnx", "onnxruntime", "torch",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process", "compress", "zoo"},
