@@ -30,7 +30,17 @@ def draw(conditions: Sequence[StressCondition], mode: str = "INT8") -> Markup:
         parts.append(text(_LEFT - 12, y, _level(one), "tiny faint", anchor="end"))
     for column, name in enumerate(names):
         left = _LEFT + column * (width + _GAP)
-        parts.append(text(left, 14 + 15 * (column % 2), name, "tiny strong", limit=max(16, int(width / 5))))
+        room, last = int((2 * width + _GAP) / 6), column == len(names) - 1  # names stand on two lines in turn
+        parts.append(
+            text(
+                left + width if last else left,
+                14 + 15 * (column % 2),
+                name,
+                "tiny strong",
+                anchor="end" if last else "start",
+                limit=max(16, room),
+            )
+        )
         parts += _panel([one.figures[column] for one in rows], rows, left, width, bottom)
     worse = sum(_worse(item) for one in rows for item in one.figures)
     said = f"{worse} of {len(rows) * len(names)} intervals lie above zero."
