@@ -69,6 +69,8 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
                 "# keep",
                 "# target_sqnr",
                 "# percentile",
+                "# fast_memory",
+                "# fast_bytes",
             )
         )
         else line
