@@ -35,6 +35,7 @@ KEPT = os.environ.get("LEADWIRE_WHOLE_DS2", "")
 pytestmark = [
     pytest.mark.realdata,
     pytest.mark.xdist_group("whole ds2"),
+    pytest.mark.timeout(7200),
     pytest.mark.skipif(not KEPT, reason="takes half an hour: make ds2"),
 ]
 MUTATIONS = 200
