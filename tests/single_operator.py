@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from leadwire.model.graph import Model
 from leadwire.model.tflite import parse_tflite
 from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels, packed_instead
+from leadwire.ops.spec import SIMD
 
 EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "10"))
 """Hypothesis examples per operator; a nightly run sets more."""
@@ -318,7 +320,9 @@ def assert_same_as_tflm(data: bytes, seed: int = 0, witness: Witness = run_witne
     rows = sample_rows(model, seed)
     theirs = witness(data, model, rows)
     for kernels in every_choice(model):
-        ours = run_program(compile_program(model, spread_plan(model, kernels)), model, rows)
+        instrument = (*SANITIZE, *simd_flags_for(data, kernels))
+        program = compile_program(model, spread_plan(model, kernels), instrument=instrument)
+        ours = run_program(program, model, rows)
         different = np.argwhere(ours != theirs)
         assert different.size == 0, (
             f"{kernels}: {len(different)} of {ours.size} bytes differ, first at sample {different[0][0]} byte "
@@ -332,4 +336,28 @@ def every_choice(model: Model) -> tuple[tuple[str, ...], ...]:
     none: tuple[str, ...] = ("portable",) * len(model.operators)
     small, wide = (choose_kernels(model, ["dsp"], spare_flash_bytes=spare) for spare in (0, 1 << 30))
     packed = tuple(packed_instead(model, one) for one in (none, small))
-    return tuple(dict.fromkeys((none, small, wide, *packed, choose_kernels(model, ["dsp", "mve"]))))
+    vectors = (choose_kernels(model, ["dsp", "mve"]), choose_kernels(model, [SIMD]))
+    return tuple(dict.fromkeys((none, small, wide, *packed, *vectors)))
+
+
+def _simd_flags() -> tuple[tuple[str, ...], ...]:
+    """For each way in which runtime/simd.h is written, what has gcc take it, of those that this processor can run."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        facts = []
+    avx512 = ("avx512f", "avx512bw", "avx512vl", "avx512_vnni")
+    found: list[tuple[str, ...]] = [()]
+    if "avx2" in facts:
+        found.append(("-mavx2",))
+    if set(avx512) <= set(facts):
+        found.append(tuple(f"-m{name.replace('_', '')}" for name in avx512))
+    return tuple(found)
+
+
+SIMD_FLAGS = _simd_flags()
+
+
+def simd_flags_for(data: bytes, kernels: tuple[str, ...]) -> tuple[str, ...]:
+    """One of them for kernels of a desktop processor, by the bytes of the model: drawn models see all."""
+    return SIMD_FLAGS[zlib.crc32(data) % len(SIMD_FLAGS)] if SIMD in kernels else ()

@@ -15,11 +15,12 @@ import pytest
 HEAVY = {
     "tensorflow", "keras", "ai_edge_litert", "tflite_micro", "numpy", "scipy", "wfdb", "pandas", "serial", "smpclient",
     "unicorn", "capstone", "elftools", "cryptography", "jinja2", "pydantic",
-    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst", "optuna", "ray", "matplotlib",
+    "flatbuffers", "pyvisa", "joulescope", "reqif", "cyclonedx", "typst",
+    "optuna", "ray", "matplotlib", "onnx", "onnxruntime", "torch",
 }  # fmt: skip
 DOORS = {
     "tensorflow": {"tensorflow_process", "compress", "zoo"},
-    "keras": {"tensorflow_process", "compress", "zoo"},
+    "keras": {"tensorflow_process", "compress", "zoo", "imports.keras_layers"},
     "ai_edge_litert": {"reference", "model.options", "model.editing", "tensorflow_process"},
     "tflite_micro": {"reference"},
     "wfdb": {"datasets"},
@@ -30,6 +31,9 @@ DOORS = {
     "cryptography": {"evidence"},
     "reqif": {"trace.reqif"},
     "cyclonedx": {"evidence.bom"},
+    "onnx": {"imports"},
+    "onnxruntime": {"imports"},
+    "torch": {"imports"},
     "optuna": {"compress.search.study"},
     "ray": {"pipeline.search"},
     "matplotlib": {"compress.search.plot"},

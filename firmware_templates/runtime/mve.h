@@ -23,4 +23,11 @@ typedef struct {
 void lw_conv_2d_s8_mve(const lw_vector_params *params, const int8_t *input, const uint32_t *weights,
                        const int32_t *channels, uint32_t *scratch, int8_t *output);
 
+void lw_depthwise_conv_2d_s8_mve(const lw_taps_params *params, const int8_t *input, const int8_t *weights,
+                                 const int32_t *channels, uint32_t *scratch, int8_t *output);
+
+void lw_add_s8_mve(const lw_sum_params *params, const int8_t *a, const int8_t *b, int8_t *output);
+void lw_max_pool_2d_s8_mve(const lw_taps_params *params, const int8_t *input, int8_t *output);
+void lw_average_pool_2d_s8_mve(const lw_taps_params *params, const int8_t *input, int8_t *output);
+
 #endif /* LW_MVE_H */

@@ -19,7 +19,8 @@
     │   ├── DeviceRefusedError       the device answered with an error of its own
     │   ├── WrongDeviceError         another board, firmware or model than the one expected
     │   │   └── WrongBoardError      known before anything was written: nothing was
-    │   └── BusyBoardError           another rig run holds the board
+    │   ├── BusyBoardError           another rig run holds the board
+    │   └── KernelMismatchError      kernels for this computer give other bytes than the portable ones
     ├── ValidationError          7   only raised by the CLI: a failed or inconclusive verdict
     │   └── TraceError               requirements that are not traced to a test that passed
     └── EvidenceError            8   a bundle that does not verify
@@ -205,6 +206,16 @@ class BusyBoardError(DeviceError):
             f"rig board '{name}' is in use: {what} is held by {holder}, waited {seconds:g} s",
             hint="let the other run end, or end it; a lock is gone as soon as its process is",
         )
+
+
+class KernelMismatchError(DeviceError):
+    def __init__(self, library: Path, instructions: str, differing: Sequence[int], checked: int) -> None:
+        super().__init__(
+            f"'{library}': the kernels for this processor ({instructions}) and the portable ones give other bytes on "
+            f"{len(differing)} of {checked} samples, the first is number {differing[0]}",
+            hint="take HostModel.from_tflite(..., kernels='portable'), and report the model and the processor",
+        )
+        self.differing = tuple(differing)
 
 
 class ValidationError(LeadwireError):

@@ -317,7 +317,8 @@ split = "train"
 count = 200
 seed = 1
 stratify = "class+patient"      # or "class", or "patient"
-method = "minmax"               # or "percentile" (percentile = 99.99), "mse", "entropy"
+method = "minmax"               # what sets the ranges; or "percentile", "mse", "entropy"
+# percentile = 99.99            # of that method: so many per cent of the values lie in the range
 
 [target]
 boards = ["virtual-stm32f405"]  # `leadwire boards` lists them; the first one is validated, all are benchmarked

@@ -8,24 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import leadwire
 from leadwire import HostModel, reference
 from leadwire.build.toolchain import cache_folder
 from leadwire.device.host_library import HostLibrary
-from leadwire.device.host_pool import HostPool
+from leadwire.device.host_pool import HostPool, Progress
 from leadwire.errors import (
     BadInputError,
     BuildError,
     DatasetError,
     DeviceError,
     FileMissingError,
+    KernelMismatchError,
     PortError,
     UnsupportedModelError,
     WrongDeviceError,
 )
 from leadwire.model.tflite import read_tflite
+from leadwire.pipeline.host_model import CHECKED_FIRST
 from single_operator import Op, T, write_tflite
 from small_network import CLASSES, INPUT_BYTES, small_network
 
@@ -84,6 +87,44 @@ def test_eight_threads_give_the_bytes_of_one(host: HostModel) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(host.predict_quantized, batches * 2))
     assert [one.tobytes() for one in found] == expected * 2
+
+
+def test_portable_kernels_answer_a_sample_again(host: HostModel, small: Path) -> None:
+    assert host.kernels.startswith("simd (")
+    model = HostModel(host.model, host.library, source_digest="", threads=2, portable=_portable(small).library)
+    rows = random_rows(2100)
+    answers = model.predict_quantized(rows)
+    assert (model.answered, model.checked) == (2100, CHECKED_FIRST + 2)  # and numbers 1000 and 2000
+    model.predict_quantized(rows[:5])
+    assert (model.answered, model.checked) == (2105, CHECKED_FIRST + 3)  # and the first of the batch
+    alone = _portable(small)
+    assert alone.kernels == "portable"
+    assert np.array_equal(alone.predict_quantized(rows), answers)
+    assert alone.checked == alone.answered == 2100
+    assert alone.source_digest != host.source_digest
+
+
+def test_kernels_that_differ_are_an_error(host: HostModel, small: Path) -> None:
+    class Differing(HostPool):
+        """Portable kernels of which one byte of sample 1000 is another."""
+
+        def run(self, rows: npt.NDArray[np.int8], progress: Progress | None = None) -> npt.NDArray[np.int8]:
+            answers = super().run(rows, progress)
+            answers[CHECKED_FIRST] ^= 1
+            return answers
+
+    model = HostModel(host.model, host.library, source_digest="", threads=1, portable=_portable(small).library)
+    model._portable = Differing(_portable(small).library, 1)
+    with pytest.raises(KernelMismatchError, match=r"the portable ones give other bytes on 1 of 65 samples") as caught:
+        model.predict_quantized(random_rows(1001))
+    assert caught.value.differing == (1000,)
+    assert model.checked == 0
+    with pytest.raises(BadInputError, match="there are no kernels 'fast'"):
+        HostModel.from_tflite(small, kernels="fast")  # type: ignore[arg-type]
+
+
+def _portable(small: Path) -> HostModel:
+    return HostModel.from_tflite(small, threads=1, kernels="portable")
 
 
 def test_threads_share_no_memory(host: HostModel) -> None:
@@ -218,8 +259,8 @@ def test_pool_refuses(host: HostModel, tmp_path: Path) -> None:
 
 def test_pool_tells_its_progress(host: HostModel) -> None:
     seen: list[tuple[int, int]] = []
-    HostPool(host.library, 2).run(random_rows(600), lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 600), (512, 600), (600, 600)]
+    HostPool(host.library, 2).run(random_rows(1100), lambda done, total: seen.append((done, total)))
+    assert seen == [(512, 1100), (1024, 1100), (1100, 1100)]
 
 
 def test_the_package_has_nothing_else() -> None:

@@ -65,6 +65,12 @@ def test_the_template_names_every_setting(tmp_path: Path) -> None:
                 "# section",
                 "# alignment",
                 "# arena",
+                "# compression",
+                "# keep",
+                "# target_sqnr",
+                "# percentile",
+                "# fast_memory",
+                "# fast_bytes",
             )
         )
         else line

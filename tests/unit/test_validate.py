@@ -700,7 +700,7 @@ def test_fifty_thousand_beats_take_seconds() -> None:
 
 
 def test_a_run_that_was_cut_is_noted(cohort: Dataset) -> None:
-    from leadwire.pipeline.predict import PredictionSet
+    from leadwire.pipeline.predict import PredictionSet, StoredPredictions
 
     cut = PredictionSet(stored=(), io_digest="", retries=3, library=Path(), starts=("watchdog", "unknown"))
     decided = decisions(cohort, 0.10, 2)
@@ -708,3 +708,6 @@ def test_a_run_that_was_cut_is_noted(cohort: Dataset) -> None:
     assert result.notes[-1].startswith("the run on the device was cut 2 time(s)")
     assert "watchdog, unknown" in result.notes[-1]
     assert PredictionSet(stored=(), io_digest="", retries=0, library=Path()).notes == ()
+    generated = StoredPredictions(runtime="host_c", path=Path(), model_digest="", dataset_digest="")
+    whole = PredictionSet(stored=(generated,), io_digest="", retries=0, library=Path())
+    assert whole.notes == ("the generated C on the host ran its portable kernels",)

@@ -7,26 +7,18 @@ it starts from are the same, and its model still has the recorded digest.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from leadwire import errors
 from leadwire.datasets import Dataset
-from leadwire.errors import BadInputError, BuildError, FileMissingError, LeadwireError
-from leadwire.tensorflow_process import last_exception, training_environment
+from leadwire.errors import BadInputError, FileMissingError
+from leadwire.tensorflow_process.worker import ask_worker
 from leadwire.workspace import file_digest, write_atomically
 
 from .data import load_training, store_dataset
@@ -101,7 +93,10 @@ def run_recipe(
                 **_stored(store or recipe.output / "data", train, tune),
             }
             _prepare(folder, key, fresh)
-            facts = _ask(folder, settings.label, request, timeout_s, progress)
+            answer = ask_worker(
+                "leadwire.compress", folder, f"step '{settings.label}'", request, timeout_s=timeout_s, progress=progress
+            )
+            facts = tuple((str(name), value) for name, value in answer)
             step = _keep(folder, key, index, settings, digest, facts)
         finished(step)
         done.append(step)
@@ -201,82 +196,3 @@ def _keep(folder: Path, key: str, index: int, settings: StepSettings, source_dig
     kept = _kept(folder, key)
     assert kept is not None
     return dataclasses.replace(kept, skipped=False)
-
-
-def _ask(
-    folder: Path,
-    label: str,
-    request: dict[str, Any],
-    timeout_s: float,
-    progress: Callable[[str, int, int], None],
-) -> Facts:
-    """The step's facts, from its process; the error that it met."""
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    environment = training_environment(folder)
-    reading, writing = os.pipe()
-    with (folder / "log").open("wb") as log, subprocess.Popen(
-        [sys.executable, "-P", "-m", "leadwire.compress", str(folder.resolve())],
-        env=environment, stdin=reading, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-    ) as process:  # fmt: skip
-        os.close(reading)
-        watchdog = _Watchdog(process, timeout_s)
-        try:
-            assert process.stdout is not None
-            answer: dict[str, Any] = {}
-            for line in process.stdout:
-                answer = json.loads(line)
-                if "progress" in answer:
-                    progress(*answer["progress"])
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            watchdog.cancel()
-            os.close(writing)
-    if error := answer.get("error"):
-        raise _error(error)
-    if "facts" not in answer:
-        raise _ended(folder, label, process.returncode, watchdog.late, timeout_s)
-    return tuple((str(name), value) for name, value in answer["facts"])
-
-
-class _Watchdog:
-    """Kills a process after so many seconds."""
-
-    def __init__(self, process: subprocess.Popen[str], seconds: float) -> None:
-        self.late = False
-        self._process = process
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _end(self) -> None:
-        self.late = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-
-def _error(told: dict[str, str]) -> LeadwireError:
-    """The worker's error as one of this process, of the same class where its sentence can be set."""
-    kind = getattr(errors, told["kind"], BadInputError)
-    error: LeadwireError = kind.__new__(kind)
-    LeadwireError.__init__(error, told["message"], hint=told["hint"])
-    return error
-
-
-def _ended(folder: Path, label: str, code: int, late: bool, timeout_s: float) -> BuildError:
-    if late:
-        return BuildError(f"step '{label}' did not end within {timeout_s:g} s", hint="allow more time, or fewer epochs")
-    if code == -signal.SIGKILL:
-        return BuildError(
-            f"step '{label}' was killed",
-            hint="most likely the memory ran out: a smaller training.batch, or a larger machine",
-        )
-    reason = last_exception((folder / "log").read_text(encoding="utf-8", errors="replace"))
-    return BuildError(
-        f"step '{label}' ended without a result: {reason}",
-        hint=f"the whole log is in '{folder / 'log'}'; the same recipe goes on from the last whole epoch",
-    )

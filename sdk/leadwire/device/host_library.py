@@ -1,6 +1,7 @@
 """A generated model as a shared library in this process: the C of the device, compiled for the host.
 
-The library exports `const lw_model *lw_host_model(void)` and `lw_run_batch`; structures as in runtime/leadwire.h.
+The library exports `const lw_model *lw_host_model(void)` and `lw_run_batch`, with kernels for this processor also
+`const char *lw_host_instructions(void)`; structures as in runtime/leadwire.h.
 """
 
 from __future__ import annotations
@@ -106,6 +107,11 @@ class HostLibrary:
         if self._run_batch is not None:
             self._run_batch.restype = ctypes.c_int
             self._run_batch.argtypes = (ctypes.POINTER(_Model), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
+        instructions: Any = getattr(library, "lw_host_instructions", None)
+        if instructions is not None:
+            instructions.restype = ctypes.c_char_p
+        self.instructions = "" if instructions is None else str(instructions().decode("ascii"))
+        """What kernels for this processor are compiled for ("AVX2"); empty where the library has portable ones."""
         self._model: Any = entry().contents
         self._inputs: list[Any] = self._model.inputs[: self._model.input_count]
         self._outputs: list[Any] = self._model.outputs[: self._model.output_count]

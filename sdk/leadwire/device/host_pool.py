@@ -25,7 +25,7 @@ Rows = npt.NDArray[np.int8]
 Progress = Callable[[int, int], None]
 
 MAX_THREADS = 256
-_CHUNK_ROWS = 256
+_CHUNK_ROWS = 512
 """Long against a call from Python, short enough that threads end together."""
 
 

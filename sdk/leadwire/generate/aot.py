@@ -15,7 +15,7 @@ from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide
 from leadwire.ops.runs import copy_runs
-from leadwire.ops.spec import BACKWARD, PORTABLE, Constant, KernelCall
+from leadwire.ops.spec import BACKWARD, PORTABLE, SIMD, Constant, KernelCall
 from leadwire.ops.tables import TableNames, direct_tensors, table_names
 from leadwire.resources import FIRMWARE_TEMPLATES
 
@@ -25,6 +25,7 @@ from .project import BackendOptions, GoldenVector, ModelPart
 
 _RUNTIME = ("leadwire.h", "requantize.h", "kernels.h", "self_test.h", "self_test.c")
 _VARIANT_HEADERS = ("dsp.h", "mve.h")
+_HOST_HEADERS = ("simd.h",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +83,14 @@ def write_model(
     name = c_identifier(model.name)
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
     headers = sorted({call.header for its in calls.values() for call in its if call.header})
-    with_variants = bool(set(plan.kernels) - {PORTABLE, "packed"})
+    variants = set(plan.kernels) - {PORTABLE, "packed"}
+    family = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
     names = {key: f"lw_{name}_{table}" for key, table in table_names(calls).items()}
     fast = () if plan.fast is None else tuple(f"lw_{name}_{table.name}" for table in plan.fast.tables)
     tables = tuple(_tables(model, name, calls, names))
     context = descriptor(model, "aot", arena_bytes=plan.arena_bytes, golden=golden) | {
         "private_header": "weights.h",
-        "kernels_header": "mve.h" if with_variants else "kernels.h",
+        "kernels_header": family[-1] if family else "kernels.h",
         "further_headers": headers,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "peak_operator": plan.peak_operator,
@@ -112,7 +114,7 @@ def write_model(
     runtime = [
         *_RUNTIME,
         *(HOST_RUNTIME if host else ()),
-        *(_VARIANT_HEADERS if with_variants else ()),
+        *family,
         *headers,
         *(f"kernels/{kernel}" for kernel in kernels),
     ]

@@ -19,7 +19,7 @@ from leadwire.model.tensor import Tensor
 from .arithmetic import INT32_MAX, Rescale, activation_range, is_wide, rescale, scale_of, span_of, zero_point_of
 from .broadcast import broadcast_of, full_size_inputs
 from .dsp import clamp_initializer
-from .spec import KernelCall, Variant
+from .spec import SIMD, KernelCall, Variant
 
 
 def rescales_of(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None, Rescale | None]:
@@ -127,13 +127,13 @@ def _fits(model: Model, operator: Operator) -> bool:
     return flat and _form(model, operator) is not None
 
 
-def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+def _emit(model: Model, operator: Operator, kernel: str = "add_s8_dsp") -> tuple[KernelCall, ...]:
     form = _form(model, operator)
     assert form is not None
     return (
         KernelCall(
-            function="lw_add_s8_dsp",
-            source="add_s8_dsp.c",
+            function=f"lw_{kernel}",
+            source=f"{kernel}.c",
             also=("clamp_values_s8.c",),
             params_type="lw_sum_params",
             params=(
@@ -147,4 +147,34 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     )
 
 
+def _emit_simd(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    form, output = _form(model, operator), model.output(operator)
+    assert form is not None
+    low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), output)
+    return (
+        KernelCall(
+            function="lw_add_s8_simd",
+            source="add_s8_simd.c",
+            params_type="lw_simd_sum_params",
+            params=(
+                ("count", str(output.elements)),
+                ("multiplier_a", str(form.integers[0])),
+                ("multiplier_b", str(form.integers[1])),
+                ("offset", str(form.integers[2])),
+                ("low", str(low)),
+                ("high", str(high)),
+            ),
+            arguments=(*(f"in{position}" for position in form.inputs), "out0"),
+        ),
+    )
+
+
+SIMD_VARIANT = Variant(name=SIMD, extension="simd", fits=_fits, emit=_emit_simd, in_place=full_size_inputs)
+MVE = Variant(
+    name="mve",
+    extension="mve",
+    fits=_fits,
+    emit=lambda model, op: _emit(model, op, "add_s8_mve"),
+    in_place=full_size_inputs,
+)
 DSP = Variant(name="dsp", extension="dsp", fits=_fits, emit=_emit, in_place=full_size_inputs)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_mve import vector_calls, vector_scratch
+from .conv_2d_simd import copied_distance, lanes_calls, lanes_fit, lanes_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
 from .geometry import Window, distance_by_blocks, distance_by_position, groups_of, window_of
-from .spec import BACKWARD, Distance, KernelCall, Variant
+from .spec import BACKWARD, SIMD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
 """Above so many taps, filled up to multiples of four, for each one of the model the portable kernel is no slower."""
@@ -104,6 +105,14 @@ def _scratch_bytes(model: Model, operator: Operator) -> int:
 
 
 VARIANTS = (
+    Variant(
+        name=SIMD,
+        extension="simd",
+        fits=lambda model, op: groups_of(model, op) == 1 and lanes_fit(_filters(model, op)),
+        emit=lambda model, op: lanes_calls(model, op, _window(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: lanes_scratch(_window(model, op)),
+        distance=lambda model, op: copied_distance(_window(model, op)),
+    ),
     Variant(
         name="mve",
         extension="mve",

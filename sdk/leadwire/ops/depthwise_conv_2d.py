@@ -12,6 +12,8 @@ from leadwire.model.graph import Model, Operator
 from .arithmetic import letters_of, zero_point_of
 from .convolution import constants_of, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
+from .depthwise_conv_2d_mve import MVE
+from .depthwise_conv_2d_simd import SIMD_VARIANT
 from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import BACKWARD, KernelCall, OperatorSpec, Rule
@@ -82,5 +84,5 @@ SPEC = OperatorSpec(
     emit=_emit,
     macs=_macs,
     distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op), 2)),
-    variants=(DSP,),
+    variants=(SIMD_VARIANT, MVE, DSP),
 )

@@ -6,10 +6,11 @@ from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_calls, columns_distance, columns_extra_bytes, columns_saved, columns_scratch
 from .conv_2d_mve import vector_calls, vector_scratch
+from .conv_2d_simd import copied_distance, lanes_calls, lanes_fit, lanes_scratch
 from .convolution import Filters, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
 from .geometry import Axis, Window, distance_by_position
-from .spec import Distance, KernelCall, Variant
+from .spec import SIMD, Distance, KernelCall, Variant
 
 
 def _filters(model: Model, operator: Operator) -> Filters:
@@ -91,6 +92,14 @@ def _saved(model: Model, operator: Operator) -> int:
 
 
 VARIANTS = (
+    Variant(
+        name=SIMD,
+        extension="simd",
+        fits=lambda model, op: lanes_fit(_filters(model, op)),
+        emit=lambda model, op: lanes_calls(model, op, window_of_vectors(model, op), _filters(model, op)),
+        scratch_bytes=lambda model, op: lanes_scratch(window_of_vectors(model, op)),
+        distance=lambda model, op: copied_distance(window_of_vectors(model, op)),
+    ),
     Variant(
         name="mve",
         extension="mve",

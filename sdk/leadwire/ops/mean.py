@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import INT32_MAX, letters_of, quantize_multiplier, scale_of, span_of, zero_point_of
 from .reduction import SHAPES, split
 from .rules import activations, batch_one, computed, inputs
-from .spec import KernelCall, OperatorSpec, Rule
+from .spec import SIMD, KernelCall, OperatorSpec, Rule, Variant
 
 
 def _multiplier(model: Model, operator: Operator, reduced: int) -> tuple[int, int, int]:
@@ -58,6 +60,10 @@ def reduction(kind: str, *, divided: bool) -> OperatorSpec:
             ),
         )
 
+    def emit_simd(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        calls = emit(model, operator)
+        return tuple(replace(call, function="lw_mean_s8_simd", source="mean_s8_simd.c") for call in calls)
+
     return OperatorSpec(
         kind=kind,
         rules=(
@@ -73,6 +79,7 @@ def reduction(kind: str, *, divided: bool) -> OperatorSpec:
             ),
         ),
         emit=emit,
+        variants=(Variant(name=SIMD, extension="simd", fits=lambda model, op: True, emit=emit_simd),),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import activation_range, letters_of
 from .dsp import clamp_initializer
 from .geometry import WINDOW_OPTIONS, Window, distance_by_channel, in_bytes, integer, window_of
 from .rules import FUSED_ACTIVATION, activations, batch_one, computed, inputs, rank
-from .spec import Distance, KernelCall, OperatorSpec, Rule, Variant
+from .spec import SIMD, Distance, Extension, KernelCall, OperatorSpec, Rule, Variant
 
 _MOST_TAPS = 255
 """As many bytes can be added in a 16-bit lane."""
@@ -61,17 +64,24 @@ def pool(kind: str) -> OperatorSpec:
     def distance(model: Model, operator: Operator) -> Distance:
         return in_bytes(model.output(operator), distance_by_channel(_window(model, operator)))
 
-    def fits_dsp(model: Model, operator: Operator) -> bool:
+    def fits_simd(model: Model, operator: Operator) -> bool:
         window = _window(model, operator)
-        covers = all(axis.before < axis.filter for axis in (window.y, window.x))
-        taps = window.y.filter * window.x.filter
-        return covers and window.input_channels % 4 == 0 and (kind == "MAX_POOL_2D" or taps <= _MOST_TAPS)
+        return all(axis.before < axis.filter for axis in (window.y, window.x))
 
-    def emit_dsp(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    def fits_mve(model: Model, operator: Operator) -> bool:
+        window = _window(model, operator)
+        short = kind == "MAX_POOL_2D" or window.y.filter * window.x.filter <= _MOST_TAPS
+        return fits_simd(model, operator) and short
+
+    def fits_dsp(model: Model, operator: Operator) -> bool:
+        return fits_mve(model, operator) and _window(model, operator).input_channels % 4 == 0
+
+    def emit_lanes(model: Model, operator: Operator, extension: Extension) -> tuple[KernelCall, ...]:
+        kernel = f"{kind.lower()}_s8_{extension}"
         return (
             KernelCall(
-                function=f"lw_{kind.lower()}_s8_dsp",
-                source=f"{kind.lower()}_s8_dsp.c",
+                function=f"lw_{kernel}",
+                source=f"{kernel}.c",
                 also=("clamp_values_s8.c",),
                 params_type="lw_taps_params",
                 params=(
@@ -82,6 +92,19 @@ def pool(kind: str) -> OperatorSpec:
                 ),
                 arguments=("in0", "out0"),
             ),
+        )
+
+    def emit_simd(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+        name = f"{kind.lower()}_s8_simd"
+        return tuple(replace(call, function=f"lw_{name}", source=f"{name}.c") for call in emit(model, operator))
+
+    def lanes(extension: Extension, fits: Callable[[Model, Operator], bool]) -> Variant:
+        return Variant(
+            name=extension,
+            extension=extension,
+            fits=fits,
+            emit=lambda model, op: emit_lanes(model, op, extension),
+            distance=distance,
         )
 
     return OperatorSpec(
@@ -103,5 +126,9 @@ def pool(kind: str) -> OperatorSpec:
         ),
         emit=emit,
         distance=distance,
-        variants=(Variant(name="dsp", extension="dsp", fits=fits_dsp, emit=emit_dsp, distance=distance),),
+        variants=(
+            Variant(name=SIMD, extension="simd", fits=fits_simd, emit=emit_simd),
+            lanes("mve", fits_mve),
+            lanes("dsp", fits_dsp),
+        ),
     )

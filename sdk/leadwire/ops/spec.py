@@ -9,10 +9,11 @@ from typing import Final, Literal
 from leadwire.model.graph import Model, Operator
 
 PORTABLE: Final = "portable"
+SIMD: Final = "simd"
 BACKWARD: Final = "plan:backward"
-Extension = Literal["dsp", "mve"]
+Extension = Literal["dsp", "mve", "simd"]
 """Instructions that a core may have: 'dsp' are those of Armv7E-M and Armv8-M (SMLAD, SXTB16, SMMLAR), 'mve' the vectors
-of Armv8.1-M."""
+of Armv8.1-M, 'simd' those of the computer that leadwire runs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

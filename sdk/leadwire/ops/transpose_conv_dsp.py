@@ -14,10 +14,11 @@ from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_calls, columns_distance, columns_fit, columns_scratch
 from .conv_2d_mve import vector_calls, vector_scratch
+from .conv_2d_simd import copied_distance, lanes_calls, lanes_fit, lanes_scratch
 from .convolution import Filters, filters_of
 from .dsp import channels_of
 from .geometry import Axis, Window, distance_by_position, integer
-from .spec import Distance, KernelCall, Variant
+from .spec import SIMD, Distance, KernelCall, Variant
 
 DATA, BIAS = 2, 3
 _MOST_ZEROS = 3
@@ -86,6 +87,11 @@ def _fits_mve(model: Model, operator: Operator) -> bool:
     return found is not None and channels_of(found[1]) is not None
 
 
+def _fits_simd(model: Model, operator: Operator) -> bool:
+    found = _as_convolution(model, operator)
+    return found is not None and lanes_fit(found[1])
+
+
 def _distance(model: Model, operator: Operator) -> Distance:
     return replace(columns_distance(_made(model, operator)[0]), position=DATA)
 
@@ -95,6 +101,14 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
 
 
 VARIANTS = (
+    Variant(
+        name=SIMD,
+        extension="simd",
+        fits=_fits_simd,
+        emit=lambda model, op: lanes_calls(model, op, *_made(model, op), data=DATA),
+        scratch_bytes=lambda model, op: lanes_scratch(_made(model, op)[0]),
+        distance=lambda model, op: replace(copied_distance(_made(model, op)[0]), position=DATA),
+    ),
     Variant(
         name="mve",
         extension="mve",

@@ -1,7 +1,8 @@
 """The generated C of a model as a Python object: what is asked here is the code that ships.
 
-Sources, memory plan and kernels are those of board 'host', which `validate` runs too: portable C, the specification
-that the variants for a core equal byte by byte. Only -mcpu differs, since this library is made for this machine.
+As a core has variants of kernels, so has this computer (runtime/simd.h), chosen for each operator by the same code and
+equal to the portable kernels byte by byte. Those are the specification and what board 'host' and `validate` run; here
+they answer a sample of the rows again, on every run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Lock
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,52 +23,96 @@ from leadwire.artifacts import FirmwareProject
 from leadwire.build import build_host_library
 from leadwire.build.toolchain import CODE, cache_folder, find_toolchain
 from leadwire.device.host_pool import HostPool
-from leadwire.errors import BadInputError, BuildError, DatasetError, WrongDeviceError
+from leadwire.errors import BadInputError, BuildError, DatasetError, KernelMismatchError, WrongDeviceError
 from leadwire.model.graph import Model
 from leadwire.model.tensor import Tensor, values_of
+from leadwire.ops.choice import choose_kernels
+from leadwire.ops.spec import PORTABLE, SIMD
+from leadwire.planner import plan_memory
 from leadwire.workspace import write_atomically
 
-from .sources import generate_sources, host_board, plan_model, read_model
+from .sources import generate_sources, host_board, read_model
 
 Batch = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
+Kernels = Literal["simd", "portable"]
+
+CHECKED_FIRST = 64
+CHECKED_EVERY = 1000
+"""Of the samples that an object answers, the first so many and then every so-manieth are answered by the portable
+kernels too, and the first of each batch."""
 
 
 class HostModel:
     """An integer model, ready to answer batches on several threads; may itself be used from several threads.
 
-    `source_digest` names the generated sources, `library` is the file that was loaded.
+    `source_digest` names the generated sources, `library` is the file that was loaded; `portable` the one with portable
+    kernels that checks it, None where it is that itself.
     """
 
-    def __init__(self, model: Model, library: Path, *, source_digest: str, threads: int | None = None) -> None:
-        """Prefer `from_tflite`. WrongDeviceError (6) where the library carries another model, DeviceRefusedError (6)
+    def __init__(
+        self,
+        model: Model,
+        library: Path,
+        *,
+        source_digest: str,
+        threads: int | None = None,
+        portable: Path | None = None,
+    ) -> None:
+        """Prefer `from_tflite`. WrongDeviceError (6) where a library carries another model, DeviceRefusedError (6)
         where its golden self-test fails."""
         self.model = model
         self.library = library
         self.source_digest = source_digest
-        self._pool = HostPool(library, threads)
-        loaded = self._pool.library
-        if loaded.model_digest != model.digest:
-            raise WrongDeviceError(str(library), "model", loaded.model_digest[:12], model.digest[:12])
-        loaded.self_test()
+        self._pool = self._load(library, threads)
+        self._portable = None if portable is None else self._load(portable, threads)
+        self._lock = Lock()
+        self._answered = 0
+        self._checked = 0
 
     @classmethod
-    def from_tflite(cls, path: Path | str, *, threads: int | None = None) -> HostModel:
+    def from_tflite(cls, path: Path | str, *, threads: int | None = None, kernels: Kernels = "simd") -> HostModel:
         """Generate and compile the C of a .tflite file, or take the library that was compiled from the same sources
-        before (in LEADWIRE_CACHE). `threads` None: one for each core that this process may use.
+        before (in LEADWIRE_CACHE). `threads` None: one for each core that this process may use. `kernels`: 'simd' those
+        for this processor where an operator has one, 'portable' the C that board 'host' runs.
 
         FileMissingError (2), UnsupportedModelError (3), BuildError (5) without compiler.
         """
+        if kernels not in ("simd", "portable"):
+            raise BadInputError(f"there are no kernels {kernels!r}", hint="use 'simd' or 'portable'")
         path = Path(path)
         model = read_model(path)
-        with TemporaryDirectory(prefix="leadwire-") as folder:
-            sources = Path(folder) / "source"
-            project = generate_sources(path, model, plan_model(model, host_board()), host_board(), sources, "aot")
-            library = _library(project, Path(folder) / "image")
-            return cls(model, library, source_digest=project.digest, threads=threads)
+        portable, digest = _made(path, model, ())
+        chosen = choose_kernels(model, [SIMD]) if kernels == "simd" else ()
+        if not set(chosen) - {PORTABLE}:
+            return cls(model, portable, source_digest=digest, threads=threads)
+        library, digest = _made(path, model, chosen)
+        return cls(model, library, source_digest=digest, threads=threads, portable=portable)
 
     @property
     def threads(self) -> int:
         return self._pool.threads
+
+    @property
+    def kernels(self) -> str:
+        """Which kernels answer: 'portable', or 'simd' and the instructions they are compiled for, 'simd (AVX2)'."""
+        return f"{SIMD} ({self._pool.library.instructions})" if self._portable is not None else PORTABLE
+
+    @property
+    def checked(self) -> int:
+        """Samples that the portable kernels answered too, with the same bytes; all of them where no others answer."""
+        return self._checked if self._portable is not None else self._answered
+
+    @property
+    def answered(self) -> int:
+        """Samples that this object has answered."""
+        return self._answered
+
+    def _load(self, library: Path, threads: int | None) -> HostPool:
+        pool = HostPool(library, threads)
+        if pool.library.model_digest != self.model.digest:
+            raise WrongDeviceError(str(library), "model", pool.library.model_digest[:12], self.model.digest[:12])
+        pool.library.self_test()
+        return pool
 
     def predict(self, batch: Batch) -> npt.NDArray[np.float64]:
         """Dequantized answers [n, output values] to a batch; see `predict_quantized` for what a batch is."""
@@ -79,7 +125,8 @@ class HostModel:
         The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b]: the input's own type, int8 or
         int16, is taken as it is, float32 or float64 quantized as TFLite does. A model with several inputs takes a
         sequence of such arrays, in its order.
-        BadInputError (2) for another type, shape or number of arrays, DatasetError (2) for NaN or infinity.
+        BadInputError (2) for another type, shape or number of arrays, DatasetError (2) for NaN or infinity,
+        KernelMismatchError (6) where the portable kernels, asked again for a sample, give other bytes.
         """
         return values_of(self.model.output_tensors, self._answers(batch))
 
@@ -98,7 +145,25 @@ class HostModel:
                 f"the inputs of model '{self.model.name}' have {', '.join(str(len(part)) for part in parts)} samples",
                 hint="give the same number for each input",
             )
-        return self._pool.run(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        answers = self._pool.run(rows)
+        with self._lock:
+            before = self._answered
+            self._answered += len(rows)
+        if self._portable is not None and len(rows):
+            self._check(self._portable, rows, answers, before)
+        return answers
+
+    def _check(self, portable: HostPool, rows: reference.Rows, answers: reference.Rows, before: int) -> None:
+        """Ask `portable` for a sample of the rows, of which the first is this object's number `before`."""
+        numbers = np.arange(before, before + len(rows))
+        sample = np.flatnonzero((numbers < CHECKED_FIRST) | (numbers % CHECKED_EVERY == 0) | (numbers == before))
+        differing = sample[(portable.run(rows[sample]) != answers[sample]).any(axis=1)]
+        if len(differing):
+            instructions = self._pool.library.instructions
+            raise KernelMismatchError(self.library, instructions, differing.tolist(), len(sample))
+        with self._lock:
+            self._checked += len(sample)
 
 
 def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
@@ -126,6 +191,14 @@ def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
             hint="leave them out, or clean the recordings they come from",
         )
     return reference.quantize_array(flat, tensor).view(np.int8)
+
+
+def _made(path: Path, model: Model, kernels: tuple[str, ...]) -> tuple[Path, str]:
+    """The library with these kernels, and the digest of its sources."""
+    with TemporaryDirectory(prefix="leadwire-") as folder:
+        plan = plan_memory(model, kernels=kernels)
+        project = generate_sources(path, model, plan, host_board(), Path(folder) / "source", "aot")
+        return _library(project, Path(folder) / "image"), project.digest
 
 
 def _library(project: FirmwareProject, folder: Path) -> Path:

@@ -70,11 +70,18 @@ class PredictionSet:
     device_tensors: Path | None = None
 
     @property
+    def _kernels(self) -> tuple[str, ...]:
+        """Which kernels the generated C on this computer was asked with: those of board 'host'."""
+        asked = any(one.runtime == "host_c" for one in self.stored)
+        return ("the generated C on the host ran its portable kernels",) * asked
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the evidence must know of the run on the device."""
         if not self.starts:
-            return ()
+            return self._kernels
         return (
+            *self._kernels,
             f"the run on the device was cut {len(self.starts)} time(s) and went on from the last answered sample; "
             f"the device had started because of: {', '.join(self.starts)}",
         )

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from leadwire.compress import Training, Work, apply_step, split_patients
 from leadwire.compress import quantized_training as aware
-from leadwire.compress.keras_files import load_keras, save_keras
+from leadwire.tensorflow_process.keras_files import load_keras, save_keras
 from leadwire.compress.recipe import StepSettings
 from leadwire.compress.steps import distill, few_levels, fine_tune, quantization_aware
 from leadwire.datasets import Dataset

@@ -77,7 +77,7 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
 
 def _parts(settings: Settings, work: Work) -> tuple[list[Keras], Keras]:
     """(teachers, student)."""
-    from leadwire.compress.keras_files import load_keras
+    from leadwire.tensorflow_process.keras_files import load_keras
 
     teachers = [load_keras(work.base / path) for path in settings.teachers]
     if settings.student and settings.family:

@@ -6,15 +6,14 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from leadwire.errors import FileMissingError, ModelFileError
 
-from .work import Keras
 
-
-def load_keras(path: Path) -> Keras:
+def load_keras(path: Path) -> Any:
     """FileMissingError or ModelFileError (2) with Keras' own words; code in the file is not run (safe mode)."""
     if not path.is_file():
         raise FileMissingError(path, role="model")
@@ -24,7 +23,7 @@ def load_keras(path: Path) -> Keras:
         raise ModelFileError(path, " ".join(str(error).split())[:400]) from error
 
 
-def save_keras(model: Keras, path: Path) -> None:
+def save_keras(model: Any, path: Path) -> None:
     """A .keras file whose bytes follow from the weights (Keras writes the time of day into the archive); whole or not
     at all."""
     dated = path.with_name(f".{path.stem}.{os.getpid()}.keras")
