@@ -963,7 +963,7 @@ def reached(ordered: list[tuple[float, int]], times: Counter, rank: int) -> floa
 
 def classes_of(rule: dict) -> list[str]:
     """The classes that an endpoint is about; none for accuracy."""
-    return rule.get("labels", []) or [one for one in [rule.get("label", "")] if one]
+    return rule.get("labels", []) or [label for label in (rule.get("label"),) if label]
 
 
 class Figures:
