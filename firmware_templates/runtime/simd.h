@@ -196,7 +196,7 @@ static LW_INLINE lw_place lw_next_place(const lw_simd_params *params, lw_walk *w
 #ifdef LW_AVX512
 
 typedef __m512i lw_lanes;
-typedef __m512i lw_taps;
+typedef __m512i lw_four_taps;
 
 /* How the sums of at most 16 channels become bytes; what is added to the products of even and of odd lanes. */
 typedef struct {
@@ -211,13 +211,13 @@ static LW_INLINE lw_lanes lw_load_lanes(const int32_t *from)
     return _mm512_loadu_si512(from);
 }
 
-static LW_INLINE lw_taps lw_load_taps(const int8_t *weights)
+static LW_INLINE lw_four_taps lw_load_taps(const int8_t *weights)
 {
     return _mm512_loadu_si512(weights);
 }
 
 /* sums + the four bytes at `x` times the four weights of each lane */
-static LW_INLINE lw_lanes lw_dot(lw_lanes sums, const uint8_t *x, lw_taps weights)
+static LW_INLINE lw_lanes lw_dot_taps(lw_lanes sums, const uint8_t *x, lw_four_taps weights)
 {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
@@ -248,7 +248,7 @@ static LW_INLINE lw_finish lw_load_finish(const int32_t *channel, const lw_bytes
     return finish;
 }
 
-static LW_INLINE void lw_store(lw_lanes sums, const lw_finish *finish, int8_t *output)
+static LW_INLINE void lw_store_lanes(lw_lanes sums, const lw_finish *finish, int8_t *output)
 {
     const __m512i odd_sums = _mm512_srli_epi64(sums, 32);
     __m512i even = _mm512_add_epi64(_mm512_mul_epi32(sums, finish->multiplier), finish->even_offset);
@@ -279,7 +279,7 @@ typedef struct {
 /* Of each lane's four weights those of even taps and of odd ones, as 16-bit numbers. */
 typedef struct {
     __m256i even[2], odd[2];
-} lw_taps;
+} lw_four_taps;
 
 static LW_INLINE __m256i lw_load_8(const void *from)
 {
@@ -292,9 +292,9 @@ static LW_INLINE lw_lanes lw_load_lanes(const int32_t *from)
     return lanes;
 }
 
-static LW_INLINE lw_taps lw_load_taps(const int8_t *weights)
+static LW_INLINE lw_four_taps lw_load_taps(const int8_t *weights)
 {
-    lw_taps taps;
+    lw_four_taps taps;
     for (int32_t i = 0; i < 2; i++) {
         const __m256i four = lw_load_8(weights + 32 * i);
         taps.even[i] = _mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8);
@@ -303,7 +303,7 @@ static LW_INLINE lw_taps lw_load_taps(const int8_t *weights)
     return taps;
 }
 
-static LW_INLINE lw_lanes lw_dot(lw_lanes sums, const uint8_t *x, lw_taps weights)
+static LW_INLINE lw_lanes lw_dot_taps(lw_lanes sums, const uint8_t *x, lw_four_taps weights)
 {
     int32_t four;
     __builtin_memcpy(&four, x, 4);
@@ -357,7 +357,7 @@ static LW_INLINE __m256i lw_result_8(__m256i sums, const lw_finish *finish, int3
     return _mm256_srav_epi32(_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa), finish->shift[i]);
 }
 
-static LW_INLINE void lw_store(lw_lanes sums, const lw_finish *finish, int8_t *output)
+static LW_INLINE void lw_store_lanes(lw_lanes sums, const lw_finish *finish, int8_t *output)
 {
     const __m256i low = lw_result_8(sums.low, finish, 0);
     const __m256i high = lw_result_8(sums.high, finish, 1);
@@ -383,7 +383,7 @@ typedef struct {
 
 typedef struct {
     const int8_t *at;
-} lw_taps;
+} lw_four_taps;
 
 typedef struct {
     const int32_t *channel;
@@ -400,17 +400,18 @@ static LW_INLINE lw_lanes lw_load_lanes(const int32_t *from)
     return lanes;
 }
 
-static LW_INLINE lw_taps lw_load_taps(const int8_t *weights)
+static LW_INLINE lw_four_taps lw_load_taps(const int8_t *weights)
 {
-    const lw_taps taps = {weights};
+    const lw_four_taps taps = {weights};
     return taps;
 }
 
-static LW_INLINE lw_lanes lw_dot(lw_lanes sums, const uint8_t *x, lw_taps weights)
+static LW_INLINE lw_lanes lw_dot_taps(lw_lanes sums, const uint8_t *x, lw_four_taps weights)
 {
     for (int32_t i = 0; i < LW_LANES; i++) {
         const int8_t *const w = weights.at + 4 * i;
-        sums.at[i] += (uint32_t)(x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3]);
+        const int32_t sum = (int32_t)x[0] * w[0] + (int32_t)x[1] * w[1] + (int32_t)x[2] * w[2] + (int32_t)x[3] * w[3];
+        sums.at[i] += (uint32_t)sum;
     }
     return sums;
 }
@@ -425,11 +426,14 @@ static LW_INLINE lw_lanes lw_multiply(lw_lanes sums, const int8_t *x, const int1
 
 static LW_INLINE lw_finish lw_load_finish(const int32_t *channel, const lw_bytes *bytes, int32_t count)
 {
-    const lw_finish finish = {channel, *bytes, count};
+    lw_finish finish;
+    finish.channel = channel;
+    finish.bytes = *bytes;
+    finish.count = count;
     return finish;
 }
 
-static LW_INLINE void lw_store(lw_lanes sums, const lw_finish *finish, int8_t *output)
+static LW_INLINE void lw_store_lanes(lw_lanes sums, const lw_finish *finish, int8_t *output)
 {
     for (int32_t i = 0; i < LW_LANES && i < finish->count; i++) {
         const int32_t x = (int32_t)sums.at[i];

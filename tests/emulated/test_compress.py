@@ -71,9 +71,9 @@ def test_steps_on_the_board(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('source = "synthetic-ecg"', 'source = "synthetic-ecg"\ntest_split = "train"', "is on both sides"),
+        ('source = "synthetic-ecg"', 'source = "synthetic-ecg"\ntest_split = "train"', "are in both"),
         ('classes = ["N", "S", "V"]', 'classes = ["N", "W"]', "has no class W"),
-        ("[training]", '[target]\nboard = "nucleo-f401re"\n[training]', "is not emulated"),
+        ("[training]", '[target]\nboard = "stm32f103-bluepill"\n[training]', "is not emulated"),
         ("epochs = 1", "epoch = 1", "training.epoch: unknown key"),
     ],
 )

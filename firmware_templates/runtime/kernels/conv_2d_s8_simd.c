@@ -41,10 +41,10 @@ static LW_INLINE const int8_t *lw_tile(const lw_simd_params *params, int32_t pos
             for (int32_t tap = start; tap < start + 4 * steps; tap += 4) {
                 LW_UNROLL
                 for (int32_t i = 0; i < sixteens; i++) {
-                    const lw_taps four = lw_load_taps(weights + block * i);
+                    const lw_four_taps four = lw_load_taps(weights + block * i);
                     LW_UNROLL
                     for (int32_t p = 0; p < positions; p++) {
-                        sums[p][i] = lw_dot(sums[p][i], places[p].from + tap, four);
+                        sums[p][i] = lw_dot_taps(sums[p][i], places[p].from + tap, four);
                     }
                 }
                 weights += 4 * LW_LANES;
@@ -57,7 +57,7 @@ static LW_INLINE const int8_t *lw_tile(const lw_simd_params *params, int32_t pos
         const lw_finish finish = lw_load_finish(channels + LW_CHANNELS * i, &bytes, params->window.output_channels - at);
         LW_UNROLL
         for (int32_t p = 0; p < positions; p++) {
-            lw_store(sums[p][i], &finish, places[p].to + at);
+            lw_store_lanes(sums[p][i], &finish, places[p].to + at);
         }
     }
     return weights + block * (sixteens - 1);

@@ -36,7 +36,7 @@ static LW_INLINE void lw_positions(const lw_simd_params *params, int32_t positio
         const lw_finish finish = lw_load_finish(channels, &bytes, depth - first);
         LW_UNROLL
         for (int32_t p = 0; p < positions; p++) {
-            lw_store(sums[p], &finish, places[p].to + first);
+            lw_store_lanes(sums[p], &finish, places[p].to + first);
         }
         channels += LW_CHANNELS;
     }
