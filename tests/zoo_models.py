@@ -1,8 +1,8 @@
 """Every family of the zoo at its default settings for the example's inputs, with random weights, as full INT8.
 
 `python tests/zoo_models.py FOLDER [TABLES]` writes FAMILY.keras and FAMILY.tflite of each and `parameters.json`, all in
-one process, because starting TensorFlow takes as long as converting a model. TABLES is JSON: settings by family, of those
-that are wanted.
+one process, because starting TensorFlow takes as long as converting a model. TABLES is JSON: settings by family, of
+those that are wanted.
 """
 
 from __future__ import annotations
