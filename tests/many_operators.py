@@ -190,8 +190,8 @@ class _Builder:
         result = T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=0.05, zero_point=5)
         self.operator("PAD", (given, amounts), result, "PadOptions")
 
-    def reduction(self, kind: str) -> None:
-        h, channels = self.pick(1, 5, 19), self.pick(1, 4, 7)
+    def reduction(self, kind: str, wide: int = 0) -> None:
+        h, channels = self.pick(1, 5, 19), wide or self.pick(1, 4, 7)
         given = self.given(1, h, channels)
         axes = self.integers(1)
         result = T(shape=(1, channels), scale=0.04, zero_point=self.pick(*ZEROS))
@@ -405,6 +405,20 @@ def many_operators(seed: int, each: int = 5) -> bytes:
     builder.dilated()
     for _ in range(each):
         builder.grouped()
+    return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
+
+
+def broad_operators(seed: int) -> bytes:
+    """A .tflite file of operators on as many channels as a vector register has lanes, on fewer and on more."""
+    builder = _Builder(seed)
+    for channels in (15, 16, 17, 33, 64, 70):
+        for _ in range(3):
+            for kind in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+                builder.pool(kind, builder.given(1, builder.pick(1, 3, 5), builder.pick(2, 5, 9), channels))
+            for kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+                builder.convolution(kind, builder.given(1, builder.pick(1, 3), builder.pick(5, 8, 11), channels))
+            for kind in ("MEAN", "SUM"):
+                builder.reduction(kind, channels)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from few_levels import few_levels
 from leadwire.model.tflite import parse_tflite
-from many_operators import many_operators, padded_blocks
+from many_operators import broad_operators, many_operators, padded_blocks
 from single_operator import (
     WARNINGS,
     compile_program,
@@ -93,7 +93,9 @@ def covered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Covered]:
     instrument = ("-O0", "--coverage", "-fsanitize=address")
     wide = [(seed, sixteen_bit(many_operators(seed, each=12), seed)) for seed in SEEDS]
     packed = [(seed, few_levels(many_operators(seed, each=12), seed)) for seed in SEEDS]
-    for seed, data in [*((seed, many_operators(seed, each=12)) for seed in SEEDS), *wide, *packed, (0, long_sums())]:
+    drawn = [(seed, many_operators(seed, each=12)) for seed in SEEDS]
+    broad = [(seed, broad_operators(seed)) for seed in SEEDS]
+    for seed, data in [*drawn, *broad, *wide, *packed, (0, long_sums())]:
         model = parse_tflite(data, "many")
         rows = sample_rows(model, seed, count=1)
         expected = run_witness(data, model, rows)
