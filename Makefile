@@ -117,6 +117,7 @@ quantization: setup
 
 zoo: setup
 	$(BIN)/python benchmarks/zoo.py
+	LEADWIRE_ZOO=all $(BIN)/python -m pytest -q tests/emulated/test_zoo.py
 
 bench-tflm: setup
 	$(BIN)/python benchmarks/tflm.py

@@ -1,7 +1,8 @@
 """Every family of the zoo at its default settings for the example's inputs, with random weights, as full INT8.
 
 `python tests/zoo_models.py FOLDER [TABLES]` writes FAMILY.keras and FAMILY.tflite of each and `parameters.json`, all in
-one process, because starting TensorFlow takes as long as converting a model. TABLES is JSON: settings by family.
+one process, because starting TensorFlow takes as long as converting a model. TABLES is JSON: settings by family, of
+those that are wanted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ SAMPLES = 24
 
 
 def make_models(folder: Path, tables: dict[str, dict[str, Any]] | None = None) -> dict[str, int]:
-    """The files in `folder`; trained parameters of each family, batch normalization's included."""
+    """The files in `folder` of the families in `tables`, of all without; trained parameters of each, batch
+    normalization's included."""
     from leadwire.tensorflow_process import PINNED_ENVIRONMENT
 
     done = subprocess.run(
@@ -54,6 +56,8 @@ def main(folder: Path, tables: dict[str, dict[str, Any]] | None) -> None:
 
     parameters = {}
     for name, family in zoo.FAMILIES.items():
+        if tables is not None and name not in tables:
+            continue
         keras.utils.set_random_seed(1)
         classes = family.gives == "classes"
         model = zoo.build(

