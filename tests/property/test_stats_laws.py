@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadwire.artifacts import Interval
@@ -26,6 +26,8 @@ from leadwire.stats import (
 counts = st.integers(0, 60_000) | st.integers(0, 5)
 levels = st.sampled_from([0.8, 0.9, 0.95, 0.99])
 tables = st.builds(PairedTable, both=counts, first_only=counts, second_only=counts, neither=counts)
+unhurried = settings(deadline=None)
+"""The first example pays for the import of SciPy."""
 
 
 def limits(interval: Interval | None) -> tuple[float, float]:
@@ -33,6 +35,7 @@ def limits(interval: Interval | None) -> tuple[float, float]:
     return interval.low, interval.high
 
 
+@unhurried
 @given(counts, counts, levels)
 def test_a_proportion_lies_in_its_interval_and_mirrors(right: int, wrong: int, level: float) -> None:
     n = right + wrong
@@ -44,6 +47,7 @@ def test_a_proportion_lies_in_its_interval_and_mirrors(right: int, wrong: int, l
         assert limits(method(wrong, n, level)) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
+@unhurried
 @given(tables, levels)
 def test_a_paired_difference_lies_in_its_interval_and_mirrors(table: PairedTable, level: float) -> None:
     swapped = PairedTable(
@@ -57,6 +61,7 @@ def test_a_paired_difference_lies_in_its_interval_and_mirrors(table: PairedTable
         assert limits(method(swapped, level)) == pytest.approx((-high, -low), abs=1e-9)
 
 
+@unhurried
 @given(tables)
 def test_more_confidence_is_never_narrower(table: PairedTable) -> None:
     for method in (tango, newcombe_paired):
@@ -65,7 +70,9 @@ def test_more_confidence_is_never_narrower(table: PairedTable) -> None:
         assert outer[1] >= inner[1] - 1e-9
 
 
+@unhurried
 @given(st.integers(0, 3000), st.integers(0, 3000))
+@example(1, 1074)  # both terms of mid-p are subnormal
 def test_mcnemar_is_a_probability_and_mid_p_is_below_exact(b: int, c: int) -> None:
     found = mcnemar(b, c)
     assert 0 <= found.mid_p <= found.exact <= 1

@@ -136,7 +136,8 @@ def mcnemar(first_only: int, second_only: int) -> McNemar:
     fewer = min(first_only, second_only)
     tail = 2 * float(binom.cdf(fewer, changed, 0.5))
     point = float(binom.pmf(fewer, changed, 0.5))
-    return McNemar(exact=min(1.0, tail), mid_p=1.0 if first_only == second_only else min(1.0, tail - point))
+    mid_p = 1.0 if first_only == second_only else min(1.0, max(0.0, tail - point))  # both may be below the least float
+    return McNemar(exact=min(1.0, tail), mid_p=mid_p)
 
 
 def obuchowski_p_value(differences: Floats) -> float:
