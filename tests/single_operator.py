@@ -29,7 +29,7 @@ from leadwire.ops import registry
 from leadwire.ops.choice import choose_kernels, packed_instead
 from leadwire.ops.spec import SIMD
 
-EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("LEADWIRE_KERNEL_EXAMPLES", "4"))
 """Hypothesis examples per operator; a nightly run sets more."""
 
 GAP = 64

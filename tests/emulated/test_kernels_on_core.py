@@ -1,7 +1,7 @@
 """The kernels as they run on a Cortex-M4: the bytes of TensorFlow Lite Micro, in a number of instructions that no input
 changes. By both compilers, whose code differs; the assembly of the kernels for Armv7E-M runs nowhere else.
 
-LEADWIRE_KERNEL_EXAMPLES (10) sets how many models of 40 to 80 operators are drawn: a tenth as many.
+LEADWIRE_KERNEL_EXAMPLES (4) sets how many models of 40 to 80 operators are drawn: a tenth as many, one at least.
 """
 
 from __future__ import annotations
