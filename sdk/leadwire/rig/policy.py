@@ -21,6 +21,7 @@ _NEVER: dict[str, str] = {
     errors.WrongDeviceError.__name__: "the board carries another firmware or model, or is another one",
     errors.DeviceRefusedError.__name__: "the board itself said no, which it would again",
     errors.BusyBoardError.__name__: "its time to wait is over",
+    errors.KernelMismatchError.__name__: "two kernels of this computer give other bytes, which they would again",
     "SameBoard": "two entries of the rig file lead to one board",
     "WrongBytes": "wrong bytes are a result",
     "OverBudget": "a figure over budget is a result",
