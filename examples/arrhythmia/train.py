@@ -11,9 +11,7 @@ Every choice below was made on the folds of DS1. The same TensorFlow and seed gi
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from leadwire.datasets import (
     take,
 )
 from leadwire.datasets.shortened import shortened_recordings
+from leadwire.tensorflow_process.keras_files import save_keras
 
 SEED = 4
 EPOCHS = 10
@@ -219,19 +218,6 @@ def cross_validate(dataset: Dataset, *, seed: int = SEED) -> None:
     show("all folds", total)
 
 
-def save_without_date(model: keras.Model, path: Path) -> None:
-    """A .keras file whose bytes follow from the weights: Keras writes the time of day into the archive."""
-    dated = path.with_suffix(".dated.keras")
-    model.save(dated)
-    with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w") as target:
-        for name in sorted(source.namelist()):
-            data = source.read(name)
-            if name == "metadata.json":
-                data = json.dumps({**json.loads(data), "date_saved": ""}).encode()
-            target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    dated.unlink()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", action="store_true", help="cross-validate on DS1 instead")
@@ -254,7 +240,7 @@ def main() -> None:
         return
     trained = train(training, seed=options.seed)
     plain = as_convolutions(trained)
-    save_without_date(plain, options.out)
+    save_keras(plain, options.out)
     show("DS1 (trained on it)", confusion(plain, training))
     print(f"{options.out}: {plain.count_params()} parameters")
 
