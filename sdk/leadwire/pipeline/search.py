@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tomli_w
 from pydantic import TypeAdapter
 
 from leadwire.compress import FinishedStep, load_recipe, run_recipe, split_patients
@@ -66,6 +66,7 @@ def search_networks(plan: SearchPlan, watcher: Watcher, *, workers: int = 1, ray
     What was judged before is kept (`study.log`). Writes `front.csv`, `front.svg` and `search.json`. Test patients are
     not looked at. BadInputError, ConfigError, DatasetError (2).
     """
+    require_libraries()
     emulated_target(plan.target)
     watcher.stage("load data", False)
     folder = plan.base / plan.dataset.folder if plan.dataset.folder else None
@@ -104,6 +105,15 @@ def search_networks(plan: SearchPlan, watcher: Watcher, *, workers: int = 1, ray
     return result
 
 
+def require_libraries() -> None:
+    """BadInputError (2) where the extra that a search needs is not installed, before anything is judged."""
+    missing = [name for name in ("optuna", "matplotlib", "tomli_w") if find_spec(name) is None]
+    if missing:
+        raise BadInputError(
+            f"a search needs {', '.join(missing)}, not installed", hint="pip install 'leadwire[search]'"
+        )
+
+
 def judge_candidate(plan: SearchPlan, data: Mapping[str, str], trial: int, candidate: Candidate) -> Judged:
     """The figures of a candidate, from its folder where it was judged before."""
     folder = plan.output / "candidates" / candidate.digest[:16]
@@ -140,6 +150,8 @@ def _make(
     if name == "untrained":
         table["steps"] = [{"kind": "initialize"}]
         place = folder / "untrained"
+    import tomli_w
+
     write_atomically(place / "recipe.toml", tomli_w.dumps(table).encode())
     return run_recipe(load_recipe(place / "recipe.toml"), data, store=plan.output / "data")
 

@@ -170,3 +170,11 @@ def test_the_front_by_hand(tmp_path: Path) -> None:
     assert picture == plot_front(plan, all_of_them, pareto_front(plan, all_of_them))
     assert picture.startswith(b"<?xml") and b"front" in picture
     assert plot_front(plan, [], ())
+
+
+def test_a_search_without_its_libraries_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from leadwire.pipeline import search
+
+    monkeypatch.setattr(search, "find_spec", lambda name: None if name == "optuna" else True)
+    with pytest.raises(BadInputError, match="a search needs optuna, not installed"):
+        search.require_libraries()
