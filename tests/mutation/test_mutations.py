@@ -294,7 +294,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a transposed convolution reads a tap beyond the input",
-        f"{RUNTIME}/kernels/transpose_conv_s8.c",
+        f"{RUNTIME}/kernels.h",
         "found.place - (places - 1)",
         "found.place - places",
         ("tests/property/test_kernels_against_tflm.py::test_transpose_conv",),
