@@ -74,6 +74,17 @@ def test_start_up_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded & HEAVY == set()
 
 
+def test_a_refused_model_waits_for_no_statistics(tmp_path: Path) -> None:
+    """scipy.stats alone takes as long to load as all the rest of `leadwire analyze`."""
+    (tmp_path / "m.tflite").write_bytes(b"no model")
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "leadwire", "analyze", str(tmp_path / "m.tflite")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "leadwire.pipeline" in done.stderr and "scipy.stats" not in done.stderr
+
+
 def test_each_heavy_dependency_has_its_door(root: Path) -> None:
     strays = [
         f"{name} imports {dependency}"

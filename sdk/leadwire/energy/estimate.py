@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from math import inf, sqrt
 
 import numpy as np
-from scipy.stats import t as student
 
 from leadwire.artifacts import EnergyEstimate, UncertaintyPart
 from leadwire.errors import BadInputError
@@ -74,7 +73,7 @@ def estimate_energy(
     )
     combined = sqrt(sum(part.standard_j**2 for part in parts))
     degrees = inf if scatter == 0 else combined**4 / (scatter**4 / (len(windows) - 1))
-    factor = float(student.ppf(0.5 + level / 2, degrees)) if degrees < 1e6 else float(student.ppf(0.5 + level / 2, 1e6))
+    factor = _coverage_factor(level, degrees)
     return EnergyEstimate(
         energy_j=mean,
         combined_j=combined,
@@ -101,3 +100,9 @@ def _idle_power(trace: Trace, windows: Sequence[Window]) -> float | None:
     for window in windows:
         between &= (times < window.start_s - 2 * trace.step_s) | (times > window.end_s + 2 * trace.step_s)
     return float(trace.power_w[between].mean()) if between.sum() >= FEWEST_SAMPLES else None
+
+
+def _coverage_factor(level: float, degrees: float) -> float:
+    from scipy.stats import t as student
+
+    return float(student.ppf(0.5 + level / 2, min(degrees, 1e6)))
