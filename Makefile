@@ -51,7 +51,7 @@ demo: setup
 
 test: setup
 	@mkdir -p out
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --junitxml out/tests.xml
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --junitxml out/tests.xml
 	@$(BIN)/leadwire trace --results out/tests.xml --out out/trace >out/trace.txt
 
 labgrid: setup
@@ -64,7 +64,7 @@ check: setup
 	$(BIN)/lint-imports
 
 lint-c: setup
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/c_quality
+	LEADWIRE_LINT_C=whole $(BIN)/python -m pytest -q -n $(WORKERS) tests/c_quality
 
 format: setup
 	$(BIN)/ruff check --fix sdk tests examples benchmarks validation
@@ -85,7 +85,7 @@ schema: setup
 	@rm validation/verify.py.before
 
 fuzz: setup
-	LEADWIRE_BUNDLE_MUTATIONS=1000 LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
+	LEADWIRE_BUNDLE_MUTATIONS=1000 LEADWIRE_FUZZ_EXAMPLES=20000 LEADWIRE_LINK_FUZZ_SECONDS=600 LEADWIRE_KERNEL_EXAMPLES=100 LEADWIRE_PLAN_EXAMPLES=500 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz tests/property
 
 SOAK_MODEL ?= $(LEADWIRE_DATA)/models/ecg_cnn_int8.tflite
 SOAK_INFERENCES ?= 100000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ NEEDS = {
     "arm_gcc": ("arm-none-eabi-gcc",),
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
+
+
+def pytest_configure() -> None:
+    """Programs that tests start have the signals of a terminal, also where this run was started in the background
+    (nohup, '&' in a script), which leaves SIGINT and SIGHUP ignored: a handler, unlike that, is not inherited."""
+    for name in ("SIGINT", "SIGHUP"):
+        if signal.getsignal(signal.Signals[name]) == signal.SIG_IGN:
+            signal.signal(signal.Signals[name], lambda number, frame: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

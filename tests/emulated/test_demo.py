@@ -19,8 +19,6 @@ import pytest
 
 from leadwire.evidence.archive import unpack
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def leadwire(*arguments: str | Path, code: int = 0, timeout: float = 600) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "LEADWIRE_DATA"}

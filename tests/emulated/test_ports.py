@@ -116,7 +116,6 @@ def answers(network: Path, cohort: Dataset, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.requirement("LW-ENG-001", "LW-MEM-003")
-@pytest.mark.xdist_group("ports")
 @pytest.mark.parametrize("board_id", PORTS)
 def test_the_same_network_gives_the_same_bytes(
     network: Path, cohort: Dataset, answers: dict[str, np.ndarray], tmp_path: Path, board_id: str

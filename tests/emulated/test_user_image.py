@@ -160,7 +160,6 @@ def reported(project: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
     return out, json.loads(done.stdout)["boards"][0]
 
 
-@pytest.mark.xdist_group("user image")
 def test_the_image_stands_in_the_evidence_as_its_users(
     project: tuple[Path, Path], reported: tuple[Path, dict[str, Any]]
 ) -> None:
@@ -180,7 +179,6 @@ def test_the_image_stands_in_the_evidence_as_its_users(
     assert "built by the board" in page and "zephyr package" in page
 
 
-@pytest.mark.xdist_group("user image")
 def test_a_second_run_touches_no_board_and_a_new_image_measures_again(
     project: tuple[Path, Path], reported: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -195,7 +193,6 @@ def test_a_second_run_touches_no_board_and_a_new_image_measures_again(
     assert {"take", "bench"} <= ran and "quantize" not in ran
 
 
-@pytest.mark.xdist_group("user image")
 def test_a_rig_validates_where_it_is_asked_to(project: tuple[Path, Path], tmp_path: Path) -> None:
     path, elf = project
     rig = tmp_path / "rig.toml"

@@ -314,7 +314,7 @@ MUTATIONS = (
         (ON_CORE,),
     ),
 )
-SHORT = 4
+SHORT = 2
 
 
 @pytest.fixture(scope="module")

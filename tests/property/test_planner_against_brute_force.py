@@ -6,6 +6,7 @@ same operator whether they overlap, where only a no-copy view and a legal in-pla
 
 from __future__ import annotations
 
+import os
 from itertools import combinations
 
 import pytest
@@ -17,6 +18,10 @@ from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor, TensorType
 from leadwire.ops.spec import Distance, KernelCall, OperatorSpec
 from leadwire.planner import plan_memory
+
+EXAMPLES = int(os.environ.get("LEADWIRE_PLAN_EXAMPLES", "50"))
+OPERATORS = 4 if EXAMPLES > 100 else 3
+"""Of a graph placed by trying everything, which can take half a minute with four."""
 
 
 def call(model: Model, operator: Operator) -> KernelCall:
@@ -183,8 +188,8 @@ def check_sound(model: Model, plan: MemoryPlan) -> None:
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@settings(max_examples=150, deadline=None)
-@given(graphs(max_operators=4, max_size=4))
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(graphs(max_operators=OPERATORS, max_size=4))
 def test_no_placement_is_smaller_than_the_plan(model: Model) -> None:
     plan = plan_memory(model, alignment_bytes=1, spec=SPECS.__getitem__)
     check_sound(model, plan)
@@ -194,7 +199,7 @@ def test_no_placement_is_smaller_than_the_plan(model: Model) -> None:
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(graphs(max_operators=25, max_size=2000), st.sampled_from([1, 4, 16]))
 def test_large_plans_are_sound_and_repeat(model: Model, alignment: int) -> None:
     plan = plan_memory(model, alignment_bytes=alignment, spec=SPECS.__getitem__)
@@ -205,8 +210,8 @@ def test_large_plans_are_sound_and_repeat(model: Model, alignment: int) -> None:
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@settings(max_examples=80, deadline=None)
-@given(graphs(max_operators=4, max_size=4, specs=OVERLAPPING))
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(graphs(max_operators=OPERATORS, max_size=4, specs=OVERLAPPING))
 def test_no_placement_is_smaller_where_outputs_overlap_inputs(model: Model) -> None:
     plan = plan_memory(model, alignment_bytes=1, spec=OVERLAPPING.__getitem__)
     check_sound(model, plan)
@@ -216,7 +221,7 @@ def test_no_placement_is_smaller_where_outputs_overlap_inputs(model: Model) -> N
 
 
 @pytest.mark.requirement("LW-MEM-001")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(graphs(max_operators=25, max_size=2000, specs=SPECS | OVERLAPPING), st.sampled_from([1, 4, 16]))
 def test_large_plans_with_overlaps_are_sound(model: Model, alignment: int) -> None:
     plan = plan_memory(model, alignment_bytes=alignment, spec=(SPECS | OVERLAPPING).__getitem__)

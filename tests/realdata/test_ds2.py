@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("ds2")]
+pytestmark = pytest.mark.realdata
 
 DEVICE_BEATS = 2000
 

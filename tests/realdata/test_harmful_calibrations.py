@@ -19,7 +19,6 @@ from leadwire.datasets import Dataset, load_dataset, read_source, take
 
 pytestmark = [
     pytest.mark.realdata,
-    pytest.mark.xdist_group("ds2"),
     pytest.mark.requirement("LW-VAL-001"),
     pytest.mark.requirement("LW-VAL-005"),
 ]

@@ -34,7 +34,6 @@ from leadwire.validate.endpoints import Beats, judge
 KEPT = os.environ.get("LEADWIRE_WHOLE_DS2", "")
 pytestmark = [
     pytest.mark.realdata,
-    pytest.mark.xdist_group("whole ds2"),
     pytest.mark.timeout(7200),
     pytest.mark.skipif(not KEPT, reason="takes half an hour: make ds2"),
 ]

@@ -28,7 +28,6 @@ IDS = {"left": "00000000000000000000001e", "right": "0000000000000000000000e5"}
 SER2NET = shutil.which("ser2net", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 NO_INI = ("-c", "/dev/null", "--rootdir", ".")
 long_only = pytest.mark.skipif(not LONG, reason="takes a minute: run 'make labgrid'")
-pytestmark = pytest.mark.xdist_group("separate")
 
 
 class Project:
