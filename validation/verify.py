@@ -658,6 +658,12 @@ def slopes(statistic, row) -> list[float]:
     return found
 
 
+def equal_parts(parts: list[float]) -> float:
+    """How many equal parts weigh as much as these (Kish 1965); without end where there are none."""
+    whole = math.fsum(parts)
+    return whole * whole / math.fsum(one * one for one in parts) if whole else math.inf
+
+
 def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, level: float, margin: float):
     """Student's ratio resampled (Efron 1979, Hall 1988) and Student's t, the wider limit on each side, with the p of
     `margin` or more; None where fewer than two patients have beats of the figure, or too many resamples are
@@ -669,11 +675,10 @@ def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, le
         return None
     wholes = range(1, len(total), 2)
     shares = [sum(row[at] / total[at] for at in wholes) / len(wholes) for row in per_patient]
-    counting = sum(one > 0 for one in shares)
     without = [statistic([all_ - one for all_, one in zip(total, row, strict=True)]) for row in per_patient]
     without = [value for value in without if math.isfinite(value)]
     estimate = statistic(total)
-    if counting < 2 or len(without) < 2 or not math.isfinite(estimate):
+    if sum(one > 0 for one in shares) < 2 or len(without) < 2 or not math.isfinite(estimate):
         return None
     mean = math.fsum(without) / len(without)
     error = math.sqrt((len(without) - 1) / len(without) * math.fsum((value - mean) ** 2 for value in without))
@@ -683,7 +688,8 @@ def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, le
         steep = slopes(statistic, row)
         return [sum(map(operator.mul, steep, own)) ** 2 if any(own) else 0.0 for own in per_patient]
 
-    floor = 1e-4 * small * math.fsum(squares(total))
+    pulls = squares(total)
+    floor = 1e-4 * small * math.fsum(pulls)
     ratios = []
     for row, drawn in zip(sums, draws, strict=True):
         value = statistic(row)
@@ -694,10 +700,10 @@ def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, le
     if len(ratios) < (1 - tail) * len(sums):
         return None
     ratios.sort()
-    freedom = max(2.0, 1 / math.fsum(one * one for one in shares) - 1)
-    narrow = math.sqrt((counting - 1) / counting)
-    share = NORMAL.cdf(-student_quantile(tail, counting - 1) / narrow)
-    own, most = student_quantile(tail, freedom), student_quantile(tail, 2)
+    effective = max(3.0, min(equal_parts(shares), equal_parts([math.sqrt(one) for one in pulls])))
+    narrow = math.sqrt((effective - 1) / effective)
+    own, most = student_quantile(tail, effective - 1), student_quantile(tail, 1.7)
+    share = NORMAL.cdf(-own / narrow)
     low = estimate - error * max(own, min(quantile(ratios, 1 - share), most))
     high = estimate + error * max(own, min(-quantile(ratios, share), most))
     least = 0.0 if statistic is share_of else -1.0 if statistic is loss_of else -2.0
@@ -712,8 +718,8 @@ def bootstrap_t(per_patient: list, draws: list[array], sums: list, statistic, le
         step = ratios[below] - ratios[below - 1]
         place = (below - 1 + (-far - ratios[below - 1]) / step) / (len(ratios) - 1)
     if 0 < place < 1:
-        place = student_above(-NORMAL.inv_cdf(place) * narrow, counting - 1)
-    return limits, max(fewest, student_above(far, freedom), min(place, student_above(far, 2)))
+        place = student_above(-NORMAL.inv_cdf(place) * narrow, effective - 1)
+    return limits, max(fewest, student_above(far, effective - 1), min(place, student_above(far, 1.7)))
 
 
 def p_of(defined: list[float], margin: float, bias: float, pull: float) -> float:

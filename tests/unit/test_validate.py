@@ -389,6 +389,19 @@ def test_one_patient_is_inconclusive_and_few_are_noted(cohort: Dataset) -> None:
     assert result.metrics[0].accuracy.interval.method == "Wilson score over beats"
 
 
+@pytest.mark.parametrize(("longer", "noted"), [(True, True), (False, False)])
+def test_longer_recordings_that_change_more_are_noted(cohort: Dataset, longer: bool, noted: bool) -> None:
+    """24 patients of 1 to 24 shares of the beats; in one run the later, longer half of them has all the changes."""
+    ends = np.cumsum(np.arange(1, 25)) * len(cohort) // 300
+    patient = np.searchsorted(ends, np.arange(len(cohort)), side="right")
+    dataset = replace_labels(cohort, cohort.labels, [f"patient {one:02}" for one in patient])
+    changed = cohort.labels.copy()
+    hit = (patient >= 12) & (np.arange(len(cohort)) % 5 == 0) if longer else np.arange(len(cohort)) % 7 == 0
+    changed[hit] = (changed[hit] + 1) % 5
+    result = validated(dataset, all_runtimes(dataset, cohort.labels, changed))
+    assert any("patients with more beats" in note for note in result.notes) == noted
+
+
 def test_a_lost_sample_makes_the_run_invalid(cohort: Dataset) -> None:
     result = validated(cohort, all_runtimes(cohort, cohort.labels, cohort.labels), lost_samples=1)
     assert result.verdict == "fail"

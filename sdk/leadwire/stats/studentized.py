@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 
@@ -16,34 +16,34 @@ from .normal import Floats, normal_cdf, normal_quantile
 from .ratios import PatientStatistic
 from .resampling import Bootstrap, times_drawn
 
-_LEAST_FREEDOM = 2.0
+_FEWEST = 3.0
+_FARTHEST = 1.7
 _FLOOR = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studentized:
     """`estimate` with its jackknife standard `error`; `ratios`, the rising Student ratios of the resamples that are
-    defined; `counting`, patients that the figure has beats of; `freedom`, the effective number of patients less one;
-    `low` and `high`, between which the figure lies."""
+    defined; `patients`, the effective number of them; `low` and `high`, between which the figure lies."""
 
     estimate: float
     error: float
     ratios: Floats
-    counting: int
-    freedom: float
+    patients: float
     low: float
     high: float
 
     def limits(self, tail: float) -> tuple[float, float]:
         """Those that leave `tail` on either side.
 
-        Student's t on `freedom` degrees, and the quantiles of the resampled ratios at the share that t on counting - 1
-        degrees leaves of a normal distribution narrowed by sqrt((n - 1) / n), as resampling narrows it (Hesterberg,
-        American Statistician 69:371-386, 2015, section 4). No limit lies beyond t on two degrees.
+        Student's t on n - 1 degrees, n the effective number of patients, and the quantiles of the resampled ratios at
+        the share that this t leaves of a normal distribution narrowed by sqrt((n - 1) / n), as resampling n patients
+        narrows it (Hesterberg, American Statistician 69:371-386, 2015, section 4). No limit lies beyond t on 1.7
+        degrees.
         """
-        share = normal_cdf(-sqrt(self.counting / (self.counting - 1)) * _quantile(tail, self.counting - 1))
+        own, most = _quantile(tail, self.patients - 1), _quantile(tail, _FARTHEST)
+        share = normal_cdf(-own / self._narrowed)
         below, above = (float(value) for value in np.quantile(self.ratios, (share, 1 - share)))
-        own, most = _quantile(tail, self.freedom), _quantile(tail, _LEAST_FREEDOM)
         low = self.estimate - self.error * max(own, min(above, most))
         high = self.estimate + self.error * max(own, min(-below, most))
         return max(self.low, low), min(self.high, high)
@@ -56,12 +56,15 @@ class Studentized:
         if self.error == 0:
             return least if self.estimate < margin else 1.0
         ratio = (self.estimate - margin) / self.error
-        own, most = (float(student.cdf(ratio, freedom)) for freedom in (self.freedom, _LEAST_FREEDOM))
+        own, most = (float(student.cdf(ratio, freedom)) for freedom in (self.patients - 1, _FARTHEST))
         share = _share_below(self.ratios, ratio)
         if 0 < share < 1:
-            z = normal_quantile(share) * sqrt((self.counting - 1) / self.counting)
-            share = float(student.cdf(z, self.counting - 1))
+            share = float(student.cdf(normal_quantile(share) * self._narrowed, self.patients - 1))
         return max(least, own, min(share, most))
+
+    @property
+    def _narrowed(self) -> float:
+        return sqrt((self.patients - 1) / self.patients)
 
 
 def studentized(
@@ -73,21 +76,21 @@ def studentized(
     The ratio of a resample is its difference from the estimate by its own standard error: linearised, patients for
     independent, and never below a hundredth of the estimate's, so that a resample without a patient who counts has a
     ratio. Around the estimate the standard error is the jackknife's, which sees that one patient may carry the figure
-    (CR3 of Bell and McCaffrey 2002). Effective patients: 1 / sum of the squared shares of the denominator (Kish).
+    (CR3 of Bell and McCaffrey 2002).
     """
     patients = len(per_patient)
     total = per_patient.sum(axis=0)
     if patients < 2 or not total[1::2].all():
         return None
     shares = (per_patient[:, 1::2] / total[1::2]).mean(axis=1)
-    counting = int(np.count_nonzero(shares))
     left_out = statistic(total - per_patient)
     left_out = left_out[np.isfinite(left_out)]
     estimate = float(statistic(total))
-    if counting < 2 or len(left_out) < 2 or not isfinite(estimate):
+    if np.count_nonzero(shares) < 2 or len(left_out) < 2 or not isfinite(estimate):
         return None
     small = patients / (patients - 1)
-    floor = _FLOOR * small * float(((per_patient @ statistic.slopes(total)) ** 2).sum())
+    pulls = per_patient @ statistic.slopes(total)
+    floor = _FLOOR * small * float((pulls**2).sum())
     ratios = []
     for times in times_drawn(patients, bootstrap):
         sums = times @ per_patient
@@ -105,11 +108,17 @@ def studentized(
         estimate=estimate,
         error=sqrt((kept - 1) / kept * float(((left_out - left_out.mean()) ** 2).sum())),
         ratios=rising,
-        counting=counting,
-        freedom=max(_LEAST_FREEDOM, 1.0 / float((shares**2).sum()) - 1),
+        patients=max(_FEWEST, min(_effective(shares), _effective(np.abs(pulls)))),
         low=statistic.low,
         high=statistic.high,
     )
+
+
+def _effective(parts: Floats) -> float:
+    """(sum of the parts)^2 / sum of their squares: how many equal parts would weigh as much as these (Kish, Survey
+    Sampling, 1965); without end where there are none."""
+    squares = float((parts**2).sum())
+    return float(parts.sum()) ** 2 / squares if squares else inf
 
 
 @lru_cache(maxsize=64)

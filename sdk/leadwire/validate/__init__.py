@@ -25,7 +25,7 @@ from leadwire.artifacts import (
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import BadInputError
 from leadwire.protocols import EC57_START_S, Endpoint, Protocol
-from leadwire.stats import Bootstrap
+from leadwire.stats import Bootstrap, Floats
 
 from .by_ec57 import by_ec57, can_be_scored
 from .divergence import FloatLayers, LayerPair, changed_decisions, explained, float_divergence
@@ -53,6 +53,9 @@ __all__ = [
 ]
 
 _FEW_PATIENTS = 20
+_FEW_OF_UNEVEN_LENGTH = 200
+"""Up to so many patients bootstrap-t may cover less than it says where the longer recordings change more:
+`make coverage`."""
 
 
 def run_validation(
@@ -319,7 +322,9 @@ def _notes(
 ) -> tuple[str, ...]:
     """What a reader must know to read the figures rightly."""
     total, sent = len(dataset.labels), len(runs["device"].beats)
-    patients = len({dataset.patients[beat] for beat in judged.beats})
+    of_beats = np.array([dataset.patients[beat] for beat in judged.beats])
+    names, patient, lengths = np.unique(of_beats, return_inverse=True, return_counts=True)
+    patients = len(names)
     notes = ["the decision is the class with the largest output; of equal outputs the first class"]
     if dataset.basis == "synthetic":
         notes.append("synthetic ECG: the figures say nothing of any patient")
@@ -337,7 +342,30 @@ def _notes(
         )
     if patients < _FEW_PATIENTS:
         notes.append(f"{patients} patients: a bootstrap over fewer than about {_FEW_PATIENTS} patients is too narrow")
+    elif patients < _FEW_OF_UNEVEN_LENGTH:
+        changed = judged.decided != runs["float"].decided[runs["float"].at(judged.beats)]
+        changed_of = np.bincount(patient, weights=changed).astype(np.float64)
+        if note := _longer_change_more(lengths.astype(np.float64), changed_of):
+            notes.append(note)
     for of, known in (("calibration", calibration_patients), ("training", training_patients)):
         if known is None:
             notes.append(f"the {of} patients are unknown: that none of them is in the test set was not checked")
     return tuple(notes)
+
+
+def _longer_change_more(lengths: Floats, changed: Floats) -> str | None:
+    """What to know where patients with more beats have a larger share of changed decisions: Spearman's rank
+    correlation, one-sided at 5 %."""
+    from scipy.stats import spearmanr
+
+    shares = changed / lengths
+    if len(set(lengths)) == 1 or len(set(shares)) == 1:
+        return None
+    found = spearmanr(lengths, shares, alternative="greater")
+    if found.pvalue > 0.05:
+        return None
+    return (
+        f"patients with more beats have more of their decisions changed (Spearman's rank correlation "
+        f"{found.statistic:.2f}, p {found.pvalue:.3f}): with fewer than about {_FEW_OF_UNEVEN_LENGTH} patients an "
+        "interval may cover less than it says"
+    )
