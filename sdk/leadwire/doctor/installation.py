@@ -20,7 +20,7 @@ from leadwire.emulator.qemu import RISCV_PROGRAM, qemu_version
 from leadwire.errors import BuildError, LeadwireError
 from leadwire.model.graph import Model
 from leadwire.model.tflite import read_tflite
-from leadwire.pipeline.line import tool_versions
+from leadwire.pipeline.environment import tool_versions
 from leadwire.project import load_project
 
 from .check import Check, Diagnosis

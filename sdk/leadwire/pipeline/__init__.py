@@ -146,7 +146,7 @@ def _run_line(line: Line, last: int, others: tuple[BoardOutcome, ...] = ()) -> B
         return outcome
 
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
-    line.check_classes(model)
+    line.data.check_classes(model)
     plan = line.plan(model)
     planned = require_fit(check_plan(plan, model, board), model)
     outcome = replace(outcome, plan=plan, budgets=(planned,))

@@ -1,17 +1,42 @@
-"""The Python packages that leadwire runs on: what its own requirements bring, with versions and digests."""
+"""The Python packages that leadwire runs on: what its own requirements bring, with versions and digests, and those of
+them that bytes and figures depend on."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from leadwire.evidence.record import InstalledPackage
 
+TOOLS = (
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "tflite-micro",
+    "numpy",
+    "scipy",
+    "wfdb",
+    "ziglang",
+    "unicorn",
+    "smpclient",
+)
 _ISSUES = re.compile(r"(?i)issue|bug|tracker")
+
+
+def tool_versions() -> tuple[tuple[str, str], ...]:
+    """The packages that bytes and figures depend on, with their versions; those not installed are left out."""
+    found = [("python", platform.python_version())]
+    for name in TOOLS:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
 
 
 @cache

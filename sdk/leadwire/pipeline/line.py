@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,9 @@ from leadwire.artifacts import (
     BenchmarkResult,
     BudgetReport,
     DeviceInfo,
-    ExclusionResult,
     FirmwareImage,
     FirmwareProject,
     MemoryPlan,
-    ProtocolState,
     QuantizedModel,
     StressResult,
     UserImage,
@@ -35,8 +30,7 @@ from leadwire.board import Board
 from leadwire.build import build_image
 from leadwire.build.cores import CORES
 from leadwire.build.tflm import find_tflm
-from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
-from leadwire.datasets.source import NpzSource, dataset_path, patients_of
+from leadwire.datasets import check_disjoint
 from leadwire.device.client import DeviceClient
 from leadwire.device.running import RunningBoard
 from leadwire.device.target import Target
@@ -44,8 +38,8 @@ from leadwire.errors import BadInputError, BuildError
 from leadwire.evidence.audited import AuditedRun
 from leadwire.evidence.bundle import SUFFIX, Bundle
 from leadwire.evidence.contents import DOCUMENT, REPORT
-from leadwire.evidence.keys import generate_key, load_private_key
-from leadwire.evidence.record import Attachments, Beat, Evidence, ToolVersion, summarize_model
+from leadwire.evidence.keys import load_private_key
+from leadwire.evidence.record import Attachments, Evidence, ToolVersion, summarize_model
 from leadwire.evidence.stress import STRESS
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
@@ -54,22 +48,20 @@ from leadwire.ops.edges import integer_interface
 from leadwire.ops.rules import is_quantized
 from leadwire.planner import FastRequest
 from leadwire.project import LoadedProject
-from leadwire.protocols import load_protocol, protocol_path
+from leadwire.protocols import load_protocol
 from leadwire.quantize import float_twin, quantize_model
 from leadwire.quantize.found import refuse_mode
 from leadwire.quantize.modes import check_recipe, is_for_device
 from leadwire.report import write_report
-from leadwire.report.sections import load_sections
-from leadwire.trace.export import traced_files
-from leadwire.validate import exclude, run_validation
+from leadwire.validate import run_validation
 from leadwire.validate.inputs import check_dataset
-from leadwire.workspace import Workspace, file_digest, source_date
+from leadwire.workspace import Workspace, file_digest
 
 from .backends import measure_backends
 from .compress import read_compression
 from .energy import read_energy
-from .environment import installed_packages
-from .freeze import state_before_run
+from .environment import installed_packages, tool_versions
+from .judged_data import JudgedData
 from .layers import float_layers
 from .modes import policy_of, recipe_of
 from .predict import (
@@ -81,6 +73,7 @@ from .predict import (
     predict_on_device,
     predict_on_host,
 )
+from .reporting import beats_of, created, device_log, signing_key, traced_requirements
 from .sources import (
     NOTHING_FAST,
     generate_sources,
@@ -91,22 +84,9 @@ from .sources import (
     plan_package,
     too_large,
 )
-from .stress import check_recordings, noise_digests, run_stress
+from .stress import noise_digests, run_stress
 from .user_image import sources_for, take_image
 from .watcher import Watcher
-
-TOOLS = (
-    "tensorflow",
-    "keras",
-    "ai-edge-litert",
-    "tflite-micro",
-    "numpy",
-    "scipy",
-    "wfdb",
-    "ziglang",
-    "unicorn",
-    "smpclient",
-)
 
 
 class Line:
@@ -137,7 +117,7 @@ class Line:
         self.run = run
         self._shared = Workspace(project.output, fresh, self._begin)
         self._own = Workspace(folder, fresh, self._begin)
-        self._source = read_source(project.dataset)
+        self.data = JudgedData(project, watcher)
 
     def _begin(self, stage: str, skipped: bool) -> None:
         """A stage that runs makes an earlier report untrue: it goes, so that a run that fails leaves none."""
@@ -177,75 +157,16 @@ class Line:
         """What can be known before the first stage runs: protocol, float model, signing key."""
         load_protocol(self.project.protocol)
         if validating:
-            check_dataset(self.test, load_protocol(self.project.protocol), None, self.training_patients)
-            if self.stressing:
-                check_recordings(self.test)
-            self.watcher.note(f"protocol '{load_protocol(self.project.protocol).name}': {self.protocol_state.state}")
+            self.data.check()
         if validating and self.project.model.suffix == ".tflite" and _is_quantized(self.project.model):
             raise BadInputError(
                 f"model '{self.project.model.name}' is quantized already: there is no float model to compare with",
                 hint="name the float model it was made from; 'leadwire analyze' and 'bench' take the quantized file",
             )
         if reporting and self.settings.signing.key != "generate":
-            load_private_key(self._signing_key()[0])
+            load_private_key(signing_key(self.project)[0])
         if reporting:
-            self._traced("")
-
-    def check_classes(self, model: Model) -> None:
-        """The model must have one output, with one value per label of the protocol."""
-        labels, outputs = load_protocol(self.project.protocol).labels, model.output_tensors
-        if len(outputs) != 1 or outputs[0].elements != len(labels):
-            found = " and ".join(str(tensor.elements) for tensor in outputs)
-            raise BadInputError(
-                f"model '{model.name}' gives {found} values, the protocol has the labels {' '.join(labels)}",
-                hint="name a protocol with the model's classes (validation.protocol)",
-            )
-
-    @cached_property
-    def test(self) -> Dataset:
-        """The beats that the verdict is about, without those that the protocol excludes; read when first needed."""
-        return self._test[0]
-
-    @cached_property
-    def _test(self) -> tuple[Dataset, tuple[ExclusionResult, ...]]:
-        return exclude(self._load(self.settings.dataset.test_split), load_protocol(self.project.protocol))
-
-    @cached_property
-    def training_patients(self) -> tuple[str, ...] | None:
-        """Whom the float model was trained on, as far as the project says; None where it does not."""
-        given = self.settings.training
-        if not given.splits and not given.patients:
-            return None
-        reference = given.source or self.settings.dataset.source
-        base = self.project.path.parent
-        source = read_source(base / reference if reference.endswith(".toml") else reference)
-        found = set(given.patients)
-        for split in given.splits:
-            patients = patients_of(source, split)
-            found |= set(load_dataset(source, split).patients if patients is None else patients)
-        return tuple(sorted(found))
-
-    @cached_property
-    def protocol_state(self) -> ProtocolState:
-        return state_before_run(protocol_path(self.project.protocol), self.project.output)
-
-    def _load(self, split: str) -> Dataset:
-        self.watcher.note(f"reading dataset '{self._source.name}', split '{split}'")
-        folder = Path(self.project.dataset_folder) if self.project.dataset_folder else None
-        return load_dataset(self._source, split, folder=folder)
-
-    @cached_property
-    def _data_key(self) -> list[Any]:
-        files = [dataset_path(self.project.dataset)]
-        if isinstance(self._source, NpzSource):
-            files += [self._source.base / split.path for split in self._source.splits.values()]
-        digests = [file_digest(path) for path in files if path.exists()]
-        return [
-            digests,
-            self.project.dataset_folder,
-            os.environ.get("LEADWIRE_DATA", ""),
-            self.settings.dataset.test_split,
-        ]
+            traced_requirements(self.project, "")
 
     def _progress(self, label: str) -> Callable[[int, int], None]:
         return lambda done, total: self.watcher.progress(label, done, total)
@@ -256,15 +177,15 @@ class Line:
         settings = self.settings.calibration
 
         def produce() -> QuantizedModel:
-            calibration = self._load(settings.split)
-            check_disjoint(calibration, self.test)
-            check_dataset(self.test, load_protocol(self.project.protocol), None)
+            calibration = self.data.load(settings.split)
+            check_disjoint(calibration, self.data.test)
+            check_dataset(self.data.test, self.data.protocol, None)
             return quantize_model(
                 self.project.model,
                 calibration,
                 policy_of(self.settings),
                 self._shared.root / f"{self.settings.name}.tflite",
-                test_patients=self.test.patients,
+                test_patients=self.data.test.patients,
                 mode=self.settings.model.mode,
                 recipe=recipe_of(self.settings),
                 per_tensor_dense=self.settings.model.per_tensor_dense,
@@ -273,7 +194,7 @@ class Line:
         key = {
             "name": self.settings.name,
             "model": file_digest(self.project.model),
-            "data": self._data_key,
+            "data": self.data.key,
             "calibration": asdict(settings),
             "options": asdict(self.settings.model),
             "tools": tool_versions(),
@@ -424,7 +345,8 @@ class Line:
         return self._own.stage("bench", BenchmarkResult, key, produce)
 
     def bench_inputs(self, model: Model) -> tuple[bytes, ...]:
-        rows = reference.quantize_inputs(model, self.test.inputs, self.test.input_names)
+        test = self.data.test
+        rows = reference.quantize_inputs(model, test.inputs, test.input_names)
         beats = evenly(len(rows), self.settings.bench.inputs - 1)
         return (pattern_input(model.input_bytes), *(rows[beat].tobytes() for beat in beats))
 
@@ -496,7 +418,7 @@ class Line:
 
     def predict_on_host(self, quantized: QuantizedModel, model: Model, library: FirmwareImage) -> HostPredictions:
         key = {
-            "data": self._data_key,
+            "data": self.data.key,
             "library": library.digest,
             "model": model.digest,
             "float": file_digest(self.project.model),
@@ -505,7 +427,7 @@ class Line:
 
         def produce() -> HostPredictions:
             stored = predict_on_host(
-                self.test,
+                self.data.test,
                 model,
                 source=self.project.model,
                 quantized=quantized.path,
@@ -523,7 +445,7 @@ class Line:
         self, model: Model, on_host: HostPredictions, device: RunningBoard, folder: Path
     ) -> PredictionSet:
         return predict_on_device(
-            self.test,
+            self.data.test,
             model,
             on_host.stored,
             library=on_host.library,
@@ -543,15 +465,15 @@ class Line:
         device: Callable[[], RunningBoard],
     ) -> StressResult | None:
         """The protocol's stress matrix; None where it has none, or the project leaves it out."""
-        protocol, path = load_protocol(self.project.protocol), protocol_path(self.project.protocol)
-        if not self.stressing:
+        if not self.data.stressing:
             return None
+        protocol, folder = self.data.protocol, self.data.protocol_path.parent
         key = {
             **self._run_key(image),
             "library": library.digest,
             "float": file_digest(self.project.model),
             "protocol": protocol.digest,
-            "noise": noise_digests(protocol, path.parent),
+            "noise": noise_digests(protocol, folder),
             "tools": tool_versions(),
         }
         return self._own.stage(
@@ -559,10 +481,10 @@ class Line:
             StressResult,
             key,
             lambda: run_stress(
-                self.test,
+                self.data.test,
                 protocol,
                 model,
-                protocol_folder=path.parent,
+                protocol_folder=folder,
                 source=self.project.model,
                 quantized=quantized.path,
                 library=library.elf,
@@ -573,22 +495,18 @@ class Line:
             lambda made: [self.folder / STRESS],
         )
 
-    @property
-    def stressing(self) -> bool:
-        return self.settings.validation.stress and load_protocol(self.project.protocol).stress is not None
-
     def validate(
         self, quantized: QuantizedModel, model: Model, image: FirmwareImage, predictions: PredictionSet
     ) -> ValidationResult:
         key = {
             **self._run_key(image),
-            "protocol": file_digest(protocol_path(self.project.protocol)),
+            "protocol": self.data.protocol.digest,
             "predictions": [file_digest(one.path) for one in predictions.stored],
             "io": predictions.io_digest,
             "starts": predictions.starts,
             "calibration": quantized.calibration.digest,
-            "training": self.training_patients,
-            "state": asdict(self.protocol_state),
+            "training": self.data.training_patients,
+            "state": asdict(self.data.protocol_state),
             "stress": self.settings.validation.stress,
         }
         return self._own.stage(
@@ -609,8 +527,8 @@ class Line:
     ) -> ValidationResult:
         """What the protocol says of the predictions; `notes` are what a reader must know besides."""
         return run_validation(
-            self.test,
-            load_protocol(self.project.protocol),
+            self.data.test,
+            self.data.protocol,
             load_predictions(predictions.stored),
             model_digest=model.digest,
             image_digest=image.digest,
@@ -618,13 +536,13 @@ class Line:
             lost_samples=0,
             calibration_patients=calibration_patients,
             operator_outputs=operator_outputs(
-                self.test, model, quantized, predictions.library, predictions.device_tensors
+                self.data.test, model, quantized, predictions.library, predictions.device_tensors
             ),
-            float_layers=float_layers(self.test, model, quantized),
-            also_noted=(*predictions.notes, *self._stress_note(), *notes),
-            training_patients=self.training_patients,
-            protocol_state=self.protocol_state,
-            excluded=self._test[1],
+            float_layers=float_layers(self.data.test, model, quantized),
+            also_noted=(*predictions.notes, *self.data.notes, *notes),
+            training_patients=self.data.training_patients,
+            protocol_state=self.data.protocol_state,
+            excluded=self.data.excluded,
         )
 
     def report(
@@ -643,7 +561,7 @@ class Line:
         stress: StressResult | None,
     ) -> Bundle:
         """report.html, evidence.json and the signed bundle, written again each time: they are cheap."""
-        key, demo = self._signing_key()
+        key, demo = signing_key(self.project)
         self.watcher.stage("report", False)
         outputs = load_predictions(predictions.stored)
         evidence = Evidence(
@@ -666,60 +584,31 @@ class Line:
             stress=stress,
             compression=None if self.project.compression is None else read_compression(self.project.compression),
             energy=None if self.project.energy is None else read_energy(self.project.energy),
-            created=_created(),
+            created=created(),
             packages=installed_packages(),
         )
-        test = self.test
-        beats = zip(test.records, test.patients, test.labels.tolist(), test.times_s.tolist(), strict=True)
         attachments = Attachments(
-            protocol=protocol_path(self.project.protocol),
-            beats=tuple(
-                Beat(record=record, patient=patient, reference=label, time_s=time_s)
-                for record, patient, label, time_s in beats
-            ),
+            protocol=self.data.protocol_path,
+            beats=beats_of(self.data.test),
             predictions=outputs,
             files=(
-                ("logs/device.log", _device_log(benchmark, predictions)),
+                ("logs/device.log", device_log(benchmark, predictions)),
                 *(() if stress is None else ((STRESS, (self.folder / STRESS).read_bytes()),)),
-                *self._traced(image.digest),
+                *traced_requirements(self.project, image.digest),
             ),
         )
         return write_report(evidence, attachments, self.folder, key, self.run.invocation if self.run else "")
 
     # ------------------------------------------------------------------------------------------------ plumbing
 
-    def _stress_note(self) -> tuple[str, ...]:
-        left_out = load_protocol(self.project.protocol).stress is not None and not self.stressing
-        return ("the protocol's stress conditions were not run (validation.stress = false)",) if left_out else ()
-
     def _run_key(self, image: FirmwareImage) -> dict[str, Any]:
         return {
             "image": image.digest,
             "board": asdict(self.board),
-            "data": self._data_key,
+            "data": self.data.key,
             "port": self.target.port,
             "unique_id": self.target.unique_id,
         }
-
-    def _traced(self, firmware: str) -> tuple[tuple[str, bytes], ...]:
-        """The device's requirements traced to its tests; nothing where the project names none."""
-        settings, base = self.settings.trace, self.project.path.parent
-        if not settings.requirements:
-            return ()
-        claims = [(section.anchor, section.requirements) for section in load_sections()]
-        results = [base / name for name in settings.results]
-        return traced_files(base / settings.requirements, results, claims, firmware=firmware, created=source_date())
-
-    def _signing_key(self) -> tuple[Path | None, bool]:
-        """The key's file (None: it is in the environment), and whether it is for demonstration."""
-        if self.settings.signing.key == "environment":
-            return None, False
-        if self.settings.signing.key != "generate":
-            return self.project.path.parent / self.settings.signing.key, False
-        path = self.project.output / ".leadwire" / "demonstration-key.pem"
-        if not path.exists():
-            generate_key(path)
-        return path, True
 
 
 def _is_quantized(path: Path) -> bool:
@@ -728,17 +617,6 @@ def _is_quantized(path: Path) -> bool:
 
 def _stage(name: str, board: Board, other: Backend | None) -> str:
     return f"{name} {other}" if other else f"{name} for host" if is_host(board) else name
-
-
-def tool_versions() -> tuple[tuple[str, str], ...]:
-    """The packages that bytes and figures depend on, with their versions; those not installed are left out."""
-    found = [("python", platform.python_version())]
-    for name in TOOLS:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return tuple(found)
 
 
 def _with_budget(board: Board, project: LoadedProject) -> Board:
@@ -754,24 +632,3 @@ def _with_budget(board: Board, project: LoadedProject) -> Board:
         latency_us=given.latency_us if target.latency_us is None else target.latency_us,
     )
     return replace(board, budget=budget)
-
-
-def _device_log(benchmark: BenchmarkResult, predictions: PredictionSet) -> bytes:
-    """What happened on the link: who answered, how often something was sent again, why the device started."""
-    device = benchmark.device
-    lines = [
-        f"device {device.unique_id} on board {device.board_id}",
-        f"firmware {device.firmware_version}, build {device.build_id}",
-        f"model {device.model_name} {device.model_digest}, clock {device.clock_hz} Hz, counter {device.cycle_counter}",
-        f"bench: {benchmark.warmup} inferences to warm up, {benchmark.inputs} measured, inputs and outputs "
-        f"{benchmark.io_digest}",
-        f"test set: {predictions.retries} requests or cells sent again, inputs and outputs {predictions.io_digest}",
-        *(f"test set: the device started because of {reason}; the run went on" for reason in predictions.starts),
-    ]
-    return ("\n".join(lines) + "\n").encode("utf-8")
-
-
-def _created() -> str | None:
-    """An ISO 8601 time only where SOURCE_DATE_EPOCH fixes one, so that the same run gives the same bytes."""
-    fixed = source_date()
-    return None if fixed is None else fixed.isoformat()

@@ -37,7 +37,7 @@ def prepare_validation(line: Line, quantized: QuantizedModel) -> ValidationWork:
     """The answers of float model, desktop TFLite, TFLite Micro and generated C to the test set, kept in the line's
     folder."""
     model = read_model(quantized.path, labels=load_protocol(line.project.protocol).labels)
-    line.check_classes(model)
+    line.data.check_classes(model)
     host = host_board()
     library = line.build(line.generate(quantized, model, host), host, model, line.plan(model, board=host))
     return ValidationWork(
@@ -58,5 +58,5 @@ def validate_board(
     line = Line(project, job.board.board, folder, _Told(tell), fresh=False)
     model = read_model(work.quantized, labels=load_protocol(project.protocol).labels)
     predictions = line.predict_on_device(model, work.on_host, running, folder)
-    notes = (_NO_STRESS,) if line.stressing else ()
+    notes = (_NO_STRESS,) if line.data.stressing else ()
     return line.judge(work.quantized, work.calibration_patients, model, job.image, predictions, notes)

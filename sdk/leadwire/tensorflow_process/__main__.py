@@ -6,7 +6,6 @@ Standard input at its end means that the parent is gone: the process ends at onc
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leadwire.model.tflite import parse_tflite
+from leadwire.tensorflow_process.worker import end_with_parent
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 _PREDICT_BATCH: Final = 512
@@ -260,12 +260,6 @@ class _Worker:
         (self.folder / name).write_bytes(blob)
 
 
-def _end_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
-
-
 def _integers(convert: Callable[[], bytes]) -> bytes:
     """What the converter makes, tried again while operators that split a tensor are left in float.
 
@@ -321,5 +315,5 @@ def _repeat(rows: int, columns: int, name: str) -> Any:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _Worker(Path(sys.argv[1])).run()

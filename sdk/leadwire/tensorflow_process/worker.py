@@ -72,7 +72,7 @@ def serve(run: Callable[[dict[str, Any], Progress], Any]) -> None:
     request = json.loads((Path(sys.argv[1]) / "request.json").read_text(encoding="utf-8"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # Keras prints to stdout
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     last = [0.0]
 
     def progress(label: str, done: int, total: int) -> None:
@@ -88,7 +88,8 @@ def serve(run: Callable[[dict[str, Any], Progress], Any]) -> None:
     print(json.dumps(told), file=answers)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Ends this process when its standard input does: nobody is left to read what it says."""
     while os.read(0, 4096):
         pass
     os._exit(1)
