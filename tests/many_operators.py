@@ -223,6 +223,16 @@ class _Builder:
         result = T(shape=(batch, rows, columns), scale=0.1 * math.sqrt(depth), zero_point=self.pick(*ZEROS))
         self.operator("BATCH_MATMUL", pair, result, "BatchMatMulOptions", adjX=0, adjY=1)
 
+    def attention(self) -> None:
+        """Products of matrices whose right one is turned or not, and shares of many values."""
+        turned, rows, depth, columns = self.pick(0, 1), self.pick(2, 5), self.pick(3, 8, 18), self.pick(3, 8, 17, 21)
+        pair = (self.given(2, rows, depth), self.given(2, *((columns, depth) if turned else (depth, columns))))
+        result = T(shape=(2, rows, columns), scale=0.16 * math.sqrt(depth), zero_point=self.pick(*ZEROS))
+        self.operator("BATCH_MATMUL", pair, result, "BatchMatMulOptions", adjX=0, adjY=turned)
+        shape = (self.pick(9, 16), 16)
+        given = self.given(*shape, scale=float(2.0 ** self.random.uniform(-4, 2)))
+        self.operator("SOFTMAX", (given,), T(shape=shape, scale=1 / 256, zero_point=-128), "SoftmaxOptions", beta=1)
+
     def blocks(self, kind: str) -> None:
         """Two rows and three columns to a block, of a signal that fills them."""
         h, w, channels = 2 * self.pick(1, 2), 3 * self.pick(1, 3), self.pick(1, 4)
@@ -405,6 +415,8 @@ def many_operators(seed: int, each: int = 5) -> bytes:
     builder.dilated()
     for _ in range(each):
         builder.grouped()
+    for _ in range(each):
+        builder.attention()
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
 

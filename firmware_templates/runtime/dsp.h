@@ -270,6 +270,16 @@ typedef struct {
     lw_clamp_params clamp;
 } lw_taps_params;
 
+/* As lw_batch_matmul_params, with rows of the left matrix in one piece. */
+typedef struct {
+    lw_broadcast batch;
+    int32_t rows, depth, columns;
+    int32_t turned; /* 1: right is [columns, depth], 0: [depth, columns] */
+    int32_t left_zero_point, right_zero_point;
+    int32_t center;
+    lw_scale scale;
+} lw_matrices_params;
+
 /* A sum as one linear form, found and proven by the generator. */
 typedef struct {
     int32_t multiplier_a, multiplier_b, offset;
@@ -308,6 +318,11 @@ void lw_fully_connected_s8_dsp(const lw_row_params *params, const int8_t *input,
                                const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output);
 void lw_fully_connected_wide_s8_dsp(const lw_row_params *params, const int8_t *input, const uint32_t *weights,
                                     const int32_t *bias, const lw_scale *scales, uint32_t *scratch, int8_t *output);
+
+/* scratch [2 * depth filled up to a multiple of four * (1 + columns filled up likewise, 16 at most)] bytes */
+void lw_batch_matmul_s8_dsp(const lw_matrices_params *params, const int8_t *left, const int8_t *right,
+                            uint32_t *scratch, int8_t *output);
+
 void lw_depthwise_conv_2d_s8_dsp(const lw_taps_params *params, const int8_t *input, const uint32_t *weights,
                                  const lw_channel *channels, uint32_t *scratch, int8_t *output);
 

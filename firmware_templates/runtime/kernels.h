@@ -28,6 +28,13 @@ extern "C" {
 #define LW_INLINE inline
 #endif
 
+/* Before a loop that is to stay short: code that more copies of it would not make much faster. */
+#if defined(__clang__)
+#define LW_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define LW_ROLLED
+#endif
+
 /* How a window slides over an input. `inner_begin` and `inner_end` bound the output columns whose window lies inside
  * the input's width; outside of them, and in rows the window overhangs, taps beyond the input read the zero point. */
 typedef struct {
@@ -190,6 +197,15 @@ typedef struct {
 } lw_softmax_params;
 
 void lw_softmax_s8(const lw_softmax_params *params, const int8_t *input, int8_t *output);
+
+typedef struct {
+    int32_t rows, depth;
+    int32_t last; /* entry of the table for the largest input */
+} lw_softmax_table_params;
+
+/* table [last + 1]: the exponentials of differences -last to 0, in Q0.31; smaller differences read the first, then 0 */
+void lw_softmax_table_s8(const lw_softmax_table_params *params, const int8_t *input, const uint32_t *table,
+                         int8_t *output);
 
 typedef struct {
     int32_t rows, depth;

@@ -118,6 +118,20 @@ MUTATIONS = (
         (ON_CORE,),
     ),
     Mutation(
+        "a table of exponentials ends where the sum still counts them",
+        f"{SDK}/ops/softmax.py",
+        "if not divide_by_power(value, 12):",
+        "if not divide_by_power(value, 14):",
+        ("tests/unit/ops/test_choice_of_tables.py", "tests/kernels/test_kernel_corners.py"),
+    ),
+    Mutation(
+        "behind the last taps of a matrix lie zeros instead of its zero point",
+        f"{RUNTIME}/kernels/batch_matmul_s8_dsp.c",
+        "lw_load_filled(taps, depth & 3, lw_zeros(zero_point))",
+        "lw_load_filled(taps, depth & 3, 0)",
+        ("tests/property/test_kernels_against_tflm.py",),
+    ),
+    Mutation(
         "over budget fits",
         f"{SDK}/artifacts/budget.py",
         "line.over == 0",

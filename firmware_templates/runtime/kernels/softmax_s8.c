@@ -7,33 +7,7 @@
  * specification. Nothing depends on the data but through masks, so that every input takes the same instructions. May
  * run in place.
  */
-#include "kernels.h"
-
-/* `yes` where `condition` is 1, `no` where it is 0 */
-static inline int32_t lw_select(uint32_t condition, int32_t yes, int32_t no)
-{
-    return (int32_t)((uint32_t)no ^ (((uint32_t)yes ^ (uint32_t)no) & (0u - condition)));
-}
-
-/* 1 where x < 0 */
-static inline uint32_t lw_negative(int32_t x)
-{
-    return (uint32_t)x >> 31;
-}
-
-/* 1 where x is not 0 */
-static inline uint32_t lw_some(uint32_t x)
-{
-    return (x | (0u - x)) >> 31;
-}
-
-/* x * 2^bits, held at the ends of the range */
-static int32_t lw_shift_saturating(int32_t x, int32_t bits)
-{
-    const int32_t shifted = (int32_t)((uint32_t)x << bits);
-    const uint32_t lost = lw_some((uint32_t)((shifted >> bits) ^ x));
-    return lw_select(lost, (x >> 31) ^ INT32_MAX, shifted);
-}
+#include "softmax.h"
 
 /* exp(x / 2^31) in Q0.31 for x in [-2^29, 0): fourth-order Taylor polynomial around -1/8 */
 static int32_t lw_exp_quarter(int32_t x)
@@ -66,19 +40,6 @@ static int32_t lw_exp(int32_t x)
     return lw_select(lw_some((uint32_t)x), result, INT32_MAX);
 }
 
-/* 1 / (1 + x / 2^31) in Q0.31 for x >= 0 */
-static int32_t lw_reciprocal(int32_t x)
-{
-    const int32_t one = INT32_C(1) << 29; /* Q2.29 */
-    const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2); /* (1 + x) / 2 in Q0.31 */
-    int32_t y = INT32_C(1515870810) + lw_multiply_high(half, INT32_C(-1010580540)); /* 48/17 - 32/17 * half, Q2.29 */
-    for (int32_t step = 0; step < 3; step++) {
-        const int32_t rest = one - lw_multiply_high(half, y);
-        y += lw_shift_saturating(lw_multiply_high(y, rest), 2);
-    }
-    return lw_shift_saturating(y, 1);
-}
-
 /* 0 where the difference lies below the smallest that counts */
 static int32_t lw_exp_of_difference(const lw_softmax_params *params, int32_t difference)
 {
@@ -97,17 +58,10 @@ static void lw_softmax_row(const lw_softmax_params *params, const int8_t *input,
     for (int32_t i = 0; i < params->depth; i++) {
         sum += (uint32_t)lw_divide_by_power(lw_exp_of_difference(params, input[i] - max), 12);
     }
-    uint32_t zeros = 0; /* leading ones of `sum`, which is not 0 */
-    for (uint32_t step = 16u; step > 0u; step >>= 1) {
-        const uint32_t shift = step * (1u ^ lw_some(sum >> (32u - step)));
-        sum <<= shift;
-        zeros += shift;
-    }
-    const int32_t exponent = 23 + 12 - (int32_t)zeros;
-    const int32_t scale = lw_reciprocal((int32_t)((sum << 1) >> 1));
+    const lw_softmax_share share = lw_softmax_share_of(sum);
     for (int32_t i = 0; i < params->depth; i++) {
         const int32_t part = lw_exp_of_difference(params, input[i] - max);
-        const int32_t probability = lw_divide_by_power(lw_multiply_high(scale, part), exponent);
+        const int32_t probability = lw_divide_by_power(lw_multiply_high(share.scale, part), share.exponent);
         output[i] = (int8_t)(lw_select(lw_negative(255 - probability), 255, probability) + INT8_MIN);
     }
 }

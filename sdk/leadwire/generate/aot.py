@@ -83,7 +83,7 @@ def write_model(
     name = c_identifier(model.name)
     calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
     headers = sorted({call.header for its in calls.values() for call in its if call.header})
-    variants = set(plan.kernels) - {PORTABLE, "packed"}
+    variants = set(plan.kernels) - {PORTABLE, "packed", "table"}
     family = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
     names = {key: f"lw_{name}_{table}" for key, table in table_names(calls).items()}
     fast = () if plan.fast is None else tuple(f"lw_{name}_{table.name}" for table in plan.fast.tables)

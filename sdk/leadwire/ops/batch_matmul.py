@@ -8,10 +8,14 @@ import numpy as np
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import Rescale, WideRescale, is_wide, rescale, scale_of, span_of, wide_rescale, zero_point_of
+from .arithmetic import Rescale, WideRescale, c_int32, is_wide, rescale, scale_of, span_of, wide_rescale, zero_point_of
 from .broadcast import ONE_COMPUTED, OPERANDS, Broadcast, broadcast
+from .dsp import center_of, lane_scale
 from .rules import inputs
-from .spec import KernelCall, OperatorSpec, Rule
+from .spec import KernelCall, OperatorSpec, Rule, Variant
+
+_STRIP = 16
+"""Columns that the kernel for Armv7E-M widens at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,13 @@ def _rescale(model: Model, operator: Operator) -> Rescale | WideRescale | None:
     with np.errstate(over="ignore", under="ignore"):
         scales = float(left * right)
     wide = is_wide(model.output(operator))
-    largest = span_of(model.output(operator)) ** 2 * product.depth
-    return (wide_rescale if wide else rescale)(scales / scale_of(model.output(operator)), largest)
+    return (wide_rescale if wide else rescale)(scales / scale_of(model.output(operator)), _largest(model, operator))
+
+
+def _largest(model: Model, operator: Operator) -> int:
+    """The largest magnitude of a sum."""
+    product = _product(model, operator)
+    return 0 if product is None else span_of(model.output(operator)) ** 2 * product.depth
 
 
 def _macs(model: Model, operator: Operator) -> int:
@@ -91,6 +100,48 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
     )
 
 
+def _lane_scale(model: Model, operator: Operator) -> tuple[int, int] | None:
+    factor = _rescale(model, operator)
+    return lane_scale(factor, _largest(model, operator)) if isinstance(factor, Rescale) else None
+
+
+def _fits_dsp(model: Model, operator: Operator) -> bool:
+    """Rows of the left matrix are read in one piece."""
+    product = _product(model, operator)
+    return product is not None and not product.left_turned and _lane_scale(model, operator) is not None
+
+
+def _emit_dsp(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
+    product, scale = _product(model, operator), _lane_scale(model, operator)
+    assert product is not None and scale is not None
+    return (
+        KernelCall(
+            function="lw_batch_matmul_s8_dsp",
+            source="batch_matmul_s8_dsp.c",
+            also=("multiply_row_s8_dsp.c",),
+            params_type="lw_matrices_params",
+            params=(
+                ("batch", product.batch.initializer),
+                ("rows", str(product.rows)),
+                ("depth", str(product.depth)),
+                ("columns", str(product.columns)),
+                ("turned", str(int(product.right_turned))),
+                ("left_zero_point", str(zero_point_of(model.required(operator, 0)))),
+                ("right_zero_point", str(zero_point_of(model.required(operator, 1)))),
+                ("center", str(center_of(model, operator))),
+                ("scale", f"{{{c_int32(scale[0])}, {scale[1]}}}"),
+            ),
+            arguments=("in0", "in1", "scratch", "out0"),
+        ),
+    )
+
+
+def _scratch_dsp(model: Model, operator: Operator) -> int:
+    product = _product(model, operator)
+    assert product is not None
+    return 2 * (product.depth + 3 & ~3) * (1 + min(product.columns + 3 & ~3, _STRIP))
+
+
 SPEC = OperatorSpec(
     kind="BATCH_MATMUL",
     rules=(
@@ -110,4 +161,5 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
+    variants=(Variant(name="dsp", extension="dsp", fits=_fits_dsp, emit=_emit_dsp, scratch_bytes=_scratch_dsp),),
 )

@@ -1,7 +1,8 @@
 """Which kernel does each operator: the best that the core can run, within the flash that may be spent on speed.
 
 A variant whose tables are larger than the portable kernel's, and that is better than the best without, is taken where
-it saves the most instructions per byte, until `spare_flash_bytes` are spent; the same arguments give the same choice.
+it saves the most instructions per byte, until `spare_flash_bytes` are spent; where it saves as many as it says are
+worth a byte, even without spare flash. The same arguments give the same choice.
 Variants with packed weights are a second step, because what they are worth depends on the whole model.
 """
 
@@ -23,11 +24,12 @@ def choose_kernels(model: Model, extensions: Collection[Extension], *, spare_fla
     for operator in model.operators:
         name = PORTABLE
         for one in _usable(model, operator, extensions):
-            extra = one.extra_bytes(model, operator)
-            if not extra:
+            extra, saved = one.extra_bytes(model, operator), one.saved(model, operator)
+            if not extra or saved >= one.worth * extra:
                 name = one.name
+                spare_flash_bytes -= extra
                 break
-            widened.append((-one.saved(model, operator) / extra, operator.index, extra, one.name))
+            widened.append((-saved / extra, operator.index, extra, one.name))
         chosen.append(name)
     for saved_per_byte, index, extra, name in sorted(widened):
         if saved_per_byte < 0 and extra <= spare_flash_bytes:
@@ -42,7 +44,9 @@ def _usable(model: Model, operator: Operator, extensions: Collection[Extension])
     return [
         variant
         for variant in registry.spec(operator.kind).variants
-        if not variant.packs and variant.extension in extensions and variant.fits(model, operator)
+        if not variant.packs
+        and (variant.extension is None or variant.extension in extensions)
+        and variant.fits(model, operator)
     ]
 
 

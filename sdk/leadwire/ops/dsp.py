@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import INT32_MAX, activation_range, zero_point_of
+from .arithmetic import INT32_MAX, Rescale, activation_range, zero_point_of
 from .convolution import Filters
 from .spec import Constant
 
@@ -65,15 +65,26 @@ def channels_of(filters: Filters) -> Channels | None:
     for bias, largest, scale in zip(filters.folded_bias, filters.largest, rescales, strict=True):
         if scale is None:
             return None
-        high = (int(largest) << scale.left) * scale.m // 2**31 + 1
-        live.append(high >= 1 << scale.right >> 1)
+        live.append(_high(scale, int(largest)) >= 1 << scale.right >> 1)
         if not live[-1]:
             rows.append((0, -(2**31), 0))
-        elif scale.left or not scale.right or high > INT32_MAX - 512:
+            continue
+        found = lane_scale(scale, int(largest))
+        if found is None:
             return None
-        else:
-            rows.append((int(bias), 2 * scale.m - 2**32, scale.right - 1))
+        rows.append((int(bias), *found))
     return Channels(rows=tuple(rows), live=np.array(live))
+
+
+def _high(scale: Rescale, largest: int) -> int:
+    return (largest << scale.left) * scale.m // 2**31 + 1
+
+
+def lane_scale(scale: Rescale, largest: int) -> tuple[int, int] | None:
+    """C's lw_scale for sums of magnitude up to `largest`; None where 32 bits cannot hold what comes of one."""
+    if scale.left or not scale.right or _high(scale, largest) > INT32_MAX - 512:
+        return None
+    return 2 * scale.m - 2**32, scale.right - 1
 
 
 def runs_of_four(weights: Weights, run: int) -> Weights:

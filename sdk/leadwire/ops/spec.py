@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -102,8 +103,9 @@ class Variant:
 
     `packs` names the kernel that it may stand in for where weights take few values: smaller, and slower (packed.py).
     `fits` says whether it can do this operator. `extra_bytes` is what its tables take in flash beyond the portable
-    kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none. `in_place`,
-    `distance` and `scratch_bytes` are as in OperatorSpec.
+    kernel's, `saved` an estimate of the instructions that this saves against the variant that takes none; where that is
+    `worth` instructions for each byte, it is taken whatever flash is to spare. `in_place`, `distance` and
+    `scratch_bytes` are as in OperatorSpec.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Variant:
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     extra_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     saved: Callable[[Model, Operator], int] = field(default=no_macs)
+    worth: float = math.inf
     packs: str = ""
 
 

@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "kernels.h"
+#include "softmax.h"
 #include "weights.h"
 
 #define OPERATORS 5
