@@ -190,6 +190,45 @@ class _Builder:
         result = T(shape=tuple(int(n) for n in np.array(shape) + pairs.sum(axis=1)), scale=0.05, zero_point=5)
         self.operator("PAD", (given, amounts), result, "PadOptions")
 
+    def padded(self, kind: str, after: int | None = None) -> int:
+        """A VALID convolution, a grouped or a depthwise one, that reads a PAD smaller than its window; the output. Of a
+        signal, the PAD may come before the dimension of height; half of the time two convolutions read it."""
+        depthwise = kind == "DEPTHWISE_CONV_2D"
+        signal = after is None and self.pick(0, 1) == 1
+        if after is None:
+            shape = (1, self.pick(2, 5, 8, 11), self.pick(1, 2, 4, 8, 12))
+            after = self.given(*shape) if signal else self.given(1, self.pick(1, 3, 4), *shape[1:])
+        h, w, cin = (1, *self.tensors[after].shape)[-3:]
+        kh, kw, dy, dx = self.pick(1, min(h, 3)), self.pick(2, 3, 5), self.pick(1, 2), self.pick(1, 1, 2, 4)
+        reach = ((kh - 1) * dy, (kw - 1) * dx)
+        causal = self.pick(0, 1) == 1
+        pairs = [(beyond, 0 if causal else self.pick(0, beyond // 2, beyond)) for beyond in reach]
+        line = [(0, 0), *pairs, (0, 0)]
+        amounts = np.array(line[:1] + line[2:] if signal else line, np.int32)
+        given = self.tensors[after]
+        made = self.add(replace(given, shape=tuple(int(n) for n in np.array(given.shape) + amounts.sum(axis=1))))
+        around = self.add(T(shape=amounts.shape, array=amounts, quantized=False))
+        self.operators.append(Op(kind="PAD", inputs=(after, around), outputs=(made,), options="PadOptions"))
+        h, w = h + sum(pairs[0]), w + sum(pairs[1])
+        if signal:
+            flat, made = made, self.add(replace(given, shape=(1, h, w, cin)))
+            self.operators.append(Op(kind="RESHAPE", inputs=(flat,), outputs=(made,), options="ReshapeOptions"))
+        for _ in range(self.pick(1, 2)):
+            groups = self.pick(*([n for n in (2, 3, 4) if cin % n == 0] or [1])) if kind == "grouped" else 1
+            cout = cin * self.pick(1, 1, 2) if depthwise else groups * self.pick(1, 2, 3, 4)
+            stride = self.pick(1, 1, 2)
+            taps = (1, kh, kw, cout) if depthwise else (cout, kh, kw, cin // groups)
+            weights, bias, scale = self.weights(taps, 3 if depthwise else 0, float(given.scale))  # type: ignore[arg-type]
+            size = [-(-(length - beyond) // stride) for length, beyond in zip((h, w), reach, strict=True)]
+            self.operator(
+                "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", (made, weights, bias),
+                T(shape=(1, *size, cout), scale=scale, zero_point=self.pick(*ZEROS)),
+                "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
+                padding=1, strideH=stride, strideW=stride, dilationHFactor=dy, dilationWFactor=dx,
+                fusedActivationFunction=self.pick(0, 1, 3), **({"depthMultiplier": cout // cin} if depthwise else {}),
+            )  # fmt: skip
+        return self.outputs[-1]
+
     def reduction(self, kind: str, wide: int = 0) -> None:
         h, channels = self.pick(1, 5, 19), wide or self.pick(1, 4, 7)
         given = self.given(1, h, channels)
@@ -416,6 +455,9 @@ def many_operators(seed: int, each: int = 5) -> bytes:
     for _ in range(each):
         builder.grouped()
     for _ in range(each):
+        for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "grouped"):
+            builder.padded(kind)
+    for _ in range(each):
         builder.attention()
     return write_tflite(builder.tensors, builder.operators, builder.inputs, builder.outputs)
 
@@ -461,6 +503,8 @@ def chain(seed: int, length: int = 7) -> bytes:
         kind = ("CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "grouped")[builder.pick(0, 1, 2, 3, 4)]
         if kind == "MAX_POOL_2D":
             at = builder.pool(kind, at)
+        elif builder.pick(0, 1, 2) == 0:
+            at = builder.padded(kind, at)
         else:
             at = builder.grouped(at) if kind == "grouped" else builder.convolution(kind, at)
     return write_tflite(builder.tensors, builder.operators, builder.inputs, [at])

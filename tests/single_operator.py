@@ -175,7 +175,7 @@ def spread_plan(model: Model, kernels: tuple[str, ...] = ()) -> MemoryPlan:
     """Every activation and scratch in a place of its own, `GAP` bytes apart; a no-copy output where its input lies."""
     offsets: dict[int, int] = {}
     top = 0
-    shared = {op.outputs[0]: op.inputs[0] for op in model.operators if op.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")}
+    shared = {op.outputs[0]: op.inputs[0] for op in model.operators if registry.spec(op.kind).is_no_copy(model, op)}
     for tensor in model.tensors:
         if tensor.is_constant or tensor.variable or tensor.index in shared:
             continue

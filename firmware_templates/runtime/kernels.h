@@ -63,7 +63,7 @@ typedef struct {
 #define LW_EXACT 511
 
 /* The taps of `count` at distance `step`, the first at `origin`, that lie in [0, size). The last one does not lie before
- * 0: padding is at most half of a window. */
+ * 0: padding is smaller than a window. */
 static inline void lw_clip(int32_t origin, int32_t step, int32_t count, int32_t size, int32_t *begin, int32_t *end)
 {
     int32_t tap = 0;

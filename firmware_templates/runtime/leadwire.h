@@ -46,7 +46,7 @@ typedef struct {
     int32_t zero_point;
 } lw_tensor;
 
-/* One output of an operator, valid right after its step(). */
+/* One output of an operator, valid right after its step(); 0 bytes where it is not made, but done by those that read it. */
 typedef struct {
     const int8_t *data;
     uint32_t bytes;

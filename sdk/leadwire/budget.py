@@ -163,7 +163,7 @@ def constant_bytes(model: Model) -> int:
     read = {
         index
         for operator in model.operators
-        if registry.spec(operator.kind).emit is not None
+        if not registry.spec(operator.kind).is_no_copy(model, operator)
         for index in operator.inputs
         if index >= 0 and model.tensors[index].is_constant
     }
@@ -175,8 +175,12 @@ def _peak(plan: MemoryPlan, model: Model) -> str:
     operator = model.operators[plan.peak_operator]
     reused = {tensor for index, tensor in plan.in_place if index == operator.index}
     inputs = {index for index in operator.inputs if index >= 0 and not model.tensors[index].is_constant}
-    given = sum(model.tensors[index].size_bytes for index in inputs)
-    made = 0 if reused else sum(model.tensors[index].size_bytes for index in operator.outputs)
+    placed = {p.tensor: p.size_bytes for p in plan.placements}  # less than its size where a PAD is left out
+    held = {
+        tensor.index: min(tensor.size_bytes, placed.get(tensor.index, tensor.size_bytes)) for tensor in model.tensors
+    }
+    given = sum(held[index] for index in inputs)
+    made = 0 if reused else sum(held[index] for index in operator.outputs)
     if operator.index in plan.overlaps and not reused:
         given_at, made_at = (
             [(p.offset_bytes, p.offset_bytes + p.size_bytes) for p in plan.placements if p.tensor in tensors]

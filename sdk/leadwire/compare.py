@@ -126,6 +126,6 @@ def _explain(
     except DeviceError as error:
         return None, f"not examined: {error.message}"
     for operator, left, right in zip(model.operators, one, other, strict=False):
-        if left != right:
+        if left and right and left != right:  # empty: this backend does without the operator
             return model.describe(operator), _ONE_SCALE if operator in model.per_channel_dense else _UNKNOWN
     return None, "unknown: all operators agree one by one, so the difference arises when they run in one go"

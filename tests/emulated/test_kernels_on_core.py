@@ -87,6 +87,10 @@ def test_distances_as_the_kernels_access_memory(choice: int, weights: str) -> No
     if weights == "packed":
         kernels = packed_instead(model, kernels)
     row = sample_rows(model, 0, count=1)[0]
+    held_as: dict[int, int] = {}
+    for operator in model.operators:
+        if registry.spec(operator.kind).is_no_copy(model, operator):
+            held_as[operator.outputs[0]] = held_as.get(operator.inputs[0], operator.inputs[0])
     forward, backward = spread_plan(model, kernels), spread_plan(model, kernels)
     backward = dataclasses.replace(backward, backward=tuple(range(len(model.operators))))
     expected = run_witness(data, model, row[None])[0]
@@ -100,9 +104,9 @@ def test_distances_as_the_kernels_access_memory(choice: int, weights: str) -> No
             if distance is None or (walks_backward and distance.above is None):
                 continue
             number = model.outputs.index(operator.outputs[0])
-            source = model.required(operator, distance.position)
-            places = core.call("input_at", model.inputs.index(source.index)), core.call("output_at", number)
-            sizes = source.size_bytes, model.output(operator).size_bytes
+            source = held_as.get(operator.inputs[distance.position], operator.inputs[distance.position])
+            places = core.call("input_at", model.inputs.index(source)), core.call("output_at", number)
+            sizes = model.tensors[source].size_bytes, model.output(operator).size_bytes
             trace = core.trace(operator.index, row)
             made = bytes(core.emulator.mem_read(places[1], sizes[1]))
             if trace is None or made != expected[ends[number] - sizes[1] : ends[number]].tobytes():

@@ -542,6 +542,75 @@ def test_pad(kind: str, data: st.DataObject) -> None:
     compare(write_tflite(tensors, [op], [0], [2]), draw(SEEDS))
 
 
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "grouped"])
+@checked
+@given(data=st.data())
+def test_convolutions_behind_a_pad(kind: str, data: st.DataObject) -> None:
+    """One or two that read one PAD, causal or on any side, as it is or behind a RESHAPE. A PAD larger than a window, of
+    another value, read by a SAME convolution or given out stays."""
+    draw = data.draw
+    depthwise, signal, twice = kind == "DEPTHWISE_CONV_2D", draw(st.booleans()), draw(st.booleans())
+    h, w = 1 if signal else draw(st.integers(1, 5)), draw(st.integers(1, 12))
+    kh, kw = 1 if signal else draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    dy, dx = draw(st.sampled_from([1, 1, 2])), draw(st.sampled_from([1, 1, 2, 4]))
+    eh, ew = (kh - 1) * dy + 1, (kw - 1) * dx + 1
+    beyond = draw(st.sampled_from([0, 0, 0, 1]))  # 1: a window may lie outside as a whole
+
+    def margin(effective: int) -> tuple[int, int]:
+        sizes = st.integers(0, effective - 1 + beyond)
+        return (effective - 1, 0) if draw(st.booleans()) else (draw(sizes), draw(sizes))
+
+    pairs = np.array([(0, 0), (0, 0) if signal else margin(eh), margin(ew), (0, 0)], np.int32)
+    groups = draw(st.sampled_from([2, 3])) if kind == "grouped" else 1
+    cin, scale, zero = groups * draw(CHANNELS), draw(SCALES), draw(ZEROS)
+    shape = (1, h + int(pairs[1].sum()), w + int(pairs[2].sum()), cin)
+    assume(shape[1] >= eh and shape[2] >= ew)
+    like, amounts = {"scale": scale, "zero_point": zero}, np.delete(pairs, 1, 0) if signal else pairs
+    value = draw(st.sampled_from([zero, zero, zero, zero ^ 1]))
+    tensors = [
+        T(shape=(1, w, cin) if signal else (1, h, w, cin), **like),
+        T(shape=amounts.shape, array=amounts, quantized=False),
+        T(shape=(1, *shape[2:]) if signal else shape, **like),
+        T(shape=shape, **like),
+        T(shape=(1,), array=np.array([value], np.int8), **like),
+    ]
+    explicit = value != zero or draw(st.booleans())
+    ops = [
+        Op(kind="PADV2", inputs=(0, 1, 4), outputs=(2,), options="PadV2Options")
+        if explicit
+        else Op(kind="PAD", inputs=(0, 1), outputs=(2,), options="PadOptions"),
+        *([Op(kind="RESHAPE", inputs=(2,), outputs=(3,), options="ReshapeOptions")] if signal else []),
+    ]
+    outputs = [3 if signal else 2] if draw(st.sampled_from([False] * 5 + [True])) else []
+    for _ in range(1 + twice):
+        cout = cin * draw(st.sampled_from([1, 1, 2])) if depthwise else groups * draw(st.integers(1, 4))
+        taps = (1, kh, kw, cout) if depthwise else (cout, kh, kw, cin // groups)
+        weights, bias, magnitude = weights_and_bias(draw, taps, 3 if depthwise else 0, scale, draw(st.booleans()))
+        same = draw(st.sampled_from([False] * 5 + [True]))
+        sy = draw(st.integers(1, 3))
+        sx = sy if depthwise else draw(st.integers(1, 3))
+        made = (1, out_size(shape[1], eh, sy, same), out_size(shape[2], ew, sx, same), cout)
+        first = len(tensors)
+        tensors += [
+            weights, T(shape=made, scale=magnitude * draw(RATIOS), zero_point=draw(ZEROS)), *([bias] if bias else [])
+        ]  # fmt: skip
+        ops.append(
+            Op(
+                kind="DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
+                inputs=(3 if signal else 2, first, *([first + 2] if bias else [])),
+                outputs=(first + 1,),
+                options="DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
+                fields={
+                    "padding": 0 if same else 1, "strideH": sy, "strideW": sx, "dilationHFactor": dy,
+                    "dilationWFactor": dx, "fusedActivationFunction": draw(ACTIVATIONS),
+                    **({"depthMultiplier": cout // cin} if depthwise else {}),
+                },
+            )
+        )  # fmt: skip
+        outputs.append(first + 1)
+    compare(write_tflite(tensors, ops, [0], outputs), draw(SEEDS))
+
+
 @pytest.mark.parametrize("kind", ["RELU", "RELU6", "QUANTIZE"])
 @checked
 @given(data=st.data())

@@ -83,6 +83,15 @@ def test_the_first_operator_that_differs_is_named_with_its_cause(
     assert one.lsb_histogram == ((2, 1), (10, 1))
 
 
+def test_an_operator_that_one_backend_leaves_out_is_passed_over() -> None:
+    def tensors(backend: Backend, data: bytes) -> Sequence[bytes]:
+        return [b"" if backend == "aot" else b"12", bytes([backend == "tflm"])]
+
+    runs = [run(PER_TENSOR, "aot"), run(PER_TENSOR, "tflm", OUTPUTS[::-1])]
+    (one,) = compare_backends(PER_TENSOR, INPUTS, runs, tensors).divergences
+    assert one.first_operator == "op 1 FULLY_CONNECTED 't3'"
+
+
 def test_differences_are_of_signed_values() -> None:
     other = (bytes([1, 2, 3, 10]), OUTPUTS[1])  # 250 is -6
     runs = [run(PER_TENSOR, "aot"), run(PER_TENSOR, "tflm", other)]

@@ -13,7 +13,7 @@ from leadwire.model.tflite import read_tflite
 from leadwire.pipeline.predict import operator_outputs
 from leadwire.pipeline.rounding import bytes_by_rule
 from leadwire.validate import OperatorOutput
-from leadwire.validate.identity import _cause, _measured
+from leadwire.validate.identity import _cause, _first_difference, _measured
 from single_operator import Op, T, write_tflite
 
 pytestmark = pytest.mark.requirement("LW-VAL-004")
@@ -79,6 +79,16 @@ def test_desktops_rule_is_measured_where_it_differs(tmp_path: Path) -> None:
     for cause in causes:
         assert cause.startswith("measured: run alone on the same inputs, this operator gives tflm's bytes by two round")
         assert "tflite's bytes by one rounding" in cause
+
+
+def test_an_operator_that_one_runtime_leaves_out_is_passed_over() -> None:
+    def output(*values: int, rules: bool = True) -> OperatorOutput:
+        alone = (lambda: {"one rounding": np.array([1], np.int8)}) if rules else None
+        return OperatorOutput(description="d", kind="CONV_2D", values=np.array(values, np.int8), alone=alone)
+
+    assert _first_difference([output(), output(1)], [output(7, 8), output(2)]) == 1
+    assert _first_difference([output(), output(1)], [output(7, 8), output(1)]) is None
+    assert "gives device's bytes by one rounding" in _measured(("device", "tflm"), output(1, rules=False), output(2))
 
 
 def test_bytes_of_no_rule_are_said_to_be_of_none() -> None:

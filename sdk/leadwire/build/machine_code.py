@@ -22,6 +22,7 @@ _BRANCHES = frozenset(["b", *("b" + condition for condition in _CONDITIONS)])
 _RISCV_BRANCHES = frozenset(
     ("beq", "bne", "blt", "bge", "bltu", "bgeu", "beqz", "bnez", "blez", "bgez", "bltz", "bgtz", "c.beqz", "c.bnez")
 )
+_RISCV_STORES = ("sw", "sh", "sb")
 
 
 @dataclass(slots=True)
@@ -105,8 +106,9 @@ def _register_bytes(operands: str) -> int:
 
 
 def _read_riscv(elf: Elf, function: Function) -> None:
-    """Far calls and addresses are built by lui or auipc and a second instruction that adds the low part."""
-    high: dict[str, int] = {}
+    """Far calls and addresses are built by lui or auipc and a second instruction that adds the low part. `known` are
+    the registers that hold such a value."""
+    known: dict[str, int] = {}
     for address, name, operands in _instructions(elf, function, riscv=True):
         words = operands.split(", ")
         if name in ("jal", "c.jal", "j", "c.j"):
@@ -115,31 +117,39 @@ def _read_riscv(elf: Elf, function: Function) -> None:
         elif name in _RISCV_BRANCHES:
             _add_call(function, address + int(words[-1], 0), linked=False)
         elif name in ("jalr", "jr", "c.jalr", "c.jr"):
-            _jump(function, name, words, high)
+            _jump(function, name, words, known)
         elif name in ("lui", "c.lui"):
-            high[words[0]] = int(words[1], 0) << 12 & 0xFFFFFFFF
+            known[words[0]] = int(words[1], 0) << 12 & 0xFFFFFFFF
         elif name == "auipc":
-            high[words[0]] = address + (int(words[1], 0) << 12) & 0xFFFFFFFF
+            known[words[0]] = address + (int(words[1], 0) << 12) & 0xFFFFFFFF
         elif name in ("addi", "c.addi", "c.addi16sp", "mv"):
             source, amount = (words[-1], 0) if name == "mv" else (words[-2], int(words[-1], 0))
             if words[0] == source == "sp":
                 function.pushed += max(0, -amount)
-            elif source in high:
-                function.materialized.add(high[source] + amount & 0xFFFFFFFF)
+            elif source in known:
+                known[words[0]] = known[source] + amount & 0xFFFFFFFF
+                function.materialized.add(known[words[0]])
+            else:
+                known.pop(words[0], None)
         elif words[0] == "sp" and name in ("sub", "add", "c.add", "c.sub"):
             function.variable = function.frame is None
+        elif not name.removeprefix("c.").startswith(_RISCV_STORES):
+            known.pop(words[0], None)
 
 
-def _jump(function: Function, name: str, words: list[str], high: dict[str, int]) -> None:
-    """jalr [rd,] base [, offset]: a far call where the base was built by auipc or lui, a return through ra."""
+def _jump(function: Function, name: str, words: list[str], known: dict[str, int]) -> None:
+    """jalr [rd,] base [, offset]: a far call where the base is known, a return through ra where it is not. A call
+    leaves its return address in ra."""
     if name == "jalr" and len(words) == 3:
         base, offset, linked = words[1], int(words[2], 0), words[0] != "zero"
     else:
         base, offset, linked = words[0], 0, "jalr" in name
-    if base in high:
-        _add_call(function, high[base] + offset & 0xFFFFFFFF, linked=linked)
+    if base in known:
+        _add_call(function, known[base] + offset & 0xFFFFFFFF, linked=linked)
     else:
         function.indirect |= linked or base != "ra"
+    if linked:
+        known.pop("ra", None)
 
 
 def _instructions(elf: Elf, function: Function, *, riscv: bool) -> Iterator[tuple[int, str, str]]:

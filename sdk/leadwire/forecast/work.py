@@ -61,7 +61,7 @@ def work_from_macs(model: Model, code: str) -> Work:
 
 
 def _cycles(model: Model, operator: Operator, macs: int, code: str) -> float:
-    if registry.spec(operator.kind).emit is None:
+    if registry.spec(operator.kind).is_no_copy(model, operator):
         return 0.0
     cost = costs().get((code, operator.kind), costs()[code, _OTHER])
     return cost * (macs or largest_tensor(model, operator))

@@ -14,6 +14,7 @@ from leadwire.model.graph import Model, Operator
 from leadwire.model.tensor import Tensor
 from leadwire.ops import registry
 from leadwire.ops.arithmetic import is_wide
+from leadwire.ops.padding import left_out
 from leadwire.ops.runs import copy_runs
 from leadwire.ops.spec import BACKWARD, PORTABLE, SIMD, Constant, KernelCall
 from leadwire.ops.tables import TableNames, direct_tensors, table_names
@@ -129,12 +130,13 @@ def write_model(
 
 def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[KernelCall, ...]:
     """The calls of an operator; a copy where a no-copy operator's output has a place of its own."""
-    emit = registry.spec(operator.kind).using(plan.kernel(operator.index)).emit
-    if emit is not None:
-        return emit(model, operator)
+    spec = registry.spec(operator.kind).using(plan.kernel(operator.index))
+    if spec.emit is not None and not spec.is_no_copy(model, operator):
+        return spec.emit(model, operator)
     if plan.offset(operator.inputs[0]) == plan.offset(operator.outputs[0]):
         return ()
-    return (copy_runs(runs=1, run=model.output(operator).size_bytes),)
+    source = model.required(operator, 0)
+    return (copy_runs(runs=1, run=left_out(model).get(source.index, source.size_bytes)),)
 
 
 def _arenas(plan: MemoryPlan) -> tuple[_Arena, ...]:
@@ -168,11 +170,13 @@ def _step(
     calls: Sequence[KernelCall],
     first_output: int,
 ) -> _Step:
+    absent = left_out(model)
     return _Step(
         comment=described(model, operator),
         kind=c_string(operator.kind),
         outputs=tuple(
-            _Output(at=_place(plan, tensor.index), bytes=tensor.size_bytes) for tensor in model.made(operator)
+            _Output(at=_place(plan, tensor.index), bytes=0 if tensor.index in absent else tensor.size_bytes)
+            for tensor in model.made(operator)
         ),
         first_output=first_output,
         calls=tuple(

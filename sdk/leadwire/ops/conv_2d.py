@@ -10,22 +10,17 @@ from .arithmetic import letters_of, zero_point_of
 from .conv_2d_dsp import VARIANTS
 from .conv_2d_grouped import GROUPED_VARIANTS, grouped_calls, grouped_distance
 from .conv_2d_packed import PACKED
-from .convolution import constants_of, filters_of, output_params, weight_rules
-from .geometry import WINDOW_OPTIONS, Window, distance_by_position, groups_of, in_bytes, window_of
+from .convolution import constants_of, filter_window, filters_of, output_params, weight_rules
+from .geometry import WINDOW_OPTIONS, distance_by_position, groups_of, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import BACKWARD, Distance, KernelCall, OperatorSpec, Rule
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
 
 
 def _shapes_match(model: Model, operator: Operator) -> bool:
     data, weights, output = model.required(operator, 0), model.required(operator, 1), model.output(operator)
     if len(output.shape) != 4 or weights.shape[0] != output.shape[3] or min(data.shape + weights.shape) < 1:
         return False
-    window = _window(model, operator)
+    window = window_of(model, operator, weights.shape[1], weights.shape[2])
     return (
         data.shape[3] % weights.shape[3] == 0
         and weights.shape[0] % groups_of(model, operator) == 0
@@ -41,7 +36,7 @@ def _macs(model: Model, operator: Operator) -> int:
 def _distance(model: Model, operator: Operator) -> Distance:
     if groups_of(model, operator) > 1:
         return grouped_distance(model, operator)
-    return in_bytes(model.output(operator), distance_by_position(_window(model, operator).flattened, 2))
+    return in_bytes(model.output(operator), distance_by_position(filter_window(model, operator).flattened, 2))
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
@@ -54,7 +49,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             source=f"{kernel}.c",
             params_type="lw_convolution_params",
             params=(
-                ("window", _window(model, operator).flattened.initializer),
+                ("window", filter_window(model, operator).flattened.initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 *output_params(model, operator),
                 ("backward", BACKWARD),

@@ -9,9 +9,9 @@ from leadwire.model.graph import Model, Operator
 
 from .conv_2d_mve import vector_calls, vector_scratch
 from .conv_2d_simd import copied_distance, lanes_calls, lanes_fit, lanes_scratch
-from .convolution import Filters, filters_of
+from .convolution import Filters, filter_window, filters_of
 from .dsp import blocks, center_of, channels_of, clamp_initializer, runs_of_four
-from .geometry import Window, distance_by_blocks, distance_by_position, groups_of, window_of
+from .geometry import Window, distance_by_blocks, distance_by_position, groups_of
 from .spec import BACKWARD, SIMD, Distance, KernelCall, Variant
 
 _MOST_FILLED = 2.0
@@ -84,8 +84,7 @@ def columns_calls(
 
 
 def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width).flattened
+    return filter_window(model, operator).flattened
 
 
 def _filters(model: Model, operator: Operator) -> Filters:

@@ -13,15 +13,10 @@ import numpy as np
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import letters_of, zero_point_of
-from .convolution import Filters, constants_of, filters_of, output_params
+from .convolution import Filters, constants_of, filter_window, filters_of, output_params
 from .dsp import Channels, blocks, center_of, channels_of, clamp_initializer, runs_of_four
-from .geometry import Window, distance_by_position, groups_of, in_bytes, window_of
+from .geometry import Window, distance_by_position, groups_of, in_bytes
 from .spec import BACKWARD, Constant, Distance, KernelCall, Variant
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
 
 
 def _window_initializer(window: Window, groups: int) -> str:
@@ -35,7 +30,7 @@ def _window_initializer(window: Window, groups: int) -> str:
 
 
 def grouped_distance(model: Model, operator: Operator) -> Distance:
-    return in_bytes(model.output(operator), distance_by_position(_window(model, operator), 1))
+    return in_bytes(model.output(operator), distance_by_position(filter_window(model, operator), 1))
 
 
 def grouped_calls(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
@@ -47,7 +42,7 @@ def grouped_calls(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             source=f"{kernel}.c",
             params_type="lw_grouped_params",
             params=(
-                ("window", _window_initializer(_window(model, operator), groups)),
+                ("window", _window_initializer(filter_window(model, operator), groups)),
                 ("groups", str(groups)),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 *output_params(model, operator),
@@ -87,7 +82,7 @@ def _calls(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             also=("columns_s8_dsp.c", "multiply_s8_dsp.c", "clamp_values_s8.c"),
             params_type="lw_grouped_columns_params",
             params=(
-                ("window", _window_initializer(_window(model, operator), groups)),
+                ("window", _window_initializer(filter_window(model, operator), groups)),
                 ("groups", str(groups)),
                 ("input_zero_point", str(filters.input_zero_point)),
                 ("center", str(center_of(model, operator))),
@@ -118,6 +113,6 @@ GROUPED_VARIANTS = (
         fits=_fits,
         emit=_calls,
         scratch_bytes=lambda model, op: 4 * _column_words(model, op),
-        distance=lambda model, op: distance_by_position(_window(model, op), 2),
+        distance=lambda model, op: distance_by_position(filter_window(model, op), 2),
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_dsp import columns_distance, columns_fit, columns_scratch
-from .convolution import Filters, filters_of
-from .geometry import Window, distance_by_blocks, groups_of, window_of
+from .convolution import Filters, filter_window, filters_of
+from .geometry import Window, distance_by_blocks, groups_of
 from .packed import (
     TOGETHER,
     Packing,
@@ -19,8 +19,7 @@ from .spec import PORTABLE, Variant
 
 
 def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width).flattened
+    return filter_window(model, operator).flattened
 
 
 def _filters(model: Model, operator: Operator) -> Filters:

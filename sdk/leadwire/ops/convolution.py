@@ -1,4 +1,5 @@
-"""What CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED share: weights, folded biases and rescales that cannot overflow.
+"""What CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED share: windows, weights, folded biases, and rescales that cannot
+overflow.
 
 Folding: sum(w * (x - zi)) + b = sum(w * x) + (b - zi * sum(w)); the bracket is known at generation time.
 """
@@ -24,7 +25,15 @@ from .arithmetic import (
     wide_rescale,
     zero_point_of,
 )
+from .geometry import Window, window_of
+from .padding import margins_of
 from .spec import Constant, Rule
+
+
+def filter_window(model: Model, operator: Operator) -> Window:
+    """The window of a CONV_2D or DEPTHWISE_CONV_2D over its input as it is held: without a PAD that is left out."""
+    _, height, width, _ = model.required(operator, 1).shape
+    return window_of(model, operator, height, width, margins_of(model, operator))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

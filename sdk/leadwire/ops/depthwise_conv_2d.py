@@ -10,18 +10,13 @@ import numpy as np
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import letters_of, zero_point_of
-from .convolution import constants_of, filters_of, output_params, weight_rules
+from .convolution import constants_of, filter_window, filters_of, output_params, weight_rules
 from .depthwise_conv_2d_dsp import DSP
 from .depthwise_conv_2d_mve import MVE
 from .depthwise_conv_2d_simd import SIMD_VARIANT
-from .geometry import WINDOW_OPTIONS, Window, distance_by_position, in_bytes, window_of
+from .geometry import WINDOW_OPTIONS, distance_by_position, in_bytes, window_of
 from .rules import BATCHES_ARE_ROWS, FUSED_ACTIVATION, activations, computed, inputs, rank
 from .spec import BACKWARD, KernelCall, OperatorSpec, Rule
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
 
 
 def _shapes_match(model: Model, operator: Operator) -> bool:
@@ -30,7 +25,7 @@ def _shapes_match(model: Model, operator: Operator) -> bool:
         return False
     if min(data.shape + weights.shape) < 1 or output.shape[3] % data.shape[3]:
         return False
-    window = _window(model, operator)
+    window = window_of(model, operator, weights.shape[1], weights.shape[2])
     return operator.option("depth_multiplier", output.shape[3] // data.shape[3]) == output.shape[3] // data.shape[
         3
     ] and (output.shape[0] * output.shape[1], output.shape[2]) == (window.y.output, window.x.output)
@@ -51,7 +46,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
             source=f"{kernel}.c",
             params_type="lw_convolution_params",
             params=(
-                ("window", _window(model, operator).initializer),
+                ("window", filter_window(model, operator).initializer),
                 ("input_zero_point", str(zero_point_of(model.required(operator, 0)))),
                 *output_params(model, operator),
                 ("backward", BACKWARD),
@@ -83,6 +78,6 @@ SPEC = OperatorSpec(
     ),
     emit=_emit,
     macs=_macs,
-    distance=lambda model, op: in_bytes(model.output(op), distance_by_position(_window(model, op), 2)),
+    distance=lambda model, op: in_bytes(model.output(op), distance_by_position(filter_window(model, op), 2)),
     variants=(SIMD_VARIANT, MVE, DSP),
 )

@@ -6,15 +6,10 @@ from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
 from .conv_2d_dsp import columns_calls, columns_distance, columns_fit, columns_scratch
-from .convolution import Filters, filters_of
+from .convolution import Filters, filter_window, filters_of
 from .dsp import center_of, channels_of, clamp_initializer, lane_words
-from .geometry import Window, distance_by_channel, window_of
+from .geometry import distance_by_channel
 from .spec import Distance, KernelCall, Variant
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
 
 
 def _filters(model: Model, operator: Operator) -> Filters:
@@ -22,7 +17,7 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    window, filters = _window(model, operator), _filters(model, operator)
+    window, filters = filter_window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
         return columns_fit(window, filters)
     return (
@@ -33,7 +28,7 @@ def _fits(model: Model, operator: Operator) -> bool:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    window, filters = _window(model, operator), _filters(model, operator)
+    window, filters = filter_window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
         return columns_calls(model, operator, window, filters, wide=False)
     channels = channels_of(filters)
@@ -59,14 +54,14 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
 
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     if window.input_channels == 1:
         return columns_scratch(window)
     return 4 * window.y.filter * window.x.filter + window.input_channels
 
 
 def _distance(model: Model, operator: Operator) -> Distance:
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     return columns_distance(window) if window.input_channels == 1 else distance_by_channel(window)
 
 

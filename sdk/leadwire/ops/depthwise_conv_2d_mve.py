@@ -8,9 +8,9 @@ import numpy as np
 from leadwire.model.graph import Model, Operator
 
 from .conv_2d_mve import vector_calls, vector_scratch
-from .convolution import Filters, filters_of
+from .convolution import Filters, filter_window, filters_of
 from .dsp import Weights, center_of, channels_of, clamp_initializer
-from .geometry import Window, distance_by_channel, distance_by_position, window_of
+from .geometry import distance_by_channel, distance_by_position
 from .spec import Constant, Distance, KernelCall, Variant
 
 _LANES = 16
@@ -18,17 +18,12 @@ _ORDER = (0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15)
 """How the sums of 16 channels lie in four vectors (kernels/depthwise_conv_2d_s8_mve.c)."""
 
 
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
-
-
 def _filters(model: Model, operator: Operator) -> Filters:
     return filters_of(model, operator, 3, broadcast=True)
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     return window.input_channels in (1, window.output_channels) and channels_of(_filters(model, operator)) is not None
 
 
@@ -39,7 +34,7 @@ def lanes_of(weights: Weights) -> tuple[int, ...]:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    window, filters = _window(model, operator), _filters(model, operator)
+    window, filters = filter_window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
         return vector_calls(model, operator, window, filters)
     channels = channels_of(filters)
@@ -69,14 +64,14 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
 
 def _scratch_bytes(model: Model, operator: Operator) -> int:
     """Where each tap lies, and a row of zero points."""
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     if window.input_channels == 1:
         return vector_scratch(window)
     return 4 * window.y.filter * window.x.filter + (window.input_channels + 3 & ~3)
 
 
 def _distance(model: Model, operator: Operator) -> Distance:
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     return distance_by_position(window, 1) if window.input_channels == 1 else distance_by_channel(window)
 
 

@@ -13,16 +13,10 @@ from .conv_2d_simd import (
     lanes_scratch,
     table_of,
 )
-from .convolution import Filters, filters_of
+from .convolution import Filters, filter_window, filters_of
 from .depthwise_conv_2d_mve import lanes_of
 from .dsp import channels_of
-from .geometry import Window, window_of
 from .spec import SIMD, Constant, KernelCall, Variant
-
-
-def _window(model: Model, operator: Operator) -> Window:
-    _, height, width, _ = model.required(operator, 1).shape
-    return window_of(model, operator, height, width)
 
 
 def _filters(model: Model, operator: Operator) -> Filters:
@@ -30,12 +24,12 @@ def _filters(model: Model, operator: Operator) -> Filters:
 
 
 def _fits(model: Model, operator: Operator) -> bool:
-    window = _window(model, operator)
+    window = filter_window(model, operator)
     return window.input_channels in (1, window.output_channels) and lanes_fit(_filters(model, operator))
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    window, filters = _window(model, operator), _filters(model, operator)
+    window, filters = filter_window(model, operator), _filters(model, operator)
     if window.input_channels == 1:
         return lanes_calls(model, operator, window, filters)
     channels = channels_of(filters)
@@ -72,6 +66,6 @@ SIMD_VARIANT = Variant(
     extension="simd",
     fits=_fits,
     emit=_emit,
-    scratch_bytes=lambda model, op: lanes_scratch(_window(model, op)),
-    distance=lambda model, op: copied_distance(_window(model, op)),
+    scratch_bytes=lambda model, op: lanes_scratch(filter_window(model, op)),
+    distance=lambda model, op: copied_distance(filter_window(model, op)),
 )

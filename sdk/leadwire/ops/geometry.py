@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +27,21 @@ def integer(operator: Operator, name: str, default: int) -> int:
     return value
 
 
+Margins = tuple[tuple[int, int], tuple[int, int]]
+"""(before, after) of height, and of width."""
+NO_MARGINS: Final = ((0, 0), (0, 0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One direction of a window over an input of `size`."""
+    """One direction of a window over an input of `size`. Where it is not `same`, it reads `margin` before and after."""
 
     size: int
     filter: int
     stride: int
     dilation: int
     same: bool
+    margin: tuple[int, int] = (0, 0)
 
     @property
     def effective(self) -> int:
@@ -42,13 +49,19 @@ class Axis:
 
     @property
     def output(self) -> int:
-        span = self.size if self.same else self.size - self.effective + 1
+        span = self.size if self.same else self.size + sum(self.margin) - self.effective + 1
         return -(-span // self.stride)
 
     @property
     def before(self) -> int:
         """Padding before the first value."""
-        return max(0, (self.output - 1) * self.stride + self.effective - self.size) // 2 if self.same else 0
+        if not self.same:
+            return self.margin[0]
+        return max(0, (self.output - 1) * self.stride + self.effective - self.size) // 2
+
+    @property
+    def may_overhang(self) -> bool:
+        return self.same or self.margin != (0, 0)
 
     @property
     def inner(self) -> tuple[int, int]:
@@ -171,24 +184,27 @@ def in_bytes(tensor: Tensor, distance: Distance) -> Distance:
     return replace(distance, below=size * distance.below, above=above)
 
 
-def window_of(model: Model, operator: Operator, height: int, width: int) -> Window:
-    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors, batches as rows."""
+def window_of(model: Model, operator: Operator, height: int, width: int, margins: Margins = NO_MARGINS) -> Window:
+    """The window of `height` x `width` taps of a convolution or pooling operator with 4-D tensors, batches as rows;
+    `margins` are those of its input that are not there."""
     batches, input_height, input_width, input_channels = model.required(operator, 0).shape
     same = operator.option("padding", "VALID") == "SAME"
     return Window(
         y=Axis(
-            size=batches * input_height,
+            size=batches * input_height - sum(margins[0]),
             filter=height,
             stride=integer(operator, "stride_h", 1),
             dilation=integer(operator, "dilation_h_factor", 1),
             same=same,
+            margin=margins[0],
         ),
         x=Axis(
-            size=input_width,
+            size=input_width - sum(margins[1]),
             filter=width,
             stride=integer(operator, "stride_w", 1),
             dilation=integer(operator, "dilation_w_factor", 1),
             same=same,
+            margin=margins[1],
         ),
         input_channels=input_channels,
         output_channels=model.output(operator).shape[3],

@@ -130,7 +130,7 @@ def live_packing(filters: Filters, *, filled: bool = False) -> Packing | None:
 
 def _filled(window: Window, run: int) -> bool:
     """Whether taps that fill up a run may read something else than 0: where a window overhangs, its zero point."""
-    return run % 4 != 0 and (window.y.same or window.x.same)
+    return run % 4 != 0 and (window.y.may_overhang or window.x.may_overhang)
 
 
 def packed_columns_fit(window: Window, filters: Filters) -> bool:

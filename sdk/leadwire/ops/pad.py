@@ -6,24 +6,15 @@ import math
 
 from leadwire.model.graph import Model, Operator
 
-from .arithmetic import zero_point_of
+from .padding import is_left_out, padding_value, paddings
 from .rules import activations, computed, inputs, is_int16, rank, same_quantization
 from .spec import KernelCall, OperatorSpec, Rule
 
 _RANK = 4
 
 
-def _paddings(model: Model, operator: Operator) -> list[tuple[int, int]] | None:
-    """(before, after) of each dimension; None where they are not constants, or negative."""
-    tensor, rank_ = model.required(operator, 1), len(model.required(operator, 0).shape)
-    if not tensor.is_constant or tensor.elements != 2 * rank_:
-        return None
-    pairs = [(int(before), int(after)) for before, after in tensor.array.reshape(rank_, 2)]
-    return pairs if all(before >= 0 and after >= 0 for before, after in pairs) else None
-
-
 def _shapes_match(model: Model, operator: Operator) -> bool:
-    pairs = _paddings(model, operator)
+    pairs = paddings(model, operator)
     if pairs is None:
         return False
     shape = model.required(operator, 0).shape
@@ -47,12 +38,10 @@ def _value_fits(model: Model, operator: Operator) -> bool:
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
-    pairs = _paddings(model, operator)
+    pairs = paddings(model, operator)
     assert pairs is not None
     shape = model.required(operator, 0).shape
     size = model.output(operator).dtype.item_bytes
-    value = model.input(operator, 2)
-    fill = zero_point_of(model.output(operator)) if value is None else int(value.array.reshape(-1)[0])
     pairs = [*pairs[:-1], (size * pairs[-1][0], size * pairs[-1][1])]  # of the last dimension in bytes
     shape = (*shape[:-1], size * shape[-1])
     lead = _RANK - len(shape)
@@ -69,7 +58,7 @@ def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:
                 ("size", row(list(shape), 1)),
                 ("before", row([before for before, _ in pairs], 0)),
                 ("after", row([after for _, after in pairs], 0)),
-                ("value", str(fill)),
+                ("value", str(padding_value(model, operator))),
             ),
             arguments=("in0:bytes", "out0:bytes"),
         ),
@@ -98,6 +87,11 @@ def pad(kind: str, *, values: int) -> OperatorSpec:
             ),
         ),
         emit=_emit,
+        left_out=Rule(
+            text="the zero point is put around height and width alone, and all that reads the output are VALID "
+            "convolutions whose windows are larger than what is put there; these then overhang the input",
+            holds=is_left_out,
+        ),
     )
 
 

@@ -115,6 +115,8 @@ def supported_ops_markdown() -> str:
         lines += ["", f"## {kind}", ""]
         if found.emit is None:
             lines += ["No copy: output and input are the same bytes.", ""]
+        if found.left_out is not None:
+            lines += [f"Left out by the backend aot where {found.left_out.text}.", ""]
         lines += [f"- {rule.text}" + (f". Else: {rule.remedy}." if rule.remedy else ".") for rule in found.rules]
     lines += ["", "## Without a kernel", "", "Operators that Keras layers become and that are refused:", ""]
     lines += [f"- {kind} {why}. Instead: {remedy}." for kind, (why, remedy) in sorted(WITHOUT_KERNEL.items())]

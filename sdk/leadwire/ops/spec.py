@@ -127,7 +127,8 @@ class OperatorSpec:
 
     `emit` is called only for operators that keep all rules; it returns the calls that do the work, in order.
     `in_place` gives the input positions whose buffer the kernel may overwrite with output 0 (same size or larger).
-    `distance` is how an input and output 0 may overlap, None where they must not.
+    `distance` is how an input and output 0 may overlap, None where they must not. `left_out` says when the readers of
+    output 0 do its work instead: it is no copy then, and the bytes of input 0 stand for it (padding.py).
     """
 
     kind: str
@@ -139,6 +140,10 @@ class OperatorSpec:
     scratch_bytes: Callable[[Model, Operator], int] = field(default=no_scratch)
     variants: tuple[Variant, ...] = ()
     """Best first; the kernel above is the portable one, whose bytes they all give."""
+    left_out: Rule | None = None
+
+    def is_no_copy(self, model: Model, operator: Operator) -> bool:
+        return self.emit is None or (self.left_out is not None and self.left_out.holds(model, operator))
 
     def using(self, variant: str) -> OperatorSpec:
         """This operator done by the variant of that name; ValueError where it has none."""

@@ -225,7 +225,8 @@ def operator_outputs(
             values, given = np.frombuffer(data, dtype=np.int8), known.get(op.inputs[0] if op.inputs else -1)
             alone = None if given is None else partial(bytes_by_rule, model, op, given)
             found.append(OperatorOutput(description=model.describe(op), kind=op.kind, values=values, alone=alone))
-            known[op.outputs[0]] = values
+            if values.size:
+                known[op.outputs[0]] = values
         return found
 
     return outputs

@@ -1,14 +1,14 @@
 """Static placement of all activations in one arena: live ranges, shared bytes, offsets.
 
-Three steps. (1) Which tensors share bytes: the output of a no-copy operator (RESHAPE) is its input; an operator that
-works in place writes its output over an input that nobody needs afterwards. Tensors that share form one block, whose
-members have the same offset but their own live range and size. A kernel that walks through its input as it writes its
-output may also overlap the two, with a distance between their starts (`distance` of its specification). (2) The lower
-bound: the largest set of bytes alive during any operator, input and output overlapped as far as its kernel allows. No
-placement can be smaller. (3) Offsets by first fit in several orders; where that misses the bound, an exact search over
-orders (small graphs) within a fixed number of steps, so that the same model always gets the same plan. The problem is
-dynamic storage allocation (Garey and Johnson 1979, SR2); first fit by size is the strategy of Pisarchyk and Lee,
-"Efficient Memory Management for Deep Neural Net Inference", MLSys 2020.
+Three steps. (1) Which tensors share bytes: the output of a no-copy operator (RESHAPE, a PAD that is left out) is its
+input; an operator that works in place writes its output over an input that nobody needs afterwards. Tensors that share
+form one block, whose members have the same offset but their own live range and size. A kernel that walks through its
+input as it writes its output may also overlap the two, with a distance between their starts (`distance` of its
+specification). (2) The lower bound: the largest set of bytes alive during any operator, input and output overlapped as
+far as its kernel allows. No placement can be smaller. (3) Offsets by first fit in several orders; where that misses
+the bound, an exact search over orders (small graphs) within a fixed number of steps, so that the same model always
+gets the same plan. The problem is dynamic storage allocation (Garey and Johnson 1979, SR2); first fit by size is the
+strategy of Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", MLSys 2020.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from leadwire.artifacts import MemoryPlan, Placement
 from leadwire.errors import UnsupportedModelError
 from leadwire.model.graph import Model, Operator
 from leadwire.ops import registry
+from leadwire.ops.padding import left_out
 from leadwire.ops.spec import PORTABLE, Distance, OperatorSpec
 
 from .fast import FastSpace, choose
@@ -46,10 +47,11 @@ def plan_memory(
     names = kernels or (PORTABLE,) * len(model.operators)
     specs = tuple(spec(operator.kind).using(name) for operator, name in zip(model.operators, names, strict=True))
     ranges = _live_ranges(model)
-    owner, in_place = _share(model, specs, ranges)
+    held = {tensor: model.tensors[tensor].size_bytes for tensor in ranges} | left_out(model)
+    owner, in_place = _share(model, specs, ranges, held)
     blocks: dict[int, list[Segment]] = {}
     for tensor, (first, last) in ranges.items():
-        segment = Segment(tensor, model.tensors[tensor].size_bytes, first, min(last, len(model.operators) - 1))
+        segment = Segment(tensor, held[tensor], first, min(last, len(model.operators) - 1))
         blocks.setdefault(owner[tensor], []).append(segment)
     scratch: list[Block] = [
         (Segment(-1, size, operator.index, operator.index),)
@@ -106,19 +108,19 @@ def _live_ranges(model: Model) -> dict[int, tuple[int, int]]:
 
 
 def _share(
-    model: Model, specs: Sequence[OperatorSpec], ranges: dict[int, tuple[int, int]]
+    model: Model, specs: Sequence[OperatorSpec], ranges: dict[int, tuple[int, int]], held: dict[int, int]
 ) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """The owner of each activation's bytes (a tensor index), and the (operator, input) pairs that work in place."""
     owner = {tensor: tensor for tensor in ranges}
     for operator, spec in zip(model.operators, specs, strict=True):
-        if spec.emit is None:
-            owner[operator.outputs[0]] = owner[_no_copy_input(model, operator)]
+        if spec.is_no_copy(model, operator):
+            owner[operator.outputs[0]] = owner[_no_copy_input(model, operator, held)]
     last_use: dict[int, int] = {}
     for tensor, (_, last) in ranges.items():
         last_use[owner[tensor]] = max(last, last_use.get(owner[tensor], last))
     in_place = []
     for operator, spec in zip(model.operators, specs, strict=True):
-        if spec.emit is not None and len(operator.outputs) == 1:
+        if not spec.is_no_copy(model, operator) and len(operator.outputs) == 1:
             taken = _overwritten_input(model, operator, spec, owner, last_use)
             if taken is not None:
                 in_place.append((operator.index, taken))
@@ -126,15 +128,15 @@ def _share(
     return owner, in_place
 
 
-def _no_copy_input(model: Model, operator: Operator) -> int:
-    source, output = model.required(operator, 0), model.output(operator)
+def _no_copy_input(model: Model, operator: Operator, held: dict[int, int]) -> int:
+    source, made = model.required(operator, 0), operator.outputs[0]
     if source.is_constant:
         raise UnsupportedModelError(
             model.describe(operator), "its input is a constant", hint="let the converter fold constants"
         )
-    if source.size_bytes != output.size_bytes:
+    if held[source.index] != held[made]:
         raise UnsupportedModelError(
-            model.describe(operator), f"it shares bytes but has {source.size_bytes} B in and {output.size_bytes} B out"
+            model.describe(operator), f"it shares bytes but has {held[source.index]} B in and {held[made]} B out"
         )
     return source.index
 
@@ -171,7 +173,7 @@ def _overlaps(
     block is not alive before."""
     found: Overlaps = {}
     for operator, spec in zip(model.operators, specs, strict=True):
-        distance = None if spec.emit is None else spec.distance(model, operator)
+        distance = None if spec.is_no_copy(model, operator) else spec.distance(model, operator)
         source = None if distance is None else model.required(operator, distance.position)
         if distance is None or source is None or source.is_constant:
             continue

@@ -158,7 +158,7 @@ def _accesses(model: Model, specs: Sequence[OperatorSpec], blocks: Sequence[Bloc
     """Reads and writes of each block an inference."""
     counts: dict[tuple[int, int], int] = {}  # (tensor, -1) and (-1, operator of a scratch)
     for operator, spec in zip(model.operators, specs, strict=True):
-        if spec.emit is None:
+        if spec.is_no_copy(model, operator):
             continue
         macs = spec.macs(model, operator)
         counts[-1, operator.index] = macs

@@ -47,6 +47,7 @@ _KNOWN_TFLITE_CAUSES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOutput:
     """Bytes of one operator's output for one beat; messages name it by `description`: "op 7 CONV_2D 'block2/conv'".
+    No bytes where the runtime does without it: a PAD that the convolutions behind it do.
 
     `alone` runs the operator again on the inputs that it had, once by each rule of rescaling that is known: name of the
     rule -> bytes; empty where that is not known of the operator, None where its inputs were not at hand.
@@ -196,7 +197,7 @@ def _readable_twin(run: Run, beat: int, runs: dict[str, Run]) -> str:
 
 def _first_difference(one: Sequence[OperatorOutput], other: Sequence[OperatorOutput]) -> int | None:
     for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if not np.array_equal(left.values, right.values):
+        if left.values.size and right.values.size and not np.array_equal(left.values, right.values):
             return place
     return None
 
@@ -204,7 +205,8 @@ def _first_difference(one: Sequence[OperatorOutput], other: Sequence[OperatorOut
 def _measured(runtimes: tuple[str, str], one: OperatorOutput, other: OperatorOutput) -> str:
     """What rule of rescaling gives each side's bytes on the same inputs; empty where no rule is known of the
     operator."""
-    rules = one.alone() if one.alone is not None else {}
+    alone = one.alone or other.alone
+    rules = alone() if alone is not None else {}
     if not rules:
         return ""
     by = [[rule for rule, values in rules.items() if np.array_equal(values, side.values)] for side in (one, other)]

@@ -88,6 +88,7 @@ def test_sizes_agree_with_gnu_size_and_the_model_share_with_its_objects(
         "inputs",
         "outputs",
         "operators",
+        "operator_outputs",
         "lw_model_tiny",
     )
     least = sum(named.get(name, 0) for name in own)

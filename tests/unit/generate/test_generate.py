@@ -244,6 +244,53 @@ def test_no_copy_output_with_a_place_of_its_own(tmp_path: Path) -> None:
     assert library.infer(ROW.tobytes()) == expected_output(data)
 
 
+def causal(scale: float = 0.5) -> bytes:
+    """PAD of a signal, RESHAPE and a VALID convolution, and the signal itself through another PAD, as an output."""
+    signal = {"scale": scale, "zero_point": 3}
+    pairs = np.array([[0, 0], [4, 0], [0, 0]], np.int32)
+    weights = np.arange(-9, 9, dtype=np.int8).reshape(3, 1, 3, 2)
+    tensors = [
+        T(shape=(1, 6, 2), **signal),
+        T(shape=(3, 2), array=pairs, quantized=False),
+        T(shape=(1, 10, 2), **signal),
+        T(shape=(1, 1, 10, 2), **signal),
+        T(shape=weights.shape, array=weights, scale=0.02),
+        T(shape=(1, 1, 6, 3), scale=0.1, zero_point=0),
+        T(shape=(1, 10, 2), **signal),
+    ]
+    operators = [
+        Op(kind="PAD", inputs=(0, 1), outputs=(2,), options="PadOptions"),
+        Op(kind="RESHAPE", inputs=(2,), outputs=(3,), options="ReshapeOptions"),
+        Op(
+            kind="CONV_2D", inputs=(3, 4, -1), outputs=(5,), options="Conv2DOptions",
+            fields={"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 2},
+        ),
+        Op(kind="PAD", inputs=(0, 1), outputs=(6,), options="PadOptions"),
+    ]  # fmt: skip
+    return write_tflite(tensors, operators, [0], [5, 6])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_pad_that_its_convolution_does(tmp_path: Path, apart: bool) -> None:
+    """It has no place and no output of its own, nor has its other shape; given a place, the input is copied there."""
+    pytest.importorskip("tflite_micro", reason="needs the witness: the package tflite-micro")
+    data = causal()
+    model = parse_tflite(data, "m")
+    plan = plan_memory(model)
+    placed = {p.tensor: p for p in plan.placements}
+    assert [(placed[t].offset_bytes, placed[t].size_bytes) for t in (2, 3)] == [(placed[0].offset_bytes, 12)] * 2
+    if apart:
+        moved = (dataclasses.replace(p, offset_bytes=plan.arena_bytes) if p.tensor == 3 else p for p in plan.placements)
+        plan = dataclasses.replace(plan, placements=tuple(moved), arena_bytes=plan.arena_bytes + 12)
+    row = np.arange(12, dtype=np.int8) * 19
+    library = host_library(generate_project(model, plan, load_board("host"), tmp_path))
+    assert library.infer(row.tobytes()) == run_witness(data, model, row[None])[0].tobytes()
+    library.write_input(row.tobytes())
+    for index in range(4):
+        library.step(index)
+    assert [len(library.tensor(index)) for index in range(4)] == [0, 0, 18, 20]
+
+
 def test_host_library_refuses(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError):
         HostLibrary(tmp_path / "none.so")
