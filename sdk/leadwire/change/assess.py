@@ -73,7 +73,8 @@ class ResourceChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeAssessment:
     """`old_digest` and `new_digest` are the SHA-256 of the bundles; `old_trust` and `new_trust` say who signed.
-    Without a plan `plan` is empty and nothing is judged."""
+    `verdict` is the worst of all: outside, inconclusive, inside; `reasons` what keeps it from inside. Without a plan
+    `plan` and `verdict` are empty and nothing is judged."""
 
     old: str
     new: str
@@ -91,27 +92,8 @@ class ChangeAssessment:
     figures: tuple[FigureChange, ...]
     resources: tuple[ResourceChange, ...]
     notes: tuple[str, ...]
-
-    @property
-    def verdict(self) -> Verdict | Literal[""]:
-        """The worst: outside, inconclusive, inside."""
-        if not self.plan:
-            return ""
-        found = {one.verdict for one in self.subjects} | {one.verdict for one in self.figures}
-        found |= {one.verdict for one in self.resources}
-        return "outside" if "outside" in found else "inconclusive" if "inconclusive" in found else "inside"
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """What keeps the verdict from 'inside'."""
-        subjects = (
-            f"{one.what} changed, which the plan does not provide for"
-            for one in self.subjects
-            if one.verdict == "outside"
-        )
-        figures = (one.reason for one in self.figures if one.verdict in ("outside", "inconclusive"))
-        resources = (one.reason for one in self.resources if one.verdict in ("outside", "inconclusive"))
-        return (*subjects, *figures, *resources)
+    verdict: Verdict | Literal[""]
+    reasons: tuple[str, ...]
 
 
 def compare_bundles(
@@ -123,6 +105,9 @@ def compare_bundles(
     figures = [_figure(before, after, bound, unpaired) for bound in (plan.bounds if plan else ())]
     if plan is None:
         figures = [_figure(before, after, endpoint, unpaired) for endpoint in after.protocol.endpoints]
+    subjects = (*_reference(before, plan), *_subjects(before, after, plan))
+    resources = tuple(_resources(before, after, plan))
+    judged: tuple[FigureChange | ResourceChange, ...] = (*figures, *resources)
     return ChangeAssessment(
         old=before.evidence.name,
         new=after.evidence.name,
@@ -136,11 +121,24 @@ def compare_bundles(
         plan_digest=plan.digest if plan else "",
         beats=len(before.decided.keys() & after.decided.keys()) if not unpaired else 0,
         patients=len(set(after.table.patients)) if not unpaired else 0,
-        subjects=(*_reference(before, plan), *_subjects(before, after, plan)),
+        subjects=subjects,
         figures=tuple(figures),
-        resources=tuple(_resources(before, after, plan)),
+        resources=resources,
         notes=tuple(_notes(before, after, unpaired)),
+        verdict=_worst(*(one.verdict for one in subjects), *(one.verdict for one in judged)) if plan else "",
+        reasons=tuple(_reasons(subjects, judged)),
     )
+
+
+def _worst(*found: Verdict | Literal[""]) -> Verdict:
+    return "outside" if "outside" in found else "inconclusive" if "inconclusive" in found else "inside"
+
+
+def _reasons(subjects: tuple[SubjectChange, ...], judged: tuple[FigureChange | ResourceChange, ...]) -> Iterator[str]:
+    for one in subjects:
+        if one.verdict == "outside":
+            yield f"{one.what} changed, which the plan does not provide for"
+    yield from (one.reason for one in judged if one.verdict in ("outside", "inconclusive"))
 
 
 # ---------------------------------------------------------------------------------------------- subjects

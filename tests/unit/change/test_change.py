@@ -227,7 +227,8 @@ def test_the_verb_ends_with_the_verdict(bundles: Bundles, tmp_path: Path) -> Non
     arguments = ["diff", *pair, "--plan", str(tmp_path / "plan.toml"), "--key", str(bundles.key)]
     done = runner.invoke(app, [*arguments, "--page", str(tmp_path / "page.html"), "--json"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["plan"] == "plan"
+    told = json.loads(done.stdout)
+    assert (told["plan"], told["verdict"], told["reasons"]) == ("plan", "inside", [])
     assert "inside" in (tmp_path / "page.html").read_text()
     pair[1] = str(bundles.worse)
     done = runner.invoke(app, ["diff", *pair, "--plan", str(tmp_path / "plan.toml")])
