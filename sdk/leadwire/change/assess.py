@@ -231,7 +231,8 @@ def _figure(before: Opened, after: Opened, wanted: Bound | Endpoint, unpaired: s
     found = expected(_endpoint(wanted, max_loss or _NO_BOUND), after.protocol, table, decided)
     limits = "no interval" if found.judged is None else f"{100 * found.judged.low:.2f} to {100 * found.judged.high:.2f}"
     verdict = _VERDICTS[found.verdict]
-    bound = "" if max_loss is None else f", {verdict} the bound of {100 * max_loss:g}"
+    judged = "inconclusive about" if verdict == "inconclusive" else verdict
+    bound = "" if max_loss is None else f", {judged} the bound of {100 * max_loss:g}"
     return FigureChange(
         name=wanted.name,
         old=found.float_value,
