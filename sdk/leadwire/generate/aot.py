@@ -5,7 +5,7 @@ The templates of backends/aot hold tables and calls; every algorithm is a plain 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from leadwire.artifacts import MemoryPlan
@@ -82,7 +82,8 @@ def write_model(
     registry.check(model)
     check_limits(model)
     name = c_identifier(model.name)
-    calls = {operator.index: _kernel_calls(model, plan, operator) for operator in model.operators}
+    held = left_out(model)
+    calls = {operator.index: _kernel_calls(model, plan, operator, held) for operator in model.operators}
     headers = sorted({call.header for its in calls.values() for call in its if call.header})
     variants = set(plan.kernels) - {PORTABLE, "packed", "table"}
     family = _HOST_HEADERS if SIMD in variants else _VARIANT_HEADERS if variants else ()
@@ -105,7 +106,7 @@ def write_model(
         "fast_tables": fast,
         "tables": tables,
         "steps": [
-            _step(model, plan, name, names, operator, calls[operator.index], first)
+            _step(model, plan, name, names, operator, calls[operator.index], first, held)
             for operator, first in zip(model.operators, first_outputs(model), strict=True)
         ],
     }
@@ -128,15 +129,18 @@ def write_model(
     )
 
 
-def _kernel_calls(model: Model, plan: MemoryPlan, operator: Operator) -> tuple[KernelCall, ...]:
-    """The calls of an operator; a copy where a no-copy operator's output has a place of its own."""
+def _kernel_calls(
+    model: Model, plan: MemoryPlan, operator: Operator, held: Mapping[int, int]
+) -> tuple[KernelCall, ...]:
+    """The calls of an operator; a copy where a no-copy operator's output has a place of its own. `held` are the bytes
+    of tensors that are not made."""
     spec = registry.spec(operator.kind).using(plan.kernel(operator.index))
     if spec.emit is not None and not spec.is_no_copy(model, operator):
         return spec.emit(model, operator)
     if plan.offset(operator.inputs[0]) == plan.offset(operator.outputs[0]):
         return ()
     source = model.required(operator, 0)
-    return (copy_runs(runs=1, run=left_out(model).get(source.index, source.size_bytes)),)
+    return (copy_runs(runs=1, run=held.get(source.index, source.size_bytes)),)
 
 
 def _arenas(plan: MemoryPlan) -> tuple[_Arena, ...]:
@@ -169,13 +173,13 @@ def _step(
     operator: Operator,
     calls: Sequence[KernelCall],
     first_output: int,
+    held: Mapping[int, int],
 ) -> _Step:
-    absent = left_out(model)
     return _Step(
         comment=described(model, operator),
         kind=c_string(operator.kind),
         outputs=tuple(
-            _Output(at=_place(plan, tensor.index), bytes=0 if tensor.index in absent else tensor.size_bytes)
+            _Output(at=_place(plan, tensor.index), bytes=0 if tensor.index in held else tensor.size_bytes)
             for tensor in model.made(operator)
         ),
         first_output=first_output,

@@ -7,8 +7,6 @@ convolutions read beyond these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import zero_point_of
@@ -85,15 +83,12 @@ def _pad_behind(model: Model, tensor: int) -> Operator | None:
 
 
 def _shapes(model: Model, pad: Operator) -> set[int]:
-    """The output of a PAD and what other shapes of it there are."""
-
-    def others(tensor: int) -> Iterator[int]:
-        yield tensor
-        for op in model.operators:
-            if op.kind in _OTHER_SHAPES and op.inputs[0] == tensor:
-                yield from others(op.outputs[0])
-
-    return set(others(pad.outputs[0]))
+    """The output of a PAD and what other shapes of it there are. Operators stand in the order in which they run."""
+    found = {pad.outputs[0]}
+    for op in model.operators[pad.index + 1 :]:
+        if op.kind in _OTHER_SHAPES and not found.isdisjoint(op.inputs[:1]):
+            found.add(op.outputs[0])
+    return found
 
 
 def _margins(model: Model, pad: Operator, convolution: Operator) -> Margins | None:
