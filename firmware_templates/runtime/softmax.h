@@ -58,7 +58,9 @@ static LW_INLINE lw_softmax_share lw_softmax_share_of(uint32_t sum)
         zeros += shift;
     }
     const int32_t scale = lw_reciprocal((int32_t)((sum << 1) >> 1));
-    const lw_softmax_share share = {.scale = scale, .exponent = 23 + 12 - (int32_t)zeros};
+    lw_softmax_share share;
+    share.scale = scale;
+    share.exponent = 23 + 12 - (int32_t)zeros;
     return share;
 }
 
