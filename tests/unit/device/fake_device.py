@@ -156,9 +156,8 @@ class FakeDevice:
         header = HEADER.pack((op & 0x18) | (op & 7) + 1, 0, len(body), group, sequence, command)
         index, self.answers = self.answers, self.answers + 1
         if index == self.vanish_after:
-            os.close(self._slave)
-            os.close(self._fd)
-            self._fd = self._slave = -1
+            os.close(self._fd)  # the far end stays open, or the next pseudo-terminal of any process takes over its name
+            self._fd = -1
             return False
         os.write(self._fd, self.tamper(index, b"".join(packet.encode(header + body, line_length=128))))
         if (group, command) == (0, 5):
