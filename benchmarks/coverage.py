@@ -266,8 +266,8 @@ def tables(closed: int, cohorts: int) -> str:
     rows = [(cohort, patients) for cohort in COHORTS for patients in PATIENTS]
     with ProcessPoolExecutor(2) as pool:
         waiting = [pool.submit(cohort_coverage, *row, cohorts) for row in rows]
-        for (cohort, patients), one in zip(rows, waiting, strict=True):
-            found = one.result()
+        for (cohort, patients), future in zip(rows, waiting, strict=True):
+            found = future.result()
             cells = [found[method].cell for method in METHODS]
             below = f"{100 * found['bootstrap-t'].below:.1f} %"
             lines.append(f"| {cohort.title} | {patients} | {' | '.join(cells)} ({below}) |")

@@ -107,6 +107,8 @@ def measure(path: Path, variant: str, toolchain: str) -> Result:
             pattern = [pattern_input(model.input_bytes)]
             fixed = run_benchmark(running, model, plan, inputs=pattern, warmup=0)
             drawn = run_benchmark(running, model, plan, inputs=bench_inputs(model, pattern=False, count=4), warmup=0)
+    flash = fixed.flash_bytes
+    assert flash is not None, "made of the image built here"
     layers = tuple(
         Layer(
             kind=one.kind,
@@ -127,8 +129,8 @@ def measure(path: Path, variant: str, toolchain: str) -> Result:
         cycles=round(fixed.cycles_estimate),
         arena=plan.arena_bytes,
         lower_bound=plan.lower_bound_bytes,
-        flash=fixed.flash_bytes,
-        beyond_weights=fixed.flash_bytes - constant_bytes(model),
+        flash=flash,
+        beyond_weights=flash - constant_bytes(model),
         stack=fixed.stack_high_water_bytes,
         bytes_equal=fixed.output_crc32 == TFLM[path.stem].crc,
         layers=layers,

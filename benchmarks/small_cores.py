@@ -98,7 +98,7 @@ def layer_count(core: OnCore, model: Model, operator: Operator) -> int:
         window = (1, 1, 1, 1, 0, 0)
     else:
         shapes = [data.shape, weights.shape, output.shape]
-        found = window_of(model, operator, *weights.shape[1:3])
+        found = window_of(model, operator, weights.shape[1], weights.shape[2])
         y, x = found.y, found.x
         window = (y.stride, x.stride, y.dilation, x.dilation, y.before, x.before)
     low, high = activation_range(str(operator.option("fused_activation_function", "NONE")), output)

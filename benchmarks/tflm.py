@@ -57,8 +57,8 @@ def measure(path: Path, board: str, toolchain: str, inputs: int) -> tuple[str, .
     options = choose_several(board, "aot,tflm", toolchain, "", None)
     with TemporaryDirectory(prefix="leadwire-") as folder:
         built: list[Built] = [build_model(path, one, Path(folder) / one.backend, Quiet()) for one in options]
-        images = {one.project.backend: require_image(one) for one in built}
-        plans = {one.project.backend: one.plan for one in built}
+        images = {one.backend: require_image(one) for one in built}
+        plans = {one.backend: one.plan for one in built}
         samples = bench_inputs(built[0].model, pattern=False, count=inputs)
         found = measure_backends(images, options[0].target, path, built[0].model, plans, samples, 0, Quiet())
     expected = witness(path, samples)

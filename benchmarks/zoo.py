@@ -131,8 +131,8 @@ def wrapped(text: str) -> str:
 
 def family_section(row: Row) -> list[str]:
     family = zoo.FAMILIES[row.family]
-    what = " ".join(sys.modules[family.build.__module__].__doc__.split())
-    described = " ".join(family.settings.__doc__.split())
+    what = " ".join((sys.modules[family.build.__module__].__doc__ or "").split())
+    described = " ".join((family.settings.__doc__ or "").split())
     lines = [f"### {row.family}", "", wrapped(what), "", wrapped(described), "", f"Source: {family.source}.", ""]
     lines += ["| setting | default | a search tries |", "|---|---|---|"]
     for one in fields(family.settings):
