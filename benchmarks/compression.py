@@ -20,7 +20,7 @@ import tomli_w
 
 from leadwire.artifacts import CompressionResult, CompressionRow, Interval
 from leadwire.compress import load_recipe
-from leadwire.pipeline.compress import compress_model
+from leadwire.pipeline.compress import BOOTSTRAP, compress_model
 from leadwire.views.console import ConsoleWatcher
 from leadwire.workspace import write_atomically
 
@@ -140,7 +140,7 @@ def page(results: dict[str, CompressionResult]) -> str:
             f"(emulated, {first.clock_hz / 1e6:g} MHz; ms by its cycle estimate), goal {first.goal}. F1 is the mean "
             f"over {', '.join(first.classes)}, in per cent; *lost* is in points against the float model of the first "
             "line (the student's lines: against the float teacher), *by quantization* against that of the same line; "
-            "intervals are 95 %, by patients (BCa, which at 20 patients covers less in simulation, 82 to 93 %: "
+            f"intervals are 95 %, by patients ({BOOTSTRAP.describe()}: "
             "[statistics](statistics.md)). Plain confusion at the reference's beats, not an EC57 result.",
             "",
             "| step | parameters | .tflite, B | deflated, B | flash, B | RAM, B | instructions | ms | F1 float "

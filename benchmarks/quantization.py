@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from leadwire import reference
 from leadwire.artifacts import QuantizationMode, QuantizationRecipe
+from leadwire.compress.scores import class_counts, macro_f1, paired_f1
 from leadwire.datasets import Dataset, load_dataset, read_source
 from leadwire.model.tflite import read_tflite
 from leadwire.pipeline import alone
@@ -30,13 +31,13 @@ from leadwire.project import load_project
 from leadwire.quantize import quantize_model
 from leadwire.quantize.layer_errors import runtime_for
 from leadwire.quantize.modes import COMPARED, is_for_device
-from leadwire.stats.bootstrap import Bootstrap, bootstrap_interval
+from leadwire.stats import Bootstrap, bootstrap_interval, ratio_loss
 from leadwire.views.quantization import mode_words, repair_words
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent / "examples" / "arrhythmia" / "leadwire.toml"
 PAGE = HERE.parent / "docs" / "manual" / "quantization-modes.md"
-BOOTSTRAP = Bootstrap(resamples=2000, seed=20040719, method="bca")
+BOOTSTRAP = Bootstrap(resamples=2000, seed=20040719, method="bootstrap-t")
 CLASSES = ("N", "S", "V")
 Floats = npt.NDArray[np.float64]
 
@@ -57,22 +58,8 @@ class Row:
     high: float
 
 
-def counts(labels: npt.NDArray[np.int64], decisions: npt.NDArray[np.int64], names: tuple[str, ...]) -> Floats:
-    """[beats, 2 * classes]: whether each is found, and how often it counts in 2 TP + FP + FN."""
-    columns = []
-    for name in CLASSES:
-        is_it, called = labels == names.index(name), decisions == names.index(name)
-        columns += [2.0 * (is_it & called), 1.0 * is_it + 1.0 * called]
-    return np.stack(columns, axis=1)
-
-
-def macro_f1(sums: Floats) -> Floats:
-    return np.mean(sums[..., 0::2] / sums[..., 1::2], axis=-1)
-
-
-def loss_of(sums: Floats) -> Floats:
-    half = sums.shape[-1] // 2
-    return macro_f1(sums[..., :half]) - macro_f1(sums[..., half:])
+def counts(test: Dataset, decisions: npt.NDArray[np.int64]) -> Floats:
+    return class_counts(test, decisions, [test.label_names.index(name) for name in CLASSES])
 
 
 def measure(
@@ -87,18 +74,15 @@ def measure(
         made.path, test.inputs, test.input_names, runtime=runtime_for(read_tflite(made.path))
     )
     decisions, before = outputs.argmax(axis=1), floats.argmax(axis=1)
-    both = np.concatenate([counts(test.labels, one, test.label_names) for one in (before, decisions)], axis=1)
-    patients = sorted(set(test.patients))
-    whose = np.array([patients.index(patient) for patient in test.patients])
-    per_patient = np.stack([np.bincount(whose, weights=column, minlength=len(patients)) for column in both.T], axis=1)
-    interval = bootstrap_interval(per_patient, loss_of, BOOTSTRAP)
+    of_float, of_integers = counts(test, before), counts(test, decisions)
+    interval = bootstrap_interval(paired_f1(of_float, of_integers), ratio_loss, BOOTSTRAP)
     assert interval is not None
     flash = None
     if is_for_device(mode, recipe):
         options = alone.choose("virtual-stm32f405", "aot", "zig")
         built = alone.build_model(made.path, options, folder / "build", Quiet())
         flash = next(int(line.used) for line in built.budgets[-1].lines if line.resource == "flash")
-    total = both.sum(axis=0)
+    score = float(macro_f1(of_integers.sum(axis=0)))
     found = [
         float(np.mean(decisions[test.labels == test.label_names.index(name)] == test.label_names.index(name)))
         for name in ("S", "V")
@@ -110,10 +94,10 @@ def measure(
         size_bytes=made.size_bytes,
         flash_bytes=flash,
         accuracy=float(np.mean(decisions == test.labels)),
-        macro_f1=float(macro_f1(total[len(CLASSES) * 2 :])),
+        macro_f1=score,
         sensitivities=tuple(found),
         agreement=float(np.mean(decisions == before)),
-        loss=float(loss_of(total)),
+        loss=float(macro_f1(of_float.sum(axis=0))) - score,
         low=interval.low,
         high=interval.high,
     )
@@ -121,7 +105,7 @@ def measure(
 
 def page(rows: list[Row], floats: Floats, test: Dataset) -> str:
     before = floats.argmax(axis=1)
-    total = counts(test.labels, before, test.label_names).sum(axis=0)
+    total = counts(test, before).sum(axis=0)
     names = test.label_names
     sensitivity = [100 * np.mean(before[test.labels == names.index(one)] == names.index(one)) for one in ("S", "V")]
     lines = [

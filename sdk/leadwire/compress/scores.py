@@ -30,3 +30,15 @@ def macro_f1(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     total = there + called
     scores: npt.NDArray[np.float64] = (2 * hits / np.where(total > 0, total, 1)).mean(axis=-1)
     return scores
+
+
+def paired_f1(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same counts [..., 3 x classes] of two deciders as columns [..., 4 x classes] whose `ratio_loss` is what macro
+    F1 loses from `before` to `after`."""
+    columns = [
+        column
+        for start in range(0, before.shape[-1], 3)
+        for one in (before, after)
+        for column in (2 * one[..., start], one[..., start + 1] + one[..., start + 2])
+    ]
+    return np.stack(columns, axis=-1)

@@ -7,7 +7,6 @@ board, and both the float and the integer model answer all beats of the test spl
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,11 @@ from leadwire.artifacts import (
 from leadwire.compress import FinishedStep, Recipe, run_recipe
 from leadwire.compress.data import load_training
 from leadwire.compress.runner import start_model
-from leadwire.compress.scores import class_counts, macro_f1
+from leadwire.compress.scores import class_counts, macro_f1, paired_f1
 from leadwire.compress.work import split_patients
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
 from leadwire.errors import BadInputError
-from leadwire.stats import Bootstrap, bootstrap_interval
+from leadwire.stats import Bootstrap, bootstrap_interval, ratio, ratio_loss
 from leadwire.strict import parse_table, read_json
 from leadwire.workspace import Workspace, file_digest
 
@@ -37,7 +36,7 @@ from .alone import Options
 from .measured import decided_by_integers, emulated_target, measure_keras
 from .watcher import Watcher
 
-BOOTSTRAP = Bootstrap(resamples=2000, seed=20040719, method="bca")
+BOOTSTRAP = Bootstrap(resamples=2000, seed=20040719, method="bootstrap-t")
 
 Counts = npt.NDArray[np.float64]
 
@@ -138,6 +137,7 @@ def _judge(
             "label": [label, kind, facts],
             "data": [judge.calibration.digest, judge.test.digest],
             "options": [str(judge.recipe.quantization), str(judge.recipe.target), judge.classes],
+            "interval": BOOTSTRAP.describe(),
         },
         lambda: _row(judge, label, kind, model, digest, facts, base_answers),
         files=lambda row: [_answers_file(judge, row.model_digest)],
@@ -195,33 +195,18 @@ def _row(
 
 def _loss(before: Counts, after: Counts) -> tuple[float, Interval | None]:
     """Macro F1 before less macro F1 after, with its interval by patients."""
-    both = np.concatenate([before, after], axis=1)
-    columns = before.shape[1]
-
-    def loss(sums: Counts) -> Counts:
-        lost: Counts = macro_f1(sums[..., :columns]) - macro_f1(sums[..., columns:])
-        return lost
-
-    return float(loss(both.sum(axis=0))), bootstrap_interval(both, loss, BOOTSTRAP)
+    lost = float(macro_f1(before.sum(axis=0)) - macro_f1(after.sum(axis=0)))
+    return lost, bootstrap_interval(paired_f1(before, after), ratio_loss, BOOTSTRAP)
 
 
 def _class_figures(label: str, counts: Counts) -> ClassFigures:
     """`counts` [patients, 3]: true positives, reference beats, decisions."""
-
-    def ratio_to(column: int) -> Callable[[Counts], Counts]:
-        def ratio(sums: Counts) -> Counts:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                found: Counts = sums[..., 0] / sums[..., column]
-            return found
-
-        return ratio
-
     total = counts.sum(axis=0)
     return ClassFigures(
         label=label,
         beats=int(total[1]),
         sensitivity=float(total[0] / total[1]) if total[1] else 0.0,
-        sensitivity_interval=bootstrap_interval(counts, ratio_to(1), BOOTSTRAP),
+        sensitivity_interval=bootstrap_interval(counts[:, [0, 1]], ratio, BOOTSTRAP),
         positive_predictivity=float(total[0] / total[2]) if total[2] else 0.0,
-        positive_predictivity_interval=bootstrap_interval(counts, ratio_to(2), BOOTSTRAP),
+        positive_predictivity_interval=bootstrap_interval(counts[:, [0, 2]], ratio, BOOTSTRAP),
     )
