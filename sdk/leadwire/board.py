@@ -7,7 +7,6 @@ tables are merged key by key at every depth, lists are replaced whole. The manua
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -285,7 +284,7 @@ def _usb_and_power_mistakes(board: Board) -> Iterator[str]:
         if len(given) != 1:
             yield f"power[{index}]: exactly one of current_ua, ua_per_mhz and power_uw, found {len(given)}"
         for figure in (*given, *(value for value in (power.supply_mv, power.clock_hz) if value is not None)):
-            if not (math.isfinite(figure) and figure > 0):
+            if figure <= 0:
                 yield f"power[{index}]: figures are larger than 0, found {figure:g}"
 
 
@@ -293,7 +292,7 @@ def _emulation_mistakes(emulation: Emulation) -> Iterator[str]:
     if emulation.engine == "qemu" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", emulation.machine):
         yield f"emulation.machine: a machine name of qemu-system-arm, found {emulation.machine!r}"
     nanoseconds = emulation.ns_per_instruction
-    if nanoseconds is not None and not (math.isfinite(nanoseconds) and nanoseconds > 0):
+    if nanoseconds is not None and nanoseconds <= 0:
         yield f"emulation.ns_per_instruction: larger than 0, found {nanoseconds:g}"
     if emulation.unique_id and not (emulation.engine == "unicorn" and _UNIQUE_ID.fullmatch(emulation.unique_id)):
         yield f"emulation.unique_id: 24 hex digits, with engine 'unicorn' only, found {emulation.unique_id!r}"
@@ -341,5 +340,5 @@ def _budget_mistakes(board: Board) -> Iterator[str]:
         elif limit > total:
             yield f"budget.{kind}_bytes: {limit} of the {total} bytes that the board has"
     latency = board.budget.latency_us
-    if latency is not None and not (math.isfinite(latency) and latency > 0):
+    if latency is not None and latency <= 0:
         yield f"budget.latency_us: larger than 0, found {latency:g}"

@@ -36,7 +36,7 @@ class ModelSettings:
     bias_correction: bool = False
     keep: Annotated[int, Field(ge=0, le=10_000)] = 3
     keep_as: Literal["int16x8", "float"] = "int16x8"
-    target_sqnr_db: Annotated[float, Field(gt=0, le=200, allow_inf_nan=False)] | None = None
+    target_sqnr_db: Annotated[float, Field(gt=0, le=200)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class CalibrationSettings:
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     stratify: Literal["class", "patient", "class+patient"] = "class+patient"
     method: Calibrator = "minmax"
-    percentile: Annotated[float, Field(gt=50, le=100, allow_inf_nan=False)] = 99.99
+    percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class TargetSettings:
     images: Mapping[str, ImageSettings] = field(default_factory=dict)
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
-    latency_us: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    latency_us: Annotated[float, Field(gt=0)] | None = None
     fast_memory: str = "off"
     fast_bytes: Bytes | None = None
 

@@ -1,7 +1,7 @@
 """Strict parsing of TOML and JSON files into the records: the dataclass is the type, the parser and the schema.
 
 Unknown keys, wrong types and missing keys are all reported at once, each with its key path. Types are taken strictly:
-"5" is no number. (The table goes through JSON, where an array is what a tuple is read from.)
+"5" is no number, nor are nan and inf. (The table goes through JSON, where an array is what a tuple is read from.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_TOML_BYTES = 4 * 1024 * 1024
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(with_config(ConfigDict(extra="forbid"))(cast(type[Any], kind)))
+    return TypeAdapter(with_config(ConfigDict(extra="forbid", allow_inf_nan=False))(cast(type[Any], kind)))
 
 
 def read_toml(path: Path, role: str) -> dict[str, Any]:

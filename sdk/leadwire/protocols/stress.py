@@ -6,7 +6,6 @@ bad signal, not what a beat detector does.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
@@ -93,7 +92,7 @@ def contradictions(rule: StressRule | None) -> Iterator[str]:
             yield f"{at}: '{condition.title}' appears twice; put all its levels into one"
         titles.append(condition.title)
         for level in condition.levels:
-            if not math.isfinite(level) or not least <= level <= most:
+            if not least <= level <= most:
                 yield f"{at}.levels: {level:g} is outside {least:g} to {most:g} ({unit})"
         if len(set(condition.levels)) != len(condition.levels):
             yield f"{at}.levels: each level once"

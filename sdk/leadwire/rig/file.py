@@ -22,7 +22,7 @@ from leadwire.board import Board, load_board, with_unique_id
 from leadwire.errors import BadInputError, ConfigError, LeadwireError
 from leadwire.strict import load_toml, parse_table
 
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Stage = Literal["lock", "power", "identify", "flash", "bench", "validate", "confirm"]
 STAGES: tuple[Stage, ...] = ("power", "identify", "lock", "flash", "bench", "validate", "confirm")
 """Stages of one attempt, in order."""
@@ -54,7 +54,7 @@ class Retry:
     """`attempts` in all, `wait_s` before each further one; `power_cycle`: the board's hook is run before it."""
 
     attempts: Annotated[int, Field(ge=1, le=20)] | None = None
-    wait_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] | None = None
+    wait_s: Annotated[float, Field(ge=0, le=3600)] | None = None
     power_cycle: bool | None = None
 
 

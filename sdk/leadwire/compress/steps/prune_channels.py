@@ -14,7 +14,7 @@ from leadwire.compress.layer_names import LayerNames
 from leadwire.compress.recipe import Count, StepSettings
 from leadwire.compress.work import Facts, StepOutcome, Work
 
-Part = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Part = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

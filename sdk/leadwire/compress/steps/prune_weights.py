@@ -25,7 +25,7 @@ class Settings(StepSettings):
     one threshold. `layers` (all that have a kernel, if empty) less `skip`, by name or pattern.
     """
 
-    sparsity: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+    sparsity: Annotated[float, Field(gt=0, lt=1)]
     scope: Literal["layer", "global"] = "layer"
     begin: Fraction = 0.0
     end: Fraction = 0.6
