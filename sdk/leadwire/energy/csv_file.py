@@ -1,6 +1,6 @@
 """A trace from a file with commas: columns are known by their names, and everything in them is checked.
 
-    time_s | time_ms | time_us | Timestamp(ms)          required, rising in equal steps
+    time_s | time_ms | time_us | Timestamp(ms)          required, rising in equal steps from any time
     current_a | current_ma | current_ua | Current(uA)   required
     voltage_v | voltage_mv                              else the supply voltage must be given
     marker | D0 .. D7                                   0 or 1
@@ -76,7 +76,8 @@ def _read(
     if columns["voltage"] is None and voltage_v is None:
         raise DatasetError(str(path), "has no column of the voltage", hint="give the supply voltage with --voltage-mv")
     table = _numbers(lines, path, number, len(names), columns)
-    step_s = _even_step(table[0] * _TIME[names[columns["time"] or 0]], path)
+    times = table[0] * _TIME[names[columns["time"] or 0]]
+    step_s = _even_step(times, path)
     voltage = table[2] * _VOLTAGE[names[columns["voltage"]]] if columns["voltage"] is not None else None
     flags = None
     if columns["marker"] is not None:
@@ -90,6 +91,7 @@ def _read(
         marker=flags,
         meter=MeterIdentity(kind=meter, serial="", simulated=simulated, accuracy=accuracy),
         source=str(path),
+        start_s=float(times[0]),
     )
 
 
@@ -149,7 +151,7 @@ def _even_step(times: np.ndarray, path: Path) -> float:
         raise DatasetError(str(path), "its times do not rise")
     off = np.abs(np.diff(times) - step)
     worst = int(off.argmax())
-    if off[worst] > _UNEVEN * step + 1e-9 * abs(times[-1]):
+    if off[worst] > _UNEVEN * step + 4 * np.spacing(np.abs(times).max()):
         raise DatasetError(
             str(path),
             f"sample {worst + 2} is {float(times[worst + 1] - times[worst]):.9f} s after the one before, the mean "
@@ -188,6 +190,10 @@ def write_csv(trace: Trace, path: Path) -> None:
     rows = [SIMULATED] if trace.meter.simulated else []
     rows.append(",".join(names))
     for index in range(len(trace.current_a)):
-        cells = [f"{index * trace.step_s:.9f}", f"{trace.current_a[index]:.9g}", f"{voltage[index]:.9g}"]
+        cells = [
+            f"{trace.start_s + index * trace.step_s:.9f}",
+            f"{trace.current_a[index]:.9g}",
+            f"{voltage[index]:.9g}",
+        ]
         rows.append(",".join(cells + ([str(int(trace.marker[index]))] if trace.marker is not None else [])))
     write_atomically(path, ("\n".join(rows) + "\n").encode())

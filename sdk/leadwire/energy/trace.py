@@ -42,6 +42,8 @@ class MeterIdentity:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Samples at equal distances. `voltage_v` has one value for each sample, or one for all (a regulated supply).
+    `start_s` is the time of the first sample by the meter's clock, as a file may state it; windows, marker and edges
+    count from there.
 
     `marker` is the level of the digital channel at each sample, None where there is none; `edges` are the samples at
     which the marker rose or fell where a meter tells edges instead of levels.
@@ -54,6 +56,7 @@ class Trace:
     marker: Flags | None = None
     edges: tuple[int, ...] = ()
     source: str = ""
+    start_s: float = 0.0
 
     @property
     def step_s(self) -> float:
@@ -68,8 +71,8 @@ class Trace:
         return self.current_a * self.voltage_v
 
     def digest(self) -> str:
-        """SHA-256 over rate, current, voltage and marker: what a result was computed from."""
-        digest = hashlib.sha256(np.float64(self.sample_hz).tobytes())
+        """SHA-256 over rate, time of the first sample, current, voltage and marker: what a result was computed from."""
+        digest = hashlib.sha256(np.array([self.sample_hz, self.start_s], np.float64).tobytes())
         for part in (self.current_a, self.voltage_v):
             digest.update(np.ascontiguousarray(part, np.float64).tobytes() + b"|")
         if self.marker is not None:

@@ -15,7 +15,7 @@ from .trace import Floats, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """From `start_s` to `end_s` of the trace, with the standard uncertainty of each edge's time."""
+    """From `start_s` to `end_s` after the trace's first sample, with the standard uncertainty of each edge's time."""
 
     start_s: float
     end_s: float
@@ -81,11 +81,11 @@ def windows_by_edges(trace: Trace) -> tuple[Window, ...]:
 
 
 def windows_by_clock(trace: Trace, fit: ClockFit, device_s: Sequence[tuple[float, float]]) -> tuple[Window, ...]:
-    """Windows that the device told in its own time."""
+    """Windows that the device told in its own time, which the fit turns into the meter's."""
     found = []
     for start, end in device_s:
         edge = float(np.hypot(max(fit.uncertainty(start), fit.uncertainty(end)), trace.step_s / np.sqrt(12)))
-        found.append(Window(start_s=fit.at(start), end_s=fit.at(end), edge_s=edge))
+        found.append(Window(start_s=fit.at(start) - trace.start_s, end_s=fit.at(end) - trace.start_s, edge_s=edge))
     _check(trace, found)
     return tuple(found)
 
@@ -126,12 +126,13 @@ def _between(trace: Trace, starts: np.ndarray, ends: np.ndarray) -> tuple[Window
 def _check(trace: Trace, windows: Sequence[Window]) -> None:
     for before, after in pairwise(windows):
         if after.start_s < before.end_s:
-            raise BadInputError(f"two windows overlap at {after.start_s:.6f} s of the trace")
+            raise BadInputError(f"two windows overlap at {trace.start_s + after.start_s:.6f} s of the trace")
     for window in windows:
         if window.seconds <= 0 or window.start_s < 0 or window.end_s > trace.seconds:
+            begin, end = trace.start_s, trace.start_s + trace.seconds
             raise BadInputError(
-                f"a window from {window.start_s:.6f} to {window.end_s:.6f} s lies outside the trace of "
-                f"{trace.seconds:.6f} s",
+                f"a window from {begin + window.start_s:.6f} to {begin + window.end_s:.6f} s lies outside the trace, "
+                f"which goes from {begin:.6f} to {end:.6f} s",
                 hint="check that the trace covers the whole run and that the sync pairs belong to it",
             )
 

@@ -170,6 +170,23 @@ def test_clocks_are_fitted_and_windows_found_by_them() -> None:
         windows_by_clock(trace, fit, [(1000.0, 1000.1)])
 
 
+def test_windows_by_clock_lie_where_the_traces_own_times_are() -> None:
+    """The meter's clock read 0.53 s at the first sample: the same windows, 0.53 s later by that clock."""
+    trace = square(20)
+    truth = windows_by_level(trace)
+    fit = fit_clocks([0, 1, 2], [0, 1, 2])
+    told = [(window.start_s + 0.53, window.end_s + 0.53) for window in truth]
+    late = replace(trace, start_s=0.53)
+    found = windows_by_clock(late, fit, told)
+    assert [window.start_s for window in found] == pytest.approx([window.start_s for window in truth])
+    assert estimate_energy(late, found).energy_j == pytest.approx(2.0 * 10e-3 * 0.01)
+    assert late.digest() != trace.digest()
+    with pytest.raises(
+        BadInputError, match=r"from 0\.100000 to 0\.200000 s lies outside .* from 0\.530000 to 1\.150000 s"
+    ):
+        windows_by_clock(late, fit, [(0.1, 0.2)])
+
+
 @pytest.mark.parametrize(
     ("device", "meter"),
     [([0, 1], [0, 1]), ([0, 1, 1], [0, 1, 2]), ([0, 1, 2], [0, 1]), ([0, 1, 2], [0, 1000, 2000]),

@@ -141,6 +141,38 @@ def test_the_verb_on_a_simulated_trace_says_so_everywhere(tmp_path: Path) -> Non
     assert len(figures) == 4 and all("SIMULATED" in line for line in figures)
 
 
+@pytest.mark.requirement("LW-PWR-001")
+@pytest.mark.parametrize("first_s", [0.0, 0.53, 1.7e9])
+def test_windows_by_clock_of_a_trace_that_starts_at_any_time(tmp_path: Path, first_s: float) -> None:
+    """20 mA from 0.12 to 0.16 s after the first sample and every 0.1 s on, 5 mA else."""
+    starts = [0.12, 0.22, 0.32]
+    times = np.arange(4000) * 1e-4
+    current = np.full(4000, 5e-3)
+    for start in starts:
+        current[(times >= start) & (times < start + 0.04)] = 20e-3
+    rows = [f"{first_s + time:.6f},{ampere:g},3.0" for time, ampere in zip(times, current, strict=True)]
+    path = write(tmp_path, "\n".join(["time_s,current_a,voltage_v", *rows]) + "\n")
+    (tmp_path / "sync.csv").write_text(
+        "device_us,meter_us\n" + "".join(f"{us},{first_s * 1e6 + us:.0f}\n" for us in (0, 200_000, 400_000))
+    )
+    (tmp_path / "windows.csv").write_text(
+        "start_us,end_us\n" + "".join(f"{at * 1e6:.0f},{at * 1e6 + 40_000:.0f}\n" for at in starts)
+    )
+    clock = ("--marking", "clock", "--windows", tmp_path / "windows.csv", "--sync", tmp_path / "sync.csv")
+    code, text, _ = ask("--trace", path, "--accuracy", accuracy(tmp_path), "--json", *clock)
+    assert code == 0
+    assert json.loads(text)["estimate"]["energy_j"] == pytest.approx(3.0 * 20e-3 * 0.04, rel=2e-3)
+    back = read_csv(path, SPEC)
+    write_csv(back, tmp_path / "again.csv")
+    assert read_csv(tmp_path / "again.csv", SPEC).start_s == pytest.approx(back.start_s) == pytest.approx(first_s)
+
+
+def test_lost_samples_are_seen_at_any_time_of_day(tmp_path: Path) -> None:
+    rows = [f"{1.7e9 + index * 1e-3:.6f},1,3" for index in (*range(50), *range(51, 90))]
+    with pytest.raises(BadInputError, match="after the one before"):
+        read_csv(write(tmp_path, "\n".join(["time_s,current_a,voltage_v", *rows]) + "\n"), SPEC)
+
+
 def test_a_trace_of_a_real_meter_is_a_measurement(tmp_path: Path) -> None:
     path = kept(tmp_path)
     path.write_text(path.read_text().removeprefix("# SIMULATED\n"))
