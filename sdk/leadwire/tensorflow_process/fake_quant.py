@@ -40,3 +40,7 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc]
 
     def compute_output_shape(self, shape: Any) -> Any:
         return shape
+
+    def get_config(self) -> dict[str, Any]:
+        """With the name, which Keras leaves out of the config that it makes up for a layer without this method."""
+        return {**super().get_config(), "name": self.name}

@@ -24,8 +24,8 @@ def load_keras(path: Path) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """A .keras file whose bytes follow from the weights (Keras writes the time of day into the archive); whole or not
-    at all."""
+    """A .keras file whose bytes follow from the model alone (Keras writes the time of day and memory addresses into the
+    archive); whole or not at all."""
     dated = path.with_name(f".{path.stem}.{os.getpid()}.keras")
     plain = dated.with_suffix(".tmp")
     try:
@@ -35,8 +35,23 @@ def save_keras(model: Any, path: Path) -> None:
                 data = source.read(name)
                 if name == "metadata.json":
                     data = json.dumps({**json.loads(data), "date_saved": ""}).encode()
+                elif name == "config.json":
+                    data = json.dumps(_numbered(json.loads(data), {})).encode()
                 target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
         plain.replace(path)
     finally:
         dated.unlink(missing_ok=True)
         plain.unlink(missing_ok=True)
+
+
+def _numbered(config: Any, numbers: dict[int, int]) -> Any:
+    """A model's config in which objects that several layers share, which Keras calls by their addresses in memory, are
+    numbered in the order in which they are first named; `numbers` are those given so far, by address."""
+    if isinstance(config, list):
+        return [_numbered(one, numbers) for one in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: numbers.setdefault(value, len(numbers)) if key == "shared_object_id" else _numbered(value, numbers)
+        for key, value in config.items()
+    }

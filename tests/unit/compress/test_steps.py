@@ -228,6 +228,22 @@ def test_what_training_leaves_is_on_the_devices_grid(trained: dict[str, object])
     assert "layer 'loop' (GRU) has no quantization-aware form" in trained["odd"][1]  # type: ignore[index]
 
 
+def test_a_network_with_ranges_is_the_same_file_from_every_process(tmp_path: Path) -> None:
+    code = """
+        import hashlib
+        keras.utils.set_random_seed(1)
+        model = aware.prepared(network())
+        save_keras(model, Path("ranges.keras"))
+        loaded = load_keras(Path("ranges.keras"))
+        save_keras(loaded, Path("again.keras"))
+        found["files"] = [hashlib.sha256(Path(f"{one}.keras").read_bytes()).hexdigest() for one in ("ranges", "again")]
+        found["names"] = [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+    """
+    first, second = run(code, tmp_path), run(code, tmp_path)
+    assert first["files"] == second["files"]
+    assert first["names"] is True
+
+
 def test_distillation(trained: dict[str, object]) -> None:
     taught = trained["taught"]
     assert isinstance(taught, dict)
