@@ -524,6 +524,21 @@ def test_what_tflm_leaves_undefined_is_named(cohort: Dataset) -> None:
     assert "a byte that it never sets" in found["tflm", "host_c"]
 
 
+@pytest.mark.parametrize("kind", ["RELU", "LEAKY_RELU", "ABS"])
+def test_a_quotient_of_scales_is_a_known_cause_for_desktop_tflite_alone(cohort: Dataset, kind: str) -> None:
+    predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
+    raw = predictions["tflite"].raw.copy()  # type: ignore[union-attr]
+    raw[9] -= 1
+    predictions["tflite"] = requantized(predictions["tflite"], raw)
+
+    def outputs_of(runtime: str, beat: int) -> Sequence[OperatorOutput]:
+        value = np.array([runtime == "tflite"], np.int8)
+        return (OperatorOutput(description=f"op 0 {kind} 'r'", kind=kind, values=value),)
+
+    result = validated(cohort, predictions, operator_outputs=outputs_of)
+    assert "in float32" in next(one.cause for one in result.identities if one.runtimes[0] == "tflite")
+
+
 def test_a_protocol_may_grant_one_lsb(cohort: Dataset) -> None:
     predictions = all_runtimes(cohort, cohort.labels, cohort.labels)
     raw = predictions["device"].raw.copy()  # type: ignore[union-attr]

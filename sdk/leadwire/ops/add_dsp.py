@@ -14,32 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from leadwire.model.graph import Model, Operator
-from leadwire.model.tensor import Tensor
 
-from .arithmetic import INT32_MAX, Rescale, activation_range, is_wide, rescale, scale_of, span_of, zero_point_of
+from .addition import rescales_of
+from .arithmetic import INT32_MAX, Rescale, activation_range, scale_of, zero_point_of
 from .broadcast import broadcast_of, full_size_inputs
 from .dsp import clamp_initializer
 from .spec import SIMD, KernelCall, Variant
-
-
-def rescales_of(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None, Rescale | None]:
-    """Of input 0, input 1 and output; None where a factor does not lie below 1, which TensorFlow Lite Micro demands."""
-    a, b = scale_of(model.required(operator, 0)), scale_of(model.required(operator, 1))
-    common = 2 * max(a, b)
-    bits = head_room(model.output(operator))
-    result = common / ((1 << bits) * scale_of(model.output(operator)))
-    largest = span_of(model.output(operator)) << bits
-    return (
-        rescale(a / common, largest),
-        rescale(b / common, largest),
-        rescale(result, largest + 2) if 0 < result < 1 else None,  # the sum of two that were halved at least
-    )
-
-
-def head_room(tensor: Tensor) -> int:
-    """Bits by which ADD and SUB raise their inputs."""
-    return 15 if is_wide(tensor) else 20
-
 
 _SHIFT = 22
 _REACH = 24

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import Rescale, rescale, scale_of, span_of, zero_point_of
@@ -14,16 +12,13 @@ from .spec import KernelCall, Rule
 
 
 def _rescales(model: Model, operator: Operator) -> tuple[Rescale | None, Rescale | None]:
-    """Of inputs that are not negative and of those that are; factors in float32 as TensorFlow Lite Micro forms them."""
-    given, output = np.float32(scale_of(model.required(operator, 0))), np.float32(scale_of(model.output(operator)))
-    option = operator.option("alpha", 0.0)
-    if not isinstance(option, int | float):
+    """Of inputs that are not negative and of those that are."""
+    given, output = scale_of(model.required(operator, 0)), scale_of(model.output(operator))
+    alpha = operator.option("alpha", 0.0)
+    if not isinstance(alpha, int | float) or not alpha >= 0:
         return None, None
-    alpha = np.float32(option)
-    with np.errstate(over="ignore", under="ignore"):
-        factors = float(given / output), float(given * alpha / output)
     largest = span_of(model.required(operator, 0))
-    return rescale(factors[0], largest), rescale(factors[1], largest) if factors[1] >= 0 else None
+    return rescale(given / output, largest), rescale(given * alpha / output, largest)
 
 
 def _value(model: Model, operator: Operator) -> Callable[[int], int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from leadwire.model.graph import Model, Operator
 
 from .arithmetic import limits_of, quantized, rescale, scale_of, span_of
@@ -13,8 +11,7 @@ from .spec import KernelCall, OperatorSpec, Rule
 
 
 def _factor(model: Model, operator: Operator) -> float:
-    """Input scale / output scale, in float32 as TensorFlow Lite Micro forms it."""
-    return float(np.float32(scale_of(model.required(operator, 0))) / np.float32(scale_of(model.output(operator))))
+    return scale_of(model.required(operator, 0)) / scale_of(model.output(operator))
 
 
 def _emit(model: Model, operator: Operator) -> tuple[KernelCall, ...]:

@@ -25,6 +25,10 @@ _KERNELS = (
 )
 _TABLES = "known cause, not measured: one runtime looks the function up in a table, the other computes it"
 _DIVISION = "known cause, not measured: the division by the number of values is rounded at another place"
+_QUOTIENTS = (
+    "known cause, not measured: TensorFlow Lite forms the quotient of the scales in float32, TensorFlow Lite Micro in "
+    "double; up to 1 LSB"
+)
 _UNDEFINED_IN_TFLM = {
     "SPACE_TO_BATCH_ND": "known cause, not measured: TensorFlow Lite and leadwire pad with the zero point, "
     "TensorFlow Lite Micro with a byte that it never sets",
@@ -38,6 +42,9 @@ _KNOWN_TFLITE_CAUSES = {
     "SOFTMAX": "known cause, not measured: one runtime takes the exponential from a table, the other in fixed point",
     "LOGISTIC": _TABLES,
     "TANH": _TABLES,
+    "RELU": _QUOTIENTS,
+    "LEAKY_RELU": _QUOTIENTS,
+    "ABS": _QUOTIENTS,
     "RESIZE_BILINEAR": "known cause, not measured: positions between samples are rounded in another way",
     "MEAN": _DIVISION,
     "AVERAGE_POOL_2D": _DIVISION,
