@@ -3,8 +3,9 @@
     make bench          measure, write benchmarks/RESULTS.md, results.json and results.svg
     make bench-check    measure, and fail where a figure is more than 1 % worse than benchmarks/results.json
 
-Both need the reference models: LEADWIRE_DATA, or ../shared/data. The board is the built-in emulated STM32F405, whose
-instruction counts are exact and do not depend on the computer; cycles are its timing model's estimate.
+Both need arm-none-eabi-gcc and the reference models: LEADWIRE_DATA, or ../shared/data. The board is the built-in
+emulated STM32F405, whose instruction counts are exact and do not depend on the computer; cycles are its timing model's
+estimate.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from leadwire.bench import pattern_input, run_benchmark
 from leadwire.board import load_board
 from leadwire.budget import constant_bytes
 from leadwire.build import build_image
+from leadwire.build.toolchain import ToolchainName
 from leadwire.device.target import Target
 from leadwire.flash import flash_image
 from leadwire.model.graph import Model
@@ -31,7 +33,13 @@ from leadwire.planner import plan_memory
 
 BOARD = "virtual-stm32f405"
 HERE = Path(__file__).resolve().parent
-VARIANTS = ("size", "speed", "portable")
+VARIANTS: dict[str, ToolchainName] = {
+    "size": "zig",
+    "size, gcc": "arm-none-eabi-gcc",
+    "speed": "zig",
+    "portable": "zig",
+}
+"""What is measured, and the toolchain that compiles it."""
 TOLERANCE = 0.01
 
 
@@ -95,14 +103,14 @@ def plan_of(model: Model, variant: str) -> MemoryPlan:
     return plan_model(model, load_board(BOARD), goal="speed" if variant == "speed" else "size")
 
 
-def measure(path: Path, variant: str, toolchain: str) -> Result:
+def measure(path: Path, variant: str) -> Result:
     """Build, run the pattern input and random ones, and each operator alone."""
     board, model = load_board(BOARD), read_model(path)
     plan = plan_of(model, variant)
     with TemporaryDirectory(prefix="leadwire-bench-") as name:
         folder = Path(name)
         project = generate_sources(path, model, plan, board, folder / "source", "aot")
-        image = build_image(project, board, toolchain=toolchain, out=folder / "image")  # type: ignore[arg-type]
+        image = build_image(project, board, toolchain=VARIANTS[variant], out=folder / "image")
         with flash_image(image, Target(board=board)) as running:
             pattern = [pattern_input(model.input_bytes)]
             fixed = run_benchmark(running, model, plan, inputs=pattern, warmup=0)
@@ -160,7 +168,6 @@ def worse(fresh: list[Result], committed: list[dict[str, object]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="compare with results.json and write nothing")
-    parser.add_argument("--toolchain", default="zig")
     parser.add_argument("--only", default="", help="models and variants whose name holds this")
     options = parser.parse_args()
     folder = Path(os.environ.get("LEADWIRE_DATA") or HERE.parents[1] / "shared" / "data") / "models"
@@ -170,7 +177,7 @@ def main() -> None:
     for name in TFLM:
         for variant in VARIANTS:
             if options.only in f"{name} {variant}":
-                results.append(measure(folder / f"{name}.tflite", variant, options.toolchain))
+                results.append(measure(folder / f"{name}.tflite", variant))
                 last = results[-1]
                 print(f"{name} {variant}: {last.instructions:,} instructions, arena {last.arena:,} B", flush=True)
     if options.check:
@@ -178,7 +185,7 @@ def main() -> None:
         sys.exit("\n".join(["error: worse than benchmarks/results.json:", *found]) if found else 0)
     import tables
 
-    if options.only or options.toolchain != "zig":
+    if options.only:
         print(tables.summary(results, TFLM))
         return
     lines = ",\n".join(json.dumps(asdict(result)) for result in results)
