@@ -63,6 +63,13 @@ def test_pairs_of_int16(kind: str) -> None:
     assert_equal(tensors, operators, values.view(np.int8)[None])
 
 
+def rescaling(kind: str, given: int) -> Op:
+    """From tensor `given` to the next one."""
+    options = {"QUANTIZE": "QuantizeOptions", "LEAKY_RELU": "LeakyReluOptions"}.get(kind, "")
+    fields = {"alpha": 0.1} if kind == "LEAKY_RELU" else {}
+    return Op(kind=kind, inputs=(given,), outputs=(given + 1,), options=options, fields=fields)
+
+
 @pytest.mark.parametrize("kind", ["RELU", "QUANTIZE", "LEAKY_RELU", "HARD_SWISH", "ABS", "ELU"])
 def test_every_byte_rescaled(kind: str) -> None:
     tensors: list[T] = []
@@ -75,12 +82,21 @@ def test_every_byte_rescaled(kind: str) -> None:
                     T(shape=(256,), scale=scale, zero_point=zero),
                     T(shape=(256,), scale=output, zero_point=output_zero),
                 ]
-                options, fields = {
-                    "QUANTIZE": ("QuantizeOptions", {}),
-                    "LEAKY_RELU": ("LeakyReluOptions", {"alpha": 0.1}),
-                }.get(kind, ("", {}))
-                operators.append(Op(kind=kind, inputs=(first,), outputs=(first + 1,), options=options, fields=fields))
+                operators.append(rescaling(kind, first))
     assert_equal(tensors, operators, np.tile(BYTES, len(operators))[None])
+
+
+@pytest.mark.parametrize("kind", ["RELU", "QUANTIZE", "LEAKY_RELU", "ABS"])
+def test_int16_rescaled(kind: str) -> None:
+    tensors: list[T] = []
+    operators = []
+    for scale in (0.05, 0.06, 1 / 3, 0.7):
+        for output in (0.03, 0.05, 0.1, 0.2):
+            first = len(tensors)
+            tensors += [T(shape=(10_000,), scale=one / 300, dtype="int16") for one in (scale, output)]
+            operators.append(rescaling(kind, first))
+    values = np.random.default_rng(9).integers(-(2**15), 2**15, 10_000 * len(operators)).astype("<i2")
+    assert_equal(tensors, operators, values.view(np.int8)[None])
 
 
 def test_batch_matmul_of_awkward_scales() -> None:
