@@ -1,6 +1,7 @@
 """Energy per inference with its uncertainty by the GUM (JCGM 100:2008).
 
 The measurand is the mean energy of one inference in the marked windows, voltage times current integrated over time.
+Mean current and voltage are of the windows too: charge over time, and energy over charge.
 
     type A    scatter of the windows: s / sqrt(n), n - 1 degrees of freedom
     type B    the meter's limits of error as half-widths of rectangular distributions: gain and offset of current and
@@ -21,8 +22,8 @@ import numpy as np
 from leadwire.artifacts import EnergyEstimate, UncertaintyPart
 from leadwire.errors import BadInputError
 
-from .trace import Trace
-from .windows import Window, energy_between
+from .trace import Floats, Trace
+from .windows import Window, integral
 
 FEWEST_WINDOWS = 3
 FEWEST_SAMPLES = 10
@@ -44,18 +45,22 @@ def estimate_energy(
             f"a window of {shortest * 1e6:.1f} us has fewer than {FEWEST_SAMPLES} samples at {trace.sample_hz:g} Hz",
             hint="sample faster, or mark several inferences with one window",
         )
-    power = trace.power_w
-    energies = np.array([energy_between(power, trace.step_s, w.start_s, w.end_s) for w in windows]) / per_window
+
+    def integrals(samples: Floats) -> Floats:
+        return np.array([integral(samples, trace.step_s, w.start_s, w.end_s) for w in windows]) / per_window
+
+    energies = integrals(trace.power_w)
     seconds = np.array([window.seconds for window in windows]) / per_window
     mean, duration = float(energies.mean()), float(seconds.mean())
-    if mean <= 0:
+    charge = float(integrals(trace.current_a).mean())
+    if mean <= 0 or charge <= 0:
         raise BadInputError(
-            f"the energy of a window is {mean:g} J", hint="check the direction of the current and the supply voltage"
+            f"the energy of an inference is {mean:g} J, its charge {charge:g} C",
+            hint="check the direction of the current and the supply voltage",
         )
     idle = _idle_power(trace, windows)
     scatter = float(energies.std(ddof=1)) / sqrt(len(windows))
-    voltage = float(np.mean(trace.voltage_v))
-    current = mean / duration / voltage if voltage else 0.0
+    voltage, current = mean / charge, charge / duration
     accuracy = trace.meter.accuracy
     edge_power = max(0.0, mean / duration - (idle or 0.0))
     limits = (

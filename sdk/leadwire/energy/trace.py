@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import hypot, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,10 @@ class Accuracy:
     voltage_offset_v: float = 0.0
     clock: float = 100e-6
     source: str = ""
+
+    def voltage_standard(self, voltage_v: float) -> float:
+        """Standard uncertainty of a voltage, in volts."""
+        return hypot(self.voltage_gain * voltage_v, self.voltage_offset_v) / sqrt(3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,11 +137,11 @@ def _check(trace: Trace, windows: Sequence[Window]) -> None:
             )
 
 
-def energy_between(power_w: Floats, step_s: float, start_s: float, end_s: float) -> float:
-    """Integral of a power that holds from half a step before each sample to half a step after it, in joules; the first
-    sample lies at 0 s."""
-    edges = np.concatenate(([0.0], np.cumsum(power_w))) * step_s
+def integral(samples: Floats, step_s: float, start_s: float, end_s: float) -> float:
+    """Of a power (joules) or current (coulombs) that holds from half a step before each sample to half a step after it;
+    the first sample lies at 0 s."""
+    edges = np.concatenate(([0.0], np.cumsum(samples))) * step_s
     places = (np.array([start_s, end_s]) + 0.5 * step_s) / step_s
-    low = np.clip(np.floor(places).astype(int), 0, len(power_w) - 1)
-    values = edges[low] + (places - low) * power_w[low] * step_s
+    low = np.clip(np.floor(places).astype(int), 0, len(samples) - 1)
+    values = edges[low] + (places - low) * samples[low] * step_s
     return float(values[1] - values[0])

@@ -193,7 +193,7 @@ def _result(
         clock_drift=None if fit is None else fit.drift,
         clock_residual_s=None if fit is None else fit.residual_s,
         estimate=estimate,
-        battery=None if battery is None else _life(estimate, battery),
+        battery=None if battery is None else _life(estimate, trace.meter.accuracy, battery),
     )
 
 
@@ -211,7 +211,7 @@ def _windows(trace: Trace, marking: Marking) -> tuple[tuple[Window, ...], ClockF
     return windows_by_clock(trace, fit, read_pairs(marking.windows, "windows file")), fit
 
 
-def _life(estimate: EnergyEstimate, battery: Battery) -> BatteryLife:
+def _life(estimate: EnergyEstimate, accuracy: Accuracy, battery: Battery) -> BatteryLife:
     def scaled(quantity: Quantity, factor: float) -> Quantity:
         return Quantity(value=quantity.value * factor, uncertainty=quantity.uncertainty * factor)
 
@@ -221,7 +221,7 @@ def _life(estimate: EnergyEstimate, battery: Battery) -> BatteryLife:
             inference_s=Quantity(value=estimate.duration_s),
             inferences_hz=battery.rate_hz,
             sleep_a=scaled(battery.sleep_ua, 1e-6),
-            supply_v=Quantity(value=estimate.voltage_v),
+            supply_v=Quantity(value=estimate.voltage_v, uncertainty=accuracy.voltage_standard(estimate.voltage_v)),
             capacity_ah=scaled(battery.capacity_mah, 1e-3),
             usable=battery.usable,
             self_discharge=battery.self_discharge_year,

@@ -15,8 +15,8 @@ from leadwire.energy.estimate import estimate_energy
 from leadwire.energy.trace import Accuracy, MeterIdentity, Trace
 from leadwire.energy.windows import (
     Window,
-    energy_between,
     fit_clocks,
+    integral,
     windows_by_clock,
     windows_by_edges,
     windows_by_level,
@@ -93,7 +93,31 @@ def test_the_integral_is_that_of_the_steps(start: float, length: float) -> None:
     step, fine = 0.01, 10_000
     times = start + (np.arange(fine) + 0.5) * length / fine
     direct = power[np.clip(np.floor(times / step + 0.5).astype(int), 0, 99)].mean() * length
-    assert energy_between(power, step, start, start + length) == pytest.approx(direct, abs=5e-5)
+    assert integral(power, step, start, start + length) == pytest.approx(direct, abs=5e-5)
+
+
+def test_voltage_and_current_are_those_of_the_windows() -> None:
+    """The supply was off before the run and lower between the inferences: neither says anything of an inference."""
+    trace = square()
+    assert trace.marker is not None
+    dark = np.zeros(5000)
+    found = estimate_energy(
+        *_marked(
+            replace(
+                trace,
+                current_a=np.concatenate((dark, trace.current_a)),
+                voltage_v=np.concatenate((dark, np.where(trace.marker, 2.0, 1.5))),
+                marker=np.concatenate((dark.astype(bool), trace.marker)),
+            )
+        )
+    )
+    assert (found.voltage_v, found.mean_current_a) == (pytest.approx(2.0), pytest.approx(10e-3))
+    with pytest.raises(BadInputError, match="its charge -"):
+        estimate_energy(*_marked(replace(trace, current_a=-trace.current_a, voltage_v=np.array([-2.0]))))
+
+
+def _marked(trace: Trace) -> tuple[Trace, tuple[Window, ...]]:
+    return trace, windows_by_level(trace)
 
 
 @pytest.mark.requirement("LW-PWR-001")
@@ -122,7 +146,7 @@ def test_scatter_alone_is_students_interval() -> None:
     found = estimate_energy(trace, windows_by_level(trace))
     scatter = found.parts[0]
     only = estimate_energy(replace(trace, current_a=trace.current_a), windows_by_level(trace))
-    energies = [energy_between(trace.power_w, trace.step_s, w.start_s, w.end_s) for w in windows_by_level(trace)]
+    energies = [integral(trace.power_w, trace.step_s, w.start_s, w.end_s) for w in windows_by_level(trace)]
     low, high = stats.t.interval(0.95, 7, np.mean(energies), stats.sem(energies))
     assert scatter.degrees == 7
     assert scatter.standard_j * stats.t.ppf(0.975, 7) == pytest.approx((high - low) / 2)

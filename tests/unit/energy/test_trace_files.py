@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,6 +140,29 @@ def test_the_verb_on_a_simulated_trace_says_so_everywhere(tmp_path: Path) -> Non
     assert "SIMULATED METER: nothing of this is a measurement" in text
     figures = [line for line in text.splitlines() if line.startswith(("energy ", "power ", "idle ", "battery life"))]
     assert len(figures) == 4 and all("SIMULATED" in line for line in figures)
+
+
+def test_a_battery_lasts_as_long_whether_the_supply_was_on_before_or_not(tmp_path: Path) -> None:
+    """And the interval of the life has the supply's limit of error: 30 mV of 3 V, over the square root of 3."""
+    flags = np.tile(np.repeat([False, True], 100), 6)
+    rows = [f"{10e-3 if on else 1e-3},3,{on:d}" for on in (*flags, False)]
+    spec = accuracy(tmp_path, "gain = 0.02\nvoltage_offset_v = 0.03\n")
+    battery = ("--battery-mah", "220", "--inferences-per-hour", "3600", "--sleep-ua", "5")
+
+    def life(rows: list[str]) -> dict[str, Any]:
+        timed = [f"{index * 1e-4:.6f},{row}" for index, row in enumerate(rows)]
+        path = write(tmp_path, "\n".join(["time_s,current_a,voltage_v,marker", *timed]) + "\n")
+        code, text, _ = ask("--trace", path, "--accuracy", spec, "--json", *battery)
+        assert code == 0
+        found: dict[str, Any] = json.loads(text)["battery"]
+        return found
+
+    on, late = life(rows), life(["0,0,0"] * 1200 + rows)
+    assert late["hours"] == pytest.approx(on["hours"], rel=1e-9)
+    assert on["mean_current_a"] == pytest.approx(5e-6 * (1 - 0.01) + 10e-3 * 0.01)
+    supply = {name: (value, spread) for name, value, spread in on["assumptions"]}["supply_v"]
+    assert supply == (pytest.approx(3.0), pytest.approx(0.03 / 3**0.5))
+    assert [share["name"] for share in on["shares"]] == ["energy_j", "supply_v"]
 
 
 @pytest.mark.requirement("LW-PWR-001")
