@@ -8,14 +8,15 @@ over budget then is not trained.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -28,7 +29,7 @@ from pydantic import TypeAdapter
 from leadwire.compress import FinishedStep, load_recipe, run_recipe, split_patients
 from leadwire.compress.data import restore_dataset, store_dataset, with_shortened
 from leadwire.compress.scores import class_counts, macro_f1
-from leadwire.compress.search import Candidate, Judged, SearchPlan, load_search, pareto_front
+from leadwire.compress.search import Candidate, Judged, SearchPlan, pareto_front
 from leadwire.compress.search.plot import plot_front
 from leadwire.compress.search.study import Study
 from leadwire.datasets import Dataset, load_dataset, read_source
@@ -63,8 +64,9 @@ def search_networks(plan: SearchPlan, watcher: Watcher, *, workers: int = 1, ray
     """Judge candidates until the plan's trials have ended, `workers` at a time on this machine, or as many on a Ray
     cluster: `ray` is its address, or 'local' for one of processes here.
 
-    What was judged before is kept (`study.log`). Writes `front.csv`, `front.svg` and `search.json`. Test patients are
-    not looked at. BadInputError, ConfigError, DatasetError (2).
+    What was judged before with this plan, data and board is kept (`study.log`); a study of others is refused. Writes
+    `front.csv`, `front.svg` and `search.json`. Test patients are not looked at. BadInputError, ConfigError,
+    DatasetError (2).
     """
     require_libraries()
     emulated_target(plan.target)
@@ -80,9 +82,15 @@ def search_networks(plan: SearchPlan, watcher: Watcher, *, workers: int = 1, ray
         if not path.is_file():
             store_dataset(one, path)
         data[role] = str(path.resolve())
-    study = Study(plan)
+    made_from = _made_from(plan, (train, tune, calibration))
+    study = Study(plan, made_from)
+    given = Given(
+        plan=replace(plan, path=plan.path.resolve(), output=plan.output.resolve()),
+        data=data,
+        digest=_digest(made_from),
+    )
     watcher.stage(f"search, {study.finished} of {plan.trials} trials done before", False)
-    with _workers(plan, data, workers, ray) as crew:
+    with _workers(given, workers, ray) as crew:
 
         def told(done: int, total: int, sentence: str) -> None:
             watcher.note(f"{done} of {total}: {sentence}")
@@ -114,13 +122,23 @@ def require_libraries() -> None:
         )
 
 
-def judge_candidate(plan: SearchPlan, data: Mapping[str, str], trial: int, candidate: Candidate) -> Judged:
-    """The figures of a candidate, from its folder where it was judged before."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What all candidates are judged with: `data` holds the file of each role, `digest` is over all that decides their
+    figures."""
+
+    plan: SearchPlan
+    data: Mapping[str, str]
+    digest: str
+
+
+def judge_candidate(given: Given, trial: int, candidate: Candidate) -> Judged:
+    """The figures of a candidate, from its folder where it was judged with the same plan, data and board before."""
+    plan, data = given.plan, given.data
     folder = plan.output / "candidates" / candidate.digest[:16]
     note = folder / "judged.json"
-    if note.is_file():
-        kept = TypeAdapter(Judged).validate_json(note.read_bytes())
-        return Judged(**(asdict(kept) | {"trial": trial, "over": kept.over}))
+    if kept := _kept(note, given):
+        return replace(kept, trial=trial)
     train, tune, calibration = (restore_dataset(Path(data[role])) for role in _ROLES)
     options = emulated_target(plan.target)
     untrained = _make(plan, candidate, folder, "untrained", (train, tune))[-1].model
@@ -137,8 +155,33 @@ def judge_candidate(plan: SearchPlan, data: Mapping[str, str], trial: int, candi
             quantized = quantize_keras(model, calibration, plan.quantization, folder / "board")
         decided = decided_by_integers(quantized.path, tune)
         judged = _judged(plan, trial, candidate, costs, _score(plan, tune, decided), _over(plan, costs), model)
-    write_atomically(note, TypeAdapter(Judged).dump_json(judged, indent=1))
+    write_atomically(note, TypeAdapter(_Note).dump_json(_Note(made_from=given.digest, judged=judged), indent=1))
     return judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Note:
+    made_from: str
+    judged: Judged
+
+
+def _kept(path: Path, given: Given) -> Judged | None:
+    try:
+        found = TypeAdapter(_Note).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found.judged if found.made_from == given.digest else None
+
+
+def _made_from(plan: SearchPlan, data: Sequence[Dataset]) -> dict[str, str]:
+    """All that decides what a candidate is worth, by name: the plan's values, the digests of the data and the board."""
+    told = {f"data, {role}": one.digest for role, one in zip(_ROLES, data, strict=True)}
+    told["board file"] = _digest(asdict(emulated_target(plan.target).board))
+    return plan.values | told
+
+
+def _digest(told: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _make(
@@ -229,13 +272,10 @@ def _score(plan: SearchPlan, tune: Dataset, decided: npt.NDArray[np.int64]) -> f
 # ------------------------------------------------------------------------------------------------ workers
 
 
-def _evaluate(
-    path: str, output: str, data: Mapping[str, str], trial: int, candidate: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a worker runs: plain data in and out; its own error as ('kind', 'message') of one."""
-    plan = load_search(Path(path), output=Path(output))
+def _evaluate(given: Given, trial: int, candidate: Candidate) -> dict[str, Any]:
+    """What a worker runs; its own error as one that every process can read."""
     try:
-        return asdict(judge_candidate(plan, data, trial, Candidate(**candidate)))
+        return asdict(judge_candidate(given, trial, candidate))
     except LeadwireError as error:
         raise BadInputError(error.message) from error
 
@@ -252,48 +292,60 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-@dataclass
 class _Local:
-    pool: ProcessPoolExecutor
-    plan: SearchPlan
-    data: Mapping[str, str]
-    size: int
+    """A process for each candidate: one that dies takes no other with it."""
+
+    died: tuple[type[BaseException], ...] = (BrokenExecutor,)
+
+    def __init__(self, given: Given, size: int) -> None:
+        self.size = size
+        self._given = given
+        self._pools: set[ProcessPoolExecutor] = set()
 
     def submit(self, trial: int, candidate: Candidate) -> Future[dict[str, Any]]:
-        return self.pool.submit(_evaluate, *_told(self.plan), self.data, trial, asdict(candidate))
+        pool = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=_end_with_parent)
+        self._pools.add(pool)
+        future = pool.submit(_evaluate, self._given, trial, candidate)
+        future.add_done_callback(lambda _: self._end(pool))
+        return future
+
+    def _end(self, pool: ProcessPoolExecutor) -> None:
+        self._pools.discard(pool)
+        pool.shutdown(wait=False)
+
+    def close(self) -> None:
+        """End what is still running."""
+        for pool in list(self._pools):
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
 
 
-@dataclass
 class _OnRay:
-    remote: Any
-    plan: SearchPlan
-    data: Mapping[str, str]
-    size: int
+    def __init__(self, given: Given, size: int, cluster: Any) -> None:
+        self.size = size
+        self.died: tuple[type[BaseException], ...] = (
+            cluster.exceptions.WorkerCrashedError,
+            cluster.exceptions.NodeDiedError,
+            cluster.exceptions.OutOfMemoryError,
+        )
+        self._remote = cluster.remote(max_retries=0)(_evaluate)
+        self._given = cluster.put(given)
 
     def submit(self, trial: int, candidate: Candidate) -> Future[dict[str, Any]]:
-        future: Future[dict[str, Any]] = self.remote.remote(
-            *_told(self.plan), self.data, trial, asdict(candidate)
-        ).future()
+        future: Future[dict[str, Any]] = self._remote.remote(self._given, trial, candidate).future()
         return future
 
 
-def _told(plan: SearchPlan) -> tuple[str, str]:
-    return str(plan.path.resolve()), str(plan.output.resolve())
-
-
 @contextmanager
-def _workers(plan: SearchPlan, data: Mapping[str, str], size: int, ray: str | None) -> Iterator[_Local | _OnRay]:
+def _workers(given: Given, size: int, ray: str | None) -> Iterator[_Local | _OnRay]:
     if ray is None:
-        with ProcessPoolExecutor(
-            max_workers=size, mp_context=get_context("spawn"), initializer=_end_with_parent
-        ) as pool:
-            try:
-                yield _Local(pool=pool, plan=plan, data=data, size=size)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list((pool._processes or {}).values()):
-                    process.terminate()
-                raise
+        local = _Local(given, size)
+        try:
+            yield local
+        finally:
+            local.close()
         return
     try:
         import ray as cluster
@@ -310,7 +362,7 @@ def _workers(plan: SearchPlan, data: Mapping[str, str], size: int, ray: str | No
             hint="'ray start --head' starts one; 'local' makes one of processes on this machine",
         ) from error
     try:
-        yield _OnRay(remote=cluster.remote(_evaluate), plan=plan, data=data, size=size)
+        yield _OnRay(given, size, cluster)
     finally:
         cluster.shutdown()
 

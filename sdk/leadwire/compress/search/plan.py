@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -26,6 +27,7 @@ from leadwire.strict import parse_table, read_toml
 
 Resource = Literal["flash_bytes", "ram_bytes", "instructions"]
 Bytes = Annotated[int, Field(gt=0, le=2**32)]
+_CHANGES_NO_FIGURE: Final = ("path", "output", "trials", "score_floor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,12 @@ class SearchPlan:
     def base(self) -> Path:
         return self.path.resolve().parent
 
+    @property
+    def values(self) -> dict[str, str]:
+        """What the file says, each value by its key ('target.board'), less what changes no candidate and no figure:
+        where the folders are, how many trials there are and which the front shows."""
+        return {key: value for key, value in _flat(dataclasses.asdict(self)) if key not in _CHANGES_NO_FIGURE}
+
 
 def load_search(path: Path, *, output: Path | None = None, trials: int | None = None) -> SearchPlan:
     """FileMissingError or ConfigError (2) with all mistakes; `output` and `trials` go before the file's."""
@@ -128,6 +136,14 @@ def load_search(path: Path, *, output: Path | None = None, trials: int | None = 
     if trials is not None:
         rest["trials"] = trials
     return SearchPlan(path=path, **rest)
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        elif value is not None:
+            yield f"{before}{name}", value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _mistakes(given: _File) -> list[str]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -23,20 +22,25 @@ from .plan import SearchPlan
 from .space import Candidate, suggest
 
 _POLL_S: Final = 1.0
+_SHOWN: Final = 12
 
 
 class Workers(Protocol):
-    """Where candidates are judged: `size` at a time."""
+    """Where candidates are judged: `size` at a time. A future's error of a class in `died` says that its process ended
+    without an answer."""
 
     size: int
+    died: tuple[type[BaseException], ...]
 
     def submit(self, trial: int, candidate: Candidate) -> Future[dict[str, Any]]: ...
 
 
 class Study:
-    """Optuna's study of a plan, in `<output>/study.log`. BadInputError (2) for the file of another plan."""
+    """Optuna's study of a plan, in `<output>/study.log`. `made_from` is all that its figures depend on, by name: a
+    study that was made from something else is refused, since its figures would stand beside others. BadInputError (2).
+    """
 
-    def __init__(self, plan: SearchPlan) -> None:
+    def __init__(self, plan: SearchPlan, made_from: Mapping[str, str]) -> None:
         import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
@@ -70,25 +74,35 @@ class Study:
             raise BadInputError(
                 f"'{path}' is not the study of '{plan.name}': {error}", hint="give another output folder, or remove it"
             ) from error
-        self._check_plan(path)
+        self._check_origin(path, made_from)
         self._line_up_again()
 
-    def _check_plan(self, path: Path) -> None:
-        space = json.dumps([asdict(self._plan.space), asdict(self._plan.objective)], sort_keys=True, default=str)
-        known = self._study.user_attrs.get("space")
-        if known is None:
-            self._study.set_user_attr("space", space)
-        elif known != space:
+    def _check_origin(self, path: Path, made_from: Mapping[str, str]) -> None:
+        if not self._study.get_trials(deepcopy=False):
+            self._study.set_user_attr("made_from", dict(made_from))
+        known: Mapping[str, str] = self._study.user_attrs.get("made_from", {})
+        other = [
+            f"{name}: {known.get(name, 'nothing')}, now {made_from.get(name, 'nothing')}"
+            for name in sorted({*known, *made_from})
+            if known.get(name) != made_from.get(name)
+        ]
+        if other:
+            listed = "".join(f"\n  {line}" for line in other[:_SHOWN])
+            more = f"\n  and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
             raise BadInputError(
-                f"'{path}' is a study over another space or other objectives",
-                hint="give another output folder, or the plan as it was",
+                f"'{path}' is a study made from something else:{listed}{more}",
+                hint="give another output folder (--output), or the plan, data and board as they were",
             )
 
     def _line_up_again(self) -> None:
         states = self._optuna.trial.TrialState
         for trial in self._study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            self._study.tell(trial.number, state=states.FAIL)
-            self._study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+            self._again(trial, {"again": trial.number})
+
+    def _again(self, trial: Any, about: dict[str, int]) -> None:
+        """End a trial without a reason, and put its candidate in line."""
+        self._study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
+        self._study.enqueue_trial(trial.params, user_attrs=about)
 
     @property
     def finished(self) -> int:
@@ -122,21 +136,25 @@ class Study:
                 running[workers.submit(trial.number, suggest(self._plan, trial))] = trial
             ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             for future in ended:
-                sentence = self._tell(running.pop(future), future)
+                sentence = self._tell(running.pop(future), future, workers)
                 told(self.finished, self._plan.trials, sentence)
 
-    def _tell(self, trial: Any, future: Future[dict[str, Any]]) -> str:
-        states = self._optuna.trial.TrialState
+    def _tell(self, trial: Any, future: Future[dict[str, Any]], workers: Workers) -> str:
         try:
             judged = TypeAdapter(Judged).validate_python(future.result())
         except LeadwireError as error:
-            return self._failed(trial, error.message, states)
+            return self._failed(trial, error.message)
+        except workers.died:
+            if "died" in trial.user_attrs:
+                return self._failed(trial, "its process was killed twice, as is one that takes too much memory")
+            self._again(trial, {"died": trial.number})
+            return f"trial {trial.number}: its process was killed, the candidate is judged again"
         trial.set_user_attr("judged", TypeAdapter(Judged).dump_python(judged, mode="json"))
         trial.set_constraint("limits passed", float(len(judged.over)))
         self._study.tell(trial, values_of(self._plan, judged))
         return f"{judged.label}: " + ("; ".join(judged.over) if judged.over else f"score {judged.score:.4f}")
 
-    def _failed(self, trial: Any, reason: str, states: Any) -> str:
+    def _failed(self, trial: Any, reason: str) -> str:
         trial.set_user_attr("reason", reason)
-        self._study.tell(trial, state=states.FAIL)
+        self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
         return reason
