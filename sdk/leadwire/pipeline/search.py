@@ -2,7 +2,8 @@
 
 A candidate's folder is `<output>/candidates/<digest>`: `recipe.toml`, which `leadwire compress` runs too, the models of
 its steps, and `judged.json`. One that was cut goes on from there. Costs are known before it is trained; one that is
-over budget then is not trained.
+over budget then is not trained, unless pruning may make it fit. Pruning and quantization-aware training change costs:
+those of the network that they left are counted then.
 """
 
 from __future__ import annotations
@@ -148,10 +149,10 @@ def judge_candidate(given: Given, trial: int, candidate: Candidate) -> Judged:
         judged = _judged(plan, trial, candidate, costs, None, over, untrained)
     else:
         model = _make(plan, candidate, folder, "recipe", (train, tune))[-1].model
-        if candidate.prune < 1:  # else training changes no size
+        if candidate.prune < 1 or candidate.quantization_aware:
             costs = measure_keras(model, calibration, plan.quantization, options, folder / "board")
             quantized = costs.quantized
-        else:
+        else:  # training alone changes no size
             quantized = quantize_keras(model, calibration, plan.quantization, folder / "board")
         decided = decided_by_integers(quantized.path, tune)
         judged = _judged(plan, trial, candidate, costs, _score(plan, tune, decided), _over(plan, costs), model)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def search(result: SearchResult) -> None:
+    untrained = sum(1 for one in result.judged if one.score is None)
     table_of(
         f"{result.name}: front of {result.trials} trials on {result.board}, {result.score} of patients held out",
         ["network", "model", "score, %", "flash, B", "RAM, B", "instructions", "ms"],
@@ -30,7 +31,7 @@ def search(result: SearchResult) -> None:
     )
     grid(
         [
-            ("over budget", f"{result.over} of {result.trials}, not trained"),
+            ("over budget", f"{result.over} of {result.trials}, {untrained} of them not trained"),
             *((f"trial {number}", reason) for number, reason in result.failures),
             ("held out", ", ".join(result.tune_patients)),
         ]

@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from leadwire.compress.search.plot import plot_front
 from leadwire.compress.search.study import Study
 from leadwire.errors import BadInputError, ConfigError, TrainingError
 from leadwire.pipeline import search
+from leadwire.pipeline.measured import Measured
+from leadwire.views import search as views
 
 PLAN = """
 name = "small"
@@ -240,6 +243,60 @@ def test_what_was_judged_is_kept_for_the_same_plan_data_and_board_alone(tmp_path
     note.write_text("nonsense")
     with pytest.raises(FileNotFoundError):
         search.judge_candidate(given_of(plan), 7, CANDIDATE)
+
+
+@pytest.mark.parametrize(
+    ("prune", "aware", "limit", "flash", "trained"),
+    [
+        (1.0, False, 150, 100, True),  # training alone changes no size
+        (1.0, True, 150, 110, True),
+        (1.0, True, 105, 110, True),  # within budget before
+        (1.0, True, 90, 100, False),
+        (0.5, False, 90, 60, True),  # over budget before
+        (0.5, False, 50, 60, True),
+    ],
+)
+def test_costs_are_those_of_the_network_that_is_left(
+    prune: float, aware: bool, limit: int, flash: int, trained: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = PLAN.replace("[dataset]", f"[budget]\nflash_bytes = {limit}\n[dataset]")
+    plan = plan_of(tmp_path, text)
+    after = 60 if prune < 1 else 110 if aware else 100
+    options = search.emulated_target(plan.target)
+
+    def measured(source: Path, *_: Any) -> Measured:
+        found = 100 if source.stem == "untrained" else after
+        figures: Any = SimpleNamespace(flash_bytes=found, ram_bytes=10, parameters=1, macs=1)
+        return Measured(quantized=quantized, figures=figures, instructions=1, cycles=1.0)
+
+    quantized: Any = SimpleNamespace(path=Path("model.tflite"))
+    made: list[str] = []
+    monkeypatch.setattr(search, "measure_keras", measured)
+    monkeypatch.setattr(search, "quantize_keras", lambda *_: quantized)
+    monkeypatch.setattr(search, "restore_dataset", lambda path: None)
+    monkeypatch.setattr(search, "emulated_target", lambda target: options)
+    monkeypatch.setattr(search, "decided_by_integers", lambda *_: None)
+    monkeypatch.setattr(search, "_score", lambda *_: 0.75)
+    monkeypatch.setattr(
+        search,
+        "_make",
+        lambda plan, one, folder, name, data: made.append(name) or [SimpleNamespace(model=folder / f"{name}.keras")],
+    )
+    found = search.judge_candidate(given_of(plan), 0, replace(CANDIDATE, prune=prune, quantization_aware=aware))
+    assert found.flash_bytes == flash
+    assert bool(found.over) == (flash > limit)
+    assert (made[1:] == ["recipe"]) == (found.score == 0.75) == trained
+
+
+def test_the_view_tells_how_many_were_not_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    all_of_them = (judged(0, None, 9, 9, ("RAM",)), judged(1, 0.5, 9, 9, ("flash",)), judged(2, 0.5, 5, 5))
+    views.search(
+        search.SearchResult(
+            name="small", score="macro_f1", board="b", trials=3, over=2, failures=(), tune_patients=("p1",),
+            front=all_of_them[2:], judged=all_of_them,
+        )
+    )  # fmt: skip
+    assert "2 of 3, 1 of them not trained" in capsys.readouterr().out
 
 
 class Deadly:

@@ -14,8 +14,8 @@ _MOST: Final = 1e15
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A candidate with its figures; no `instructions` where the board cannot hold it. `score` is that of the integer
-    model on the patients held out, None where it was not trained because it is `over` budget: one sentence for each
-    limit. `model` is its .keras file, relative to the output folder of the search."""
+    model on the patients held out, None where it was not trained because it was over budget before. `over`: one
+    sentence for each limit that it passes. `model` is its .keras file, relative to the output folder of the search."""
 
     trial: int
     label: str

@@ -59,7 +59,7 @@ class SearchSpace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchBudget:
     """Hard limits of a candidate, those of the board file where none are given here. A candidate that is over one
-    before it is trained is not trained."""
+    before it is trained is not trained, unless it is to be pruned."""
 
     flash_bytes: Bytes | None = None
     ram_bytes: Bytes | None = None
