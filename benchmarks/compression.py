@@ -141,7 +141,8 @@ def page(results: dict[str, CompressionResult]) -> str:
             f"over {', '.join(first.classes)}, in per cent; *lost* is in points against the float model of the first "
             "line (the student's lines: against the float teacher), *by quantization* against that of the same line; "
             f"intervals are 95 %, by patients ({BOOTSTRAP.describe()}: "
-            "[statistics](statistics.md)). Plain confusion at the reference's beats, not an EC57 result.",
+            "[statistics](statistics.md)). Three quarters of the S beats are of one patient, so what rests on S has "
+            "wide intervals. Plain confusion at the reference's beats, not an EC57 result.",
             "",
             "| step | parameters | .tflite, B | deflated, B | flash, B | RAM, B | instructions | ms | F1 float "
             "| F1 INT8 | lost | by quantization |",

@@ -42,8 +42,8 @@ def dense(tmp_path: Path) -> Path:
 
 OPTIONS = choose("virtual-stm32f405", "aot", "auto")
 BATTERY = Battery(
-    capacity_mah=Quantity(value=220, uncertainty=10), rate_hz=Quantity(value=1.0), sleep_ua=Quantity(value=3.0),
-    usable=Quantity(value=0.9), self_discharge_year=Quantity(value=0.01), efficiency=Quantity(value=1.0),
+    capacity_ah=Quantity(value=0.22, uncertainty=0.01), inferences_hz=Quantity(value=1.0), sleep_a=Quantity(value=3e-6),
+    usable=Quantity(value=0.9), self_discharge=Quantity(value=0.01), efficiency=Quantity(value=1.0),
 )  # fmt: skip
 
 

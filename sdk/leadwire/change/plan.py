@@ -28,7 +28,7 @@ from pydantic import Field
 
 from leadwire.artifacts import sha256_hex
 from leadwire.errors import ConfigError
-from leadwire.protocols import Measure
+from leadwire.protocols import Measure, beyond_ec57
 from leadwire.strict import parse_table, read_toml
 
 Subject = Literal["model", "calibration", "dataset", "protocol", "board", "backend", "toolchain", "environment"]
@@ -39,7 +39,7 @@ Text = Annotated[str, Field(min_length=1, max_length=2000)]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """The most that a figure may lose (old - new, a fraction). `label` is the class; empty for accuracy, and for
-    macro_f1, the mean over `labels`."""
+    macro_f1, the mean over `labels`; EC57's measures are of V and S."""
 
     name: Text
     measure: Measure
@@ -92,6 +92,7 @@ def load_plan(path: Path) -> ChangePlan:
             )
         if isinstance(labels, list) and (len(set(map(str, labels))) < 2 if macro else labels):
             mistakes.append(f"bounds[{i}].labels: two different classes or more for macro_f1, none for other measures")
+        mistakes += beyond_ec57(f"bounds[{i}]", bound)
     for key, name in (("bounds", "name"), ("resources", "resource")):
         items = table.get(key)
         names = [str(item.get(name)) for item in (items if isinstance(items, list) else ()) if isinstance(item, dict)]

@@ -12,7 +12,6 @@ from leadwire.errors import BadInputError
 from .app import BackendName, BoardId, Json, Port, Toolchain, Work, app, options_of, show, watcher
 
 if TYPE_CHECKING:
-    from leadwire.energy.battery import Quantity
     from leadwire.pipeline.energy import Battery
 
 
@@ -49,6 +48,9 @@ def energy(
     usable: Annotated[str, typer.Option("--usable", help="Share of the capacity; VALUE or VALUE~UNCERTAINTY.")] = "1",
     self_discharge: Annotated[str, typer.Option("--self-discharge", help="Share of the capacity a year.")] = "0",
     efficiency: Annotated[str, typer.Option("--efficiency", help="Of the converter, at most 1.")] = "1",
+    battery_mv: Annotated[
+        str, typer.Option("--battery-mv", help="The battery's mean voltage, before a converter.")
+    ] = "",
     work: Work = None,
     as_json: Json = False,
 ) -> None:
@@ -57,7 +59,7 @@ def energy(
     from leadwire.pipeline.energy import Marking, energy_of_trace, load_accuracy, measure_energy
     from leadwire.views import energy as views
 
-    on_battery = _battery(battery_mah, rate, sleep_ua, usable, self_discharge, efficiency)
+    on_battery = _battery(battery_mah, rate, sleep_ua, usable, self_discharge, efficiency, battery_mv)
     limits = load_accuracy(accuracy)
     voltage_v = voltage_mv / 1000 if voltage_mv else None
     if trace is not None:
@@ -109,9 +111,11 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _battery(mah: str, rate: str, sleep: str, usable: str, loss: str, efficiency: str) -> Battery | None:
+def _battery(
+    mah: str, rate: str, sleep: str, usable: str, loss: str, efficiency: str, millivolts: str
+) -> Battery | None:
     if not mah:
-        if rate or sleep:
+        if rate or sleep or millivolts:
             raise BadInputError("a battery needs its capacity", hint="give --battery-mah")
         return None
     if not rate or not sleep:
@@ -119,17 +123,16 @@ def _battery(mah: str, rate: str, sleep: str, usable: str, loss: str, efficiency
             "battery life needs the rate of inferences and the current between them",
             hint="give --inferences-per-hour and --sleep-ua",
         )
-    from leadwire.energy.battery import Quantity
     from leadwire.pipeline.energy import Battery
 
-    hourly = _quantity("--inferences-per-hour", rate)
     return Battery(
-        capacity_mah=_quantity("--battery-mah", mah),
-        rate_hz=Quantity(value=hourly.value / 3600, uncertainty=hourly.uncertainty / 3600),
-        sleep_ua=_quantity("--sleep-ua", sleep),
+        capacity_ah=_quantity("--battery-mah", mah).scaled(1e-3),
+        inferences_hz=_quantity("--inferences-per-hour", rate).scaled(1 / 3600),
+        sleep_a=_quantity("--sleep-ua", sleep).scaled(1e-6),
         usable=_quantity("--usable", usable),
-        self_discharge_year=_quantity("--self-discharge", loss),
+        self_discharge=_quantity("--self-discharge", loss),
         efficiency=_quantity("--efficiency", efficiency),
+        battery_v=_quantity("--battery-mv", millivolts).scaled(1e-3) if millivolts else None,
     )
 
 

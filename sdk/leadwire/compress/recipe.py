@@ -6,15 +6,16 @@ Parsed strictly; all mistakes of all steps are reported at once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from leadwire import zoo
 from leadwire.artifacts import Goal, QuantizationMode
-from leadwire.errors import ConfigError
+from leadwire.errors import BadInputError, ConfigError
 from leadwire.strict import parse_table, read_toml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -129,6 +130,32 @@ class StepSettings:
         """What is wrong between values that are right each by itself, 'key: what is wrong'."""
         return ()
 
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        """Kinds of steps whose work this one would undo, or cannot go on from, each with the reason and what to do."""
+        return UNDOES_LEVELS
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Keras files that the settings name."""
+        return ()
+
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Names and patterns of layers in the settings, by network: one of `files`, or '' for the network so far."""
+        return ()
+
+    @property
+    def leaves(self) -> str | None:
+        """Which layers the network has that the step leaves: '' those of the network so far, one of `files` those of
+        that file, None others, which Keras alone can tell."""
+        return ""
+
+
+UNDOES_LEVELS: Mapping[str, str] = {
+    "few_levels": "it would move the weights off their levels again; let few_levels be the last step"
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
@@ -171,7 +198,7 @@ def load_recipe(path: Path, *, output: Path | None = None) -> Recipe:
 
     given = parse_table(_File, read_toml(path, "recipe"), path)
     mistakes: list[str] = []
-    parsed: list[StepSettings] = []
+    parsed: list[tuple[int, StepSettings]] = []
     for index, table in enumerate(given.steps):
         kind = table.get("kind")
         settings = steps.settings_of(kind) if isinstance(kind, str) else None
@@ -181,13 +208,45 @@ def load_recipe(path: Path, *, output: Path | None = None) -> Recipe:
         try:
             one = parse_table(settings, {k: v for k, v in table.items() if k != "kind"}, path)
             mistakes += [f"steps[{index}].{mistake}" for mistake in one.mistakes]
-            parsed.append(one)
+            parsed.append((index, one))
         except ConfigError as error:
             mistakes += [f"steps[{index}].{mistake}" for mistake in error.mistakes]
     if bool(given.model.path) == bool(given.model.family):
         mistakes.append("model: give either path, a Keras file, or family, a network of the zoo")
+    mistakes += [f"model.{mistake}" for mistake in family_mistakes(given.model.family, given.model.settings)]
+    mistakes += _mistakes_of_order(parsed)
     if mistakes:
         raise ConfigError(path, mistakes)
     rest = {one.name: getattr(given, one.name) for one in dataclasses.fields(given)}
     folder = output if output is not None else path.resolve().parent / given.output
-    return Recipe(path=path, **(rest | {"output": folder, "steps": tuple(parsed)}))
+    return Recipe(path=path, **(rest | {"output": folder, "steps": tuple(one for _, one in parsed)}))
+
+
+def family_mistakes(family: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is wrong with a family of the zoo ('' for none) and its settings, 'key: what is wrong'."""
+    if not family:
+        return ("settings: have no meaning without a family",) if settings else ()
+    try:
+        zoo.settings(family, settings)
+    except ConfigError as error:
+        return tuple(f"settings.{mistake}" for mistake in error.mistakes)
+    except BadInputError as error:
+        return (f"family: {error.message}; {error.hint}",)
+    gives = zoo.FAMILIES[family].gives
+    return () if gives == "classes" else (f"family: {family} gives {gives}, not classes",)
+
+
+def _mistakes_of_order(steps: Sequence[tuple[int, StepSettings]]) -> list[str]:
+    """Steps behind one that they cannot follow; a step that leaves another network ends what was before it."""
+    found: list[str] = []
+    before: dict[str, int] = {}
+    for index, step in steps:
+        found += [
+            f"steps[{index}]: {step.kind} cannot follow {kind} (steps[{before[kind]}]): {why}"
+            for kind, why in step.cannot_follow.items()
+            if kind in before
+        ]
+        if step.leaves != "":
+            before = {}
+        before[step.kind] = index
+    return found

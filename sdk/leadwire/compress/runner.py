@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadwire.datasets import Dataset
-from leadwire.errors import BadInputError, FileMissingError
 from leadwire.tensorflow_process.worker import ask_worker
 from leadwire.workspace import file_digest, write_atomically
 
 from .data import load_training, store_dataset
-from .layer_names import check_layer_names
+from .networks import start_model, step_files
 from .recipe import Recipe, StepSettings
 from .work import Facts
 
@@ -39,20 +38,6 @@ class FinishedStep:
     source_digest: str
     facts: Facts
     skipped: bool
-
-
-def start_model(recipe: Recipe) -> Path | None:
-    """The Keras file that the recipe starts from, None for a network of the zoo. FileMissingError (2); BadInputError
-    (2) where steps name layers that it has not."""
-    if not recipe.model.path:
-        return None
-    path = recipe.base / recipe.model.path
-    if not path.is_file():
-        raise FileMissingError(path, role="model")
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise BadInputError(f"model '{path}' is no Keras file", hint="a recipe starts from a .keras file")
-    check_layer_names(recipe, path)
-    return path
 
 
 def run_recipe(
@@ -110,7 +95,7 @@ def _key(recipe: Recipe, index: int, source_digest: str, data: str) -> str:
     told = {
         "code": code_digest(),
         "step": [settings.kind, dataclasses.asdict(settings)],
-        "files": [file_digest(path) for path in settings_files(recipe, index)],
+        "files": [file_digest(path) for path in step_files(recipe, index)],
         "source": source_digest,
         "model": dataclasses.asdict(recipe.model) if not source_digest else None,
         "training": dataclasses.asdict(recipe.training),
@@ -119,15 +104,6 @@ def _key(recipe: Recipe, index: int, source_digest: str, data: str) -> str:
         "seed": step_seed(recipe, index),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def settings_files(recipe: Recipe, index: int) -> tuple[Path, ...]:
-    """Files and folders that a step's settings name and that are there: their content decides too."""
-    texts: list[str] = []
-    for value in dataclasses.asdict(recipe.steps[index]).values():
-        texts += [one for one in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(one, str)]
-    paths = (recipe.base / text for text in texts if text.endswith((".keras", ".h5", ".tflite", ".toml", ".npz")))
-    return tuple(path for path in paths if path.is_file())
 
 
 def step_seed(recipe: Recipe, index: int) -> int:

@@ -1,6 +1,6 @@
 """From energy per inference to battery life, for a device that sleeps between inferences.
 
-    I = I_sleep (1 - f T) + f E / (V efficiency)     mean current drawn from the battery
+    I = I_sleep (1 - f T) + f E / (V efficiency)     mean current drawn from the battery, whose voltage is V
     life = usable capacity / (I + I_self)            I_self: self-discharge of the capacity, constant
 
 Every input comes with a standard uncertainty; they are propagated to the first order (GUM 5.1.2) on the logarithm of
@@ -26,6 +26,9 @@ class Quantity:
     value: float
     uncertainty: float = 0.0
 
+    def scaled(self, factor: float) -> Quantity:
+        return Quantity(value=self.value * factor, uncertainty=self.uncertainty * factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutyCycle:
@@ -33,13 +36,14 @@ class DutyCycle:
 
     `usable` is the share of the rated capacity that can be drawn above the cut-off voltage at this load and temperature
     (derating), `self_discharge` the share of the rated capacity lost in a year, `efficiency` that of the converter
-    between battery and board.
+    between battery and board. `battery_v` is the battery's mean voltage over its discharge, `sleep_a` what the battery
+    gives between inferences, the converter's own current included.
     """
 
     energy_j: Quantity
     inferences_hz: Quantity
     sleep_a: Quantity
-    supply_v: Quantity
+    battery_v: Quantity
     capacity_ah: Quantity
     inference_s: Quantity = Quantity(value=0.0)
     usable: Quantity = Quantity(value=1.0)
@@ -48,7 +52,7 @@ class DutyCycle:
 
 
 _NAMES = (
-    "energy_j", "inferences_hz", "sleep_a", "supply_v", "capacity_ah", "inference_s", "usable", "self_discharge",
+    "energy_j", "inferences_hz", "sleep_a", "battery_v", "capacity_ah", "inference_s", "usable", "self_discharge",
     "efficiency",
 )  # fmt: skip
 
@@ -86,7 +90,7 @@ def battery_life(duty: DutyCycle, *, level: float = 0.95) -> BatteryLife:
 def _currents(values: dict[str, float]) -> tuple[float, float]:
     """Mean current in all, and the part of it that is drawn asleep."""
     asleep = values["sleep_a"] * (1.0 - values["inferences_hz"] * values["inference_s"])
-    running = values["inferences_hz"] * values["energy_j"] / (values["supply_v"] * values["efficiency"])
+    running = values["inferences_hz"] * values["energy_j"] / (values["battery_v"] * values["efficiency"])
     return asleep + running, asleep
 
 
@@ -103,15 +107,21 @@ def _log_slope(values: dict[str, float], name: str) -> float:
     return (log(up) - log(down)) / (2 * step)
 
 
+def require_range(name: str, quantity: Quantity) -> None:
+    """BadInputError where a value of DutyCycle's is none that can be."""
+    positive = name in ("energy_j", "battery_v", "capacity_ah", "usable", "efficiency")
+    high = 1.0 if name in ("usable", "self_discharge", "efficiency") else 1e9
+    if not (0 < quantity.value <= high if positive else 0 <= quantity.value <= high):
+        raise BadInputError(
+            f"battery: {name} is {quantity.value:g}, its range is {'above ' if positive else ''}0 to {high:g}"
+        )
+    if not 0 <= quantity.uncertainty < 1e9:
+        raise BadInputError(f"battery: the uncertainty of {name} is {quantity.uncertainty:g}")
+
+
 def _check(duty: DutyCycle) -> None:
     for name in _NAMES:
-        quantity: Quantity = getattr(duty, name)
-        least_positive = name in ("energy_j", "supply_v", "capacity_ah", "usable", "efficiency")
-        high = 1.0 if name in ("usable", "self_discharge", "efficiency") else 1e9
-        if not (0 < quantity.value <= high if least_positive else 0 <= quantity.value <= high):
-            raise BadInputError(f"battery: {name} is {quantity.value:g}, which is outside its range up to {high:g}")
-        if not 0 <= quantity.uncertainty < 1e9:
-            raise BadInputError(f"battery: the uncertainty of {name} is {quantity.uncertainty:g}")
+        require_range(name, getattr(duty, name))
     busy = duty.inferences_hz.value * duty.inference_s.value
     if busy > 1:
         raise BadInputError(

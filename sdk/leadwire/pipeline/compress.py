@@ -23,7 +23,7 @@ from leadwire.artifacts import (
 )
 from leadwire.compress import FinishedStep, Recipe, run_recipe
 from leadwire.compress.data import load_training
-from leadwire.compress.runner import start_model
+from leadwire.compress.networks import start_model
 from leadwire.compress.scores import class_counts, macro_f1, paired_f1
 from leadwire.compress.work import split_patients
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
@@ -56,8 +56,9 @@ class _Judge:
 def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> CompressionResult:
     """Run a recipe and judge the model it starts from and the model after each step.
 
-    Everything is checked before anything is trained: the data, that no patient is on both sides (LeakError), classes,
-    the board. Errors of the stages otherwise; what was finished stays, and the next run goes on from there.
+    Before anything is trained are checked: files and layers that the recipe names (`start_model`), the data, that no
+    patient is on both sides (LeakError), classes, the board. Errors of the stages otherwise; what was finished stays,
+    and the next run goes on from there.
     """
     first = start_model(recipe)
     source = read_source(recipe.dataset.source)

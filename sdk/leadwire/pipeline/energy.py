@@ -10,7 +10,7 @@ from leadwire.artifacts import BatteryLife, EnergyEstimate, EnergyResult, Firmwa
 from leadwire.device.client import DeviceClient
 from leadwire.device.mlperf_client import MlperfClient, link_baud
 from leadwire.device.samples import run_samples
-from leadwire.energy.battery import DutyCycle, Quantity, battery_life
+from leadwire.energy.battery import DutyCycle, Quantity, battery_life, require_range
 from leadwire.energy.csv_file import read_csv, read_pairs, write_csv
 from leadwire.energy.estimate import estimate_energy
 from leadwire.energy.meters import Meter, MeterSettings, open_meter
@@ -29,14 +29,27 @@ from .watcher import Watcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """What the command asks for; each (value, standard uncertainty)."""
+    """What the command asks for, as in DutyCycle. `battery_v` None: the battery supplies the board without a converter,
+    at the voltage of the trace. BadInputError for values outside their physical range."""
 
-    capacity_mah: Quantity
-    rate_hz: Quantity
-    sleep_ua: Quantity
+    capacity_ah: Quantity
+    inferences_hz: Quantity
+    sleep_a: Quantity
     usable: Quantity
-    self_discharge_year: Quantity
+    self_discharge: Quantity
     efficiency: Quantity
+    battery_v: Quantity | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("capacity_ah", "inferences_hz", "sleep_a", "usable", "self_discharge", "efficiency", "battery_v"):
+            quantity = getattr(self, name)
+            if quantity is not None:
+                require_range(name, quantity)
+        if self.efficiency.value != 1 and self.battery_v is None:
+            raise BadInputError(
+                "before a converter the battery has a voltage of its own, which no trace of the board shows",
+                hint="give --battery-mv, the battery's mean voltage over its discharge",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,19 +225,17 @@ def _windows(trace: Trace, marking: Marking) -> tuple[tuple[Window, ...], ClockF
 
 
 def _life(estimate: EnergyEstimate, accuracy: Accuracy, battery: Battery) -> BatteryLife:
-    def scaled(quantity: Quantity, factor: float) -> Quantity:
-        return Quantity(value=quantity.value * factor, uncertainty=quantity.uncertainty * factor)
-
+    supply = Quantity(value=estimate.voltage_v, uncertainty=accuracy.voltage_standard(estimate.voltage_v))
     return battery_life(
         DutyCycle(
             energy_j=Quantity(value=estimate.energy_j, uncertainty=estimate.combined_j),
             inference_s=Quantity(value=estimate.duration_s),
-            inferences_hz=battery.rate_hz,
-            sleep_a=scaled(battery.sleep_ua, 1e-6),
-            supply_v=Quantity(value=estimate.voltage_v, uncertainty=accuracy.voltage_standard(estimate.voltage_v)),
-            capacity_ah=scaled(battery.capacity_mah, 1e-3),
+            inferences_hz=battery.inferences_hz,
+            sleep_a=battery.sleep_a,
+            battery_v=battery.battery_v or supply,
+            capacity_ah=battery.capacity_ah,
             usable=battery.usable,
-            self_discharge=battery.self_discharge_year,
+            self_discharge=battery.self_discharge,
             efficiency=battery.efficiency,
         )
     )

@@ -40,6 +40,7 @@ __all__ = [
     "StatisticsRule",
     "StressRule",
     "Subgroup",
+    "beyond_ec57",
     "builtin_protocols",
     "load_protocol",
     "protocol_path",
@@ -295,8 +296,14 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[str]:
             yield f"endpoints[{i}].label: missing; {endpoint.get('measure', 'this measure')} belongs to a class"
         elif isinstance(label, str):
             yield from _unknown(f"endpoints[{i}].label", label, labels)
-            if str(endpoint.get("measure")).startswith("ec57_") and label not in EC57_EXCUSED:
-                yield f"endpoints[{i}].label: EC57 has this figure for {' and '.join(EC57_EXCUSED)}, not for '{label}'"
+            yield from beyond_ec57(f"endpoints[{i}]", endpoint)
+
+
+def beyond_ec57(key: str, rule: Mapping[str, Any]) -> Iterator[str]:
+    """The standard has its figures for two classes alone; `rule` is the raw table of an endpoint or of a bound."""
+    label = rule.get("label")
+    if str(rule.get("measure")).startswith("ec57_") and isinstance(label, str) and label and label not in EC57_EXCUSED:
+        yield f"{key}.label: EC57 has this figure for {' and '.join(EC57_EXCUSED)}, not for '{label}'"
 
 
 def _macro(key: str, endpoint: Mapping[str, Any], labels: list[str]) -> Iterator[str]:

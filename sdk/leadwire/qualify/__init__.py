@@ -8,13 +8,14 @@ left to its user.
 """
 
 from .record import QualificationRecord, ReadRecord, WrittenRecord, read_record
-from .run import checks, qualify_installation, run_checks
+from .run import checks, chosen, qualify_installation, run_checks
 
 __all__ = [
     "QualificationRecord",
     "ReadRecord",
     "WrittenRecord",
     "checks",
+    "chosen",
     "qualify_installation",
     "read_record",
     "run_checks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,11 +28,15 @@ DOCUMENT, PAGE, SIGNER, ENVELOPE = (
     "qualification.dsse.json",
 )
 _LARGEST = 16 << 20
+Verdict = Literal["pass", "partial", "fail"]
+"""partial: what ran passed, and some checks of this leadwire were not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualificationRecord:
-    """`performed` is an ISO 8601 time (UTC), `by` the person who answers for it, `host` the machine's name."""
+    """`performed` is an ISO 8601 time (UTC), `by` the person who answers for it, `host` the machine's name.
+
+    `not_run` are the ids of the checks that were left out."""
 
     format: Literal["leadwire-qualification/1"] = "leadwire-qualification/1"
     leadwire_version: str
@@ -41,10 +45,11 @@ class QualificationRecord:
     host: str
     platform: str
     checks: tuple[CheckResult, ...]
+    not_run: tuple[str, ...]
 
     @property
-    def verdict(self) -> Literal["pass", "fail"]:
-        return "fail" if not self.checks or any(check.result == "fail" for check in self.checks) else "pass"
+    def verdict(self) -> Verdict:
+        return _verdict([check.result for check in self.checks], self.not_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +63,25 @@ class WrittenRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRecord:
-    """A record whose files are those that were signed for. `authenticated` False: by a key that came with it."""
+    """A record whose files are those that were signed for. `authenticated` False: by a key that came with it.
 
-    verdict: str
+    `ran` and `not_run` are ids of checks, `failed` those of `ran` that did."""
+
+    verdict: Verdict
     performed: str
     by: str
     host: str
     leadwire_version: str
+    ran: tuple[str, ...]
+    not_run: tuple[str, ...]
     failed: tuple[str, ...]
     signer: str
     authenticated: bool
 
 
-def make_record(checks: Sequence[CheckResult], *, by: str, performed: str) -> QualificationRecord:
+def make_record(
+    checks: Sequence[CheckResult], *, by: str, performed: str, not_run: Sequence[str] = ()
+) -> QualificationRecord:
     return QualificationRecord(
         leadwire_version=__version__,
         performed=performed,
@@ -78,6 +89,7 @@ def make_record(checks: Sequence[CheckResult], *, by: str, performed: str) -> Qu
         host=platform.node(),
         platform=f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}",
         checks=tuple(checks),
+        not_run=tuple(not_run),
     )
 
 
@@ -100,10 +112,14 @@ def write_record(record: QualificationRecord, out: Path, key: Path) -> WrittenRe
         for name, data in files.items():
             write_atomically(out / name, data)
     except OSError as error:
-        raise BadInputError(f"'{out}' cannot be written: {error.strerror}", hint="choose another --output") from error
+        raise unwritable(out, error) from error
     return WrittenRecord(
         record=record, document=out / DOCUMENT, page=out / PAGE, envelope=out / ENVELOPE, signer=fingerprint(pem)
     )
+
+
+def unwritable(out: Path, error: OSError) -> BadInputError:
+    return BadInputError(f"'{out}' cannot be written: {error.strerror}", hint="choose another --output")
 
 
 def read_record(folder: Path, public_key: Path | None = None) -> ReadRecord:
@@ -123,22 +139,23 @@ def read_record(folder: Path, public_key: Path | None = None) -> ReadRecord:
             raise EvidenceError(folder, f"'{name}' is not the file that was signed for")
     try:
         document = json.loads(files[DOCUMENT])
-        results = {check["id"]: check["result"] for check in document["checks"]}
-        failed = tuple(name for name, result in results.items() if result == "fail")
+        results = {str(check["id"]): str(check["result"]) for check in document["checks"]}
+        not_run = tuple(map(str, document["not_run"]))
         read = ReadRecord(
-            verdict="fail" if failed or not results else "pass",
+            verdict=_verdict(results.values(), not_run),
             performed=str(document["performed"]),
             by=str(document["by"]),
             host=str(document["host"]),
             leadwire_version=str(document["leadwire_version"]),
-            failed=failed,
+            ran=tuple(results),
+            not_run=not_run,
+            failed=_of("fail", results),
             signer=fingerprint(pem),
             authenticated=trusted is not None,
         )
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise EvidenceError(folder, f"'{DOCUMENT}' is no qualification record") from error
-    predicate = statement.get("predicate")
-    if not isinstance(predicate, dict) or tuple(predicate.get("failedTests") or ()) != failed:
+    if statement.get("predicate") != _predicate(results, read.verdict):
         raise EvidenceError(folder, "the signed statement says something else than the record")
     return read
 
@@ -160,6 +177,7 @@ def _document(record: QualificationRecord) -> bytes:
         "host": record.host,
         "platform": record.platform,
         "verdict": record.verdict,
+        "not_run": list(record.not_run),
         "checks": [
             {
                 "id": check.id,
@@ -179,11 +197,27 @@ def _document(record: QualificationRecord) -> bytes:
 
 
 def _statement(record: QualificationRecord, digests: dict[str, str]) -> dict[str, Any]:
-    predicate = {
-        "result": "PASSED" if record.verdict == "pass" else "FAILED",
-        "configuration": [],
-        "passedTests": [check.id for check in record.checks if check.result == "pass"],
-        "warnedTests": [check.id for check in record.checks if check.result == "note"],
-        "failedTests": [check.id for check in record.checks if check.result == "fail"],
-    }
+    predicate = _predicate({check.id: check.result for check in record.checks}, record.verdict)
     return statement_of(PREDICATE_TYPE, predicate, digests)
+
+
+def _predicate(results: Mapping[str, str], verdict: Verdict) -> dict[str, Any]:
+    """in-toto's test-result: a partial record is a warning, for it is no pass. `results` by the check's id."""
+    return {
+        "result": {"pass": "PASSED", "partial": "WARNED", "fail": "FAILED"}[verdict],
+        "configuration": [],
+        "passedTests": list(_of("pass", results)),
+        "warnedTests": list(_of("note", results)),
+        "failedTests": list(_of("fail", results)),
+    }
+
+
+def _of(wanted: str, results: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, result in results.items() if result == wanted)
+
+
+def _verdict(results: Collection[str], not_run: Collection[str]) -> Verdict:
+    """A record of nothing has failed."""
+    if not results or "fail" in results:
+        return "fail"
+    return "partial" if not_run else "pass"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import ModuleType
 
 from leadwire.errors import BadInputError
@@ -19,7 +19,7 @@ from leadwire.workspace import source_date
 
 from . import checks as folder
 from .check import CheckResult, Context, Finding, Kind
-from .record import WrittenRecord, make_record, write_record
+from .record import WrittenRecord, make_record, unwritable, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +48,52 @@ def checks() -> tuple[Check, ...]:
     )
 
 
-def qualify_installation(out: Path, key: Path, *, by: str, only: Sequence[str] = (), watcher: Watcher) -> WrittenRecord:
-    """Run the checks and write the signed record into `out`; the key is looked at before anything runs.
+def qualify_installation(
+    out: Path, key: Path, *, by: str, only: Sequence[str] | None = None, watcher: Watcher
+) -> WrittenRecord:
+    """Run the checks, or those with the ids `only`, and write the signed record into `out`; name, ids, key and folder
+    are looked at before anything runs.
 
-    The time is now, or what SOURCE_DATE_EPOCH says. BadInputError (2) for a key, folder or check that cannot be used;
-    a check that fails is a result.
+    The time is now, or what SOURCE_DATE_EPOCH says. BadInputError (2) for what cannot be used; a check that fails is a
+    result.
     """
+    if not by.strip():
+        raise BadInputError("a qualification record names who performed it", hint='give --by "Name"')
+    wanted = chosen(only)
     load_private_key(key)
+    _probe(out)
     now = source_date() or datetime.now(UTC)
-    results = run_checks(watcher, only)
-    return write_record(make_record(results, by=by, performed=now.isoformat(timespec="seconds")), out, key)
+    results = run_checks(watcher, wanted)
+    left_out = [check.id for check in checks() if check not in wanted]
+    record = make_record(results, by=by.strip(), performed=now.isoformat(timespec="seconds"), not_run=left_out)
+    return write_record(record, out, key)
 
 
-def run_checks(watcher: Watcher, only: Sequence[str] = ()) -> tuple[CheckResult, ...]:
-    """`only`: ids to run; BadInputError (2) for one that there is not."""
+def chosen(only: Sequence[str] | None = None) -> tuple[Check, ...]:
+    """The checks with these ids in their own order, all for None; BadInputError (2) for none, or one there is not."""
     known = checks()
+    if only is None:
+        return known
+    hint = f"checks: {', '.join(check.id for check in known)}"
+    if not only:
+        raise BadInputError("no check is named", hint=hint)
     if unknown := sorted(set(only) - {check.id for check in known}):
-        raise BadInputError(
-            f"there is no check '{unknown[0]}'", hint=f"checks: {', '.join(check.id for check in known)}"
-        )
-    return tuple(_run(check, watcher) for check in known if not only or check.id in only)
+        raise BadInputError(f"there is no check '{unknown[0]}'", hint=hint)
+    return tuple(check for check in known if check.id in only)
+
+
+def run_checks(watcher: Watcher, wanted: Sequence[Check]) -> tuple[CheckResult, ...]:
+    return tuple(_run(check, watcher) for check in wanted)
+
+
+def _probe(out: Path) -> None:
+    """The checks take minutes, and their record must not be lost at the end."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise unwritable(out, error) from error
 
 
 def _run(check: Check, watcher: Watcher) -> CheckResult:

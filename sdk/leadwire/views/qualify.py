@@ -9,12 +9,12 @@ from rich.text import Text
 from .console import VERDICT_STYLE, grid, out, table_of
 
 if TYPE_CHECKING:
-    from leadwire.qualify.record import ReadRecord, WrittenRecord
+    from leadwire.qualify.record import ReadRecord, Verdict, WrittenRecord
 
 
 def written(result: WrittenRecord) -> None:
     record = result.record
-    out.print(Text(f"qualification: {record.verdict}", style=VERDICT_STYLE[record.verdict]))
+    _verdict(record.verdict, len(record.checks), record.not_run)
     table_of(
         "checks",
         ["check", "what", "result", "findings"],
@@ -30,13 +30,20 @@ def written(result: WrittenRecord) -> None:
     grid([*wrong, ("record", str(result.page)), ("for programs", str(result.document)), ("signed by", result.signer)])
 
 
+def _verdict(verdict: Verdict, ran: int, not_run: tuple[str, ...]) -> None:
+    part = f": {ran} of {ran + len(not_run)} checks ran" if not_run else ""
+    out.print(Text(f"qualification: {verdict}{part}", style=VERDICT_STYLE[verdict]))
+
+
 def read(result: ReadRecord) -> None:
-    out.print(Text(f"qualification: {result.verdict}", style=VERDICT_STYLE[result.verdict]))
+    _verdict(result.verdict, len(result.ran), result.not_run)
     grid(
         [
             ("leadwire", result.leadwire_version),
-            ("performed", f"{result.performed}" + (f" by {result.by}" if result.by else "")),
+            ("performed", f"{result.performed} by {result.by}"),
             ("on", result.host),
+            ("ran", ", ".join(result.ran) or "nothing"),
+            ("not run", ", ".join(result.not_run) or "nothing"),
             ("failed", ", ".join(result.failed) or "nothing"),
             (
                 "signature",

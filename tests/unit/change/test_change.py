@@ -112,6 +112,13 @@ def test_figures_and_intervals_are_those_of_validations_own_code(bundles: Bundle
     assert found.figures[0].loss == pytest.approx(right[0] - right[1], abs=1e-12)
 
 
+@pytest.mark.parametrize("measure", ["ec57_sensitivity", "ec57_positive_predictivity"])
+def test_a_bound_on_a_figure_of_ec57_is_judged(bundles: Bundles, tmp_path: Path, measure: str) -> None:
+    (tmp_path / "plan.toml").write_text(GOOD.replace('measure = "accuracy"', f'measure = "{measure}"\nlabel = "V"'))
+    found = compare_bundles(bundles.old, bundles.worse, load_plan(tmp_path / "plan.toml"), bundles.key).figures[0]
+    assert found.loss and found.interval is not None and found.verdict == "outside"
+
+
 def test_a_worse_model_is_outside_and_says_by_how_much(bundles: Bundles) -> None:
     found = compare_bundles(bundles.old, bundles.worse, plan(), bundles.key)
     assert found.verdict == "outside"
@@ -206,6 +213,11 @@ rationale = "r"
         (GOOD + GOOD[GOOD.index("[[bounds]]") :], "'accuracy' appears twice"),
         (GOOD.replace('measure = "accuracy"', 'measure = "sensitivity"'), "every other measure belongs to one"),
         (GOOD.replace('measure = "accuracy"', 'measure = "macro_f1"'), "bounds[0].labels: two different classes"),
+        (
+            GOOD.replace('measure = "accuracy"', 'measure = "ec57_sensitivity"\nlabel = "N"'),
+            "bounds[0].label: EC57 has this figure for V and S, not for 'N'",
+        ),
+        (GOOD.replace('measure = "accuracy"', 'measure = "ec57_sensitivity"\nlabel = ["N"]'), "bounds[0].label"),
         (GOOD + 'labels = ["N", "V"]\n', "bounds[0].labels: two different classes or more for macro_f1, none"),
         ('digest = "x"\n' + GOOD, "digest: unknown key"),
         ('reference = "abc"\n' + GOOD, "reference"),

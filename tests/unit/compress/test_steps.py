@@ -21,7 +21,9 @@ from leadwire.compress import Training, Work, apply_step, split_patients
 from leadwire.compress import quantized_training as aware
 from leadwire.tensorflow_process.keras_files import load_keras, save_keras
 from leadwire.compress.recipe import StepSettings
-from leadwire.compress.steps import distill, few_levels, fine_tune, quantization_aware
+from leadwire.compress.steps import (
+    distill, few_levels, fine_tune, prune_activations, prune_channels, quantization_aware,
+)
 from leadwire.datasets import Dataset
 from leadwire.errors import LeadwireError
 
@@ -142,6 +144,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         kernel = aware_outcome.model.get_layer("first").kernel.numpy()
         steps = kernel / (abs(kernel).max(axis=(0, 1), keepdims=True) / 127)
         found["on_grid"] = float(abs(steps - steps.round()).max())
+        for kind in (few_levels, prune_activations, prune_channels):
+            given = {"keep_macs": 0.5} if kind is prune_channels else {}
+            late = work(load_keras(Path("aware.keras")), "late")
+            found[f"{kind.__name__} too late"] = refused(lambda: apply_step(kind.Settings(**given), late))
         found["twice"] = refused(lambda: apply_step(quantization_aware.Settings(), work(aware_outcome.model, "twice")))
         odd = keras.Sequential([keras.Input((16, 2), name="beat"), layers.GRU(3, name="loop"), layers.Dense(3)])
         found["odd"] = refused(lambda: aware.prepared(odd))
@@ -181,6 +187,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             for layer in (model.get_layer("first"), model.get_layer("depth")):
                 kernel, over = layer.kernel.numpy(), 0 if layer.name == "depth" else (0, 1)
                 found[levels][layer.name] = len(np.unique(np.round(kernel / abs(kernel).max(axis=over) * 127)))
+        pruned = network()
+        kernel = pruned.get_layer("first").kernel
+        kernel.assign(kernel * (abs(kernel) > 0.1))
+        found["pruned"] = refused(lambda: apply_step(few_levels.Settings(levels="binary"), work(pruned, "pruned")))
+        rest = few_levels.Settings(levels="binary", layers=("r*", "dep*", "sc*"), except_layers=("score*",), epochs=1)
+        found["not pruned"] = [name for name in dict(apply_step(rest, work(pruned, "rest")).facts) if "levels" in name]
+        found["zeros"] = float((kernel.numpy() == 0).mean())
         nowhere = few_levels.Settings(layers=("nowhere",))
         nothing = few_levels.Settings(layers=("first",), except_layers=("first",))
         found["no such layer"] = refused(lambda: apply_step(nowhere, work(whole, "no")))
@@ -279,10 +292,28 @@ def test_weights_on_few_levels(levels: str, most: int, trained: dict[str, object
 
 
 @pytest.mark.parametrize(
-    ("case", "words"), [("no such layer", "has no layer nowhere with a kernel"), ("no layer left", "leaves no layer")]
+    ("case", "words"),
+    [
+        ("no such layer", "has no layer 'nowhere' that this step could work on"),
+        ("no layer left", "leaves no layer"),
+        ("pruned", "weights of first were pruned, and binary weights have no zero"),
+        ("leadwire.compress.steps.few_levels too late", "quantization-aware already"),
+    ],
 )
 def test_levels_that_cannot_be(case: str, words: str, trained: dict[str, object]) -> None:
     assert words in trained[case][1]  # type: ignore[index]
+
+
+def test_binary_weights_leave_pruned_layers_alone(trained: dict[str, object]) -> None:
+    assert trained["not pruned"] == ["levels of depth", "levels of rhythm"]
+    assert trained["zeros"] > 0.05  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("prune_activations", "quantization-aware already"), ("prune_channels", "no channel of model")]
+)
+def test_channels_stay_behind_learnt_ranges(kind: str, words: str, trained: dict[str, object]) -> None:
+    assert words in trained[f"leadwire.compress.steps.{kind} too late"][1]  # type: ignore[index]
 
 
 def test_a_loss_that_is_no_number_ends_the_training(trained: dict[str, object]) -> None:

@@ -232,7 +232,7 @@ DUTY = DutyCycle(
     energy_j=Quantity(value=2e-3, uncertainty=1e-4),
     inferences_hz=Quantity(value=0.2),
     sleep_a=Quantity(value=5e-6, uncertainty=5e-7),
-    supply_v=Quantity(value=3.0),
+    battery_v=Quantity(value=3.0),
     capacity_ah=Quantity(value=0.22, uncertainty=0.01),
     inference_s=Quantity(value=0.06),
     usable=Quantity(value=0.85, uncertainty=0.05),
@@ -264,7 +264,7 @@ def test_battery_interval_against_drawing() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("energy_j", 0.0), ("usable", 1.5), ("usable", 0.0), ("efficiency", 0.0), ("supply_v", -3.0), ("sleep_a", -1e-9),
+    [("energy_j", 0.0), ("usable", 1.5), ("usable", 0.0), ("efficiency", 0.0), ("battery_v", -3.0), ("sleep_a", -1e-9),
      ("self_discharge", 2.0), ("capacity_ah", math.nan), ("inferences_hz", 20.0)],
 )  # fmt: skip
 def test_batteries_that_cannot_be_are_refused(name: str, value: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -160,9 +161,34 @@ def test_a_battery_lasts_as_long_whether_the_supply_was_on_before_or_not(tmp_pat
     on, late = life(rows), life(["0,0,0"] * 1200 + rows)
     assert late["hours"] == pytest.approx(on["hours"], rel=1e-9)
     assert on["mean_current_a"] == pytest.approx(5e-6 * (1 - 0.01) + 10e-3 * 0.01)
-    supply = {name: (value, spread) for name, value, spread in on["assumptions"]}["supply_v"]
+    supply = {name: (value, spread) for name, value, spread in on["assumptions"]}["battery_v"]
     assert supply == (pytest.approx(3.0), pytest.approx(0.03 / 3**0.5))
-    assert [share["name"] for share in on["shares"]] == ["energy_j", "supply_v"]
+    assert [share["name"] for share in on["shares"]] == ["energy_j", "battery_v"]
+
+
+def test_before_a_converter_the_batterys_own_voltage_counts(tmp_path: Path) -> None:
+    """A 3.7 V battery, a converter of 0.9, a board at 3 V: by hand."""
+    spec, path = accuracy(tmp_path), kept(tmp_path)
+    on = ("--trace", path, "--accuracy", spec, "--json", "--battery-mah", "220", "--inferences-per-hour", "3600")
+    code, text, _ = ask(*on, "--sleep-ua", "5", "--efficiency", "0.9~0.02", "--battery-mv", "3700~100")
+    assert code == 0
+    found = json.loads(text)
+    current = 5e-6 * (1 - found["estimate"]["duration_s"]) + found["estimate"]["energy_j"] / (3.7 * 0.9)
+    assert found["battery"]["mean_current_a"] == pytest.approx(current)
+    assert ["battery_v", 3.7, 0.1] in found["battery"]["assumptions"]
+    assert ["efficiency", 0.9, 0.02] in found["battery"]["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [(("--efficiency", "0.9"), "a voltage of its own"), (("--battery-mv", "0"), "battery_v is 0"),
+     (("--usable", "1.5"), "usable is 1.5"), (("--efficiency", "80", "--battery-mv", "3700"), "above 0 to 1$")],
+)  # fmt: skip
+def test_batteries_are_refused_before_anything_is_read(option: tuple[str, ...], reason: str) -> None:
+    needed = ("--battery-mah", "220", "--inferences-per-hour", "3600", "--sleep-ua", "5")
+    _, _, error = ask("--trace", "none.csv", *needed, *option)
+    assert isinstance(error, LeadwireError) and error.exit_code == 2
+    assert re.search(reason, error.message)
 
 
 @pytest.mark.requirement("LW-PWR-001")
@@ -208,7 +234,7 @@ def test_a_trace_of_a_real_meter_is_a_measurement(tmp_path: Path) -> None:
     "arguments",
     [
         (), ("--trace", "none.csv"), ("model.tflite",), ("--meter", "ppk2"), ("--trace", "x", "--meter", "ppk2"),
-        ("--battery-mah", "5"), ("--sleep-ua", "5"),
+        ("--battery-mah", "5"), ("--sleep-ua", "5"), ("--battery-mv", "3000"),
         ("--battery-mah", "x~1", "--sleep-ua", "1", "--inferences-per-hour", "1"),
         ("m.tflite", "--meter", "ppk2", "--marker", "9"), ("m.tflite", "--meter", "scpi", "--meter-option", "x"),
     ],

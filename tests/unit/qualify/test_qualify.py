@@ -15,7 +15,8 @@ from leadwire.cli import app
 from leadwire.errors import BadInputError, EvidenceError, FileMissingError, LeadwireError
 from leadwire.evidence.keys import generate_key
 from leadwire.pipeline.watcher import Quiet
-from leadwire.qualify import QualificationRecord, checks, qualify_installation, read_record, run, run_checks
+from leadwire.qualify import QualificationRecord, checks, chosen, qualify_installation, read_record, run, run_checks
+from leadwire.qualify import record as record_module
 from leadwire.qualify.check import CheckResult, Context, Finding, equal, note, within
 from leadwire.qualify.record import make_record, write_record
 
@@ -61,14 +62,18 @@ def test_the_quick_checks_pass_and_the_record_verifies(
     only = ("IQ-PACKAGES", "IQ-FILES", "OQ-6-STATISTICS")
     written = qualify_installation(tmp_path / "out", key, by="A. Tester", only=only, watcher=Quiet())
     assert [check.id for check in written.record.checks] == ["IQ-FILES", "IQ-PACKAGES", "OQ-6-STATISTICS"]
-    assert written.record.verdict == "pass"
+    assert written.record.verdict == "partial"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
     read = read_record(tmp_path / "out", key)
-    assert (read.verdict, read.authenticated, read.by) == ("pass", True, "A. Tester")
+    assert (read.verdict, read.authenticated, read.by) == ("partial", True, "A. Tester")
+    assert read.ran == ("IQ-FILES", "IQ-PACKAGES", "OQ-6-STATISTICS") and read.failed == ()
+    assert read.not_run == written.record.not_run
+    assert sorted((*read.ran, *read.not_run)) == sorted(check.id for check in checks())
     assert read.performed == "2026-01-02T03:04:05+00:00"
     assert not read_record(tmp_path / "out").authenticated
     page = written.page.read_text()
     assert "A. Tester" in page and "Tango" in page and "<script" not in page
+    assert f"3 of {len(checks())} checks ran" in page and "OQ-8-EC57" in page
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -119,17 +124,22 @@ def test_a_check_that_breaks_has_failed_and_the_next_one_runs(monkeypatch: pytes
         for name, look in (("OQ-A", breaks), ("OQ-B", works))
     )
     monkeypatch.setattr(run, "checks", lambda: made)
-    first, second = run_checks(Quiet())
+    first, second = run_checks(Quiet(), chosen())
     assert (first.result, second.result) == ("fail", "pass")
     assert "no such luck" in first.findings[-1].found
 
 
 def test_bad_requests_say_what_there_is(tmp_path: Path, key: Path) -> None:
     with pytest.raises(BadInputError, match="no check 'OQ-9'"):
-        run_checks(Quiet(), ("OQ-9",))
+        chosen(("OQ-9",))
+    with pytest.raises(BadInputError, match="no check is named"):
+        chosen(())
     missing = tmp_path / "none.pem"
     with pytest.raises(FileMissingError):
-        qualify_installation(tmp_path / "out", missing, by="", watcher=Quiet())
+        qualify_installation(tmp_path / "out", missing, by="b", watcher=Quiet())
+    for name in ("", " "):
+        with pytest.raises(BadInputError, match="who performed it"):
+            qualify_installation(tmp_path / "out", key, by=name, watcher=Quiet())
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("")
     record = make_record((result(equal("a", 1, 1)),), by="", performed="")
@@ -137,16 +147,58 @@ def test_bad_requests_say_what_there_is(tmp_path: Path, key: Path) -> None:
         write_record(record, tmp_path / "file", key)
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs(*_: object) -> None:
+        raise AssertionError("a check ran")
+
+    monkeypatch.setattr(run, "run_checks", runs)
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/q")):
+        with pytest.raises(BadInputError, match="cannot be written"):
+            qualify_installation(out, key, by="b", watcher=Quiet())
+
+
+def test_a_record_without_what_was_not_run_is_none(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can tell whether it was all."""
+    whole = record_module._document
+    monkeypatch.setattr(record_module, "_document", lambda one: whole(one).replace(b'"not_run"', b'"left"'))
+    write_record(make_record((result(equal("a", 1, 1)),), by="b", performed=""), tmp_path / "out", key)
+    with pytest.raises(EvidenceError, match="is no qualification record"):
+        read_record(tmp_path / "out", key)
+
+
+def test_a_statement_that_says_pass_of_a_partial_record_is_refused(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicate = record_module._predicate
+    with monkeypatch.context() as patched:
+        patched.setattr(record_module, "_predicate", lambda results, verdict: predicate(results, "pass"))
+        made = make_record((result(equal("a", 1, 1)),), by="b", performed="", not_run=["OQ-Y"])
+        write_record(made, tmp_path / "out", key)
+    with pytest.raises(EvidenceError, match="says something else than the record"):
+        read_record(tmp_path / "out", key)
+
+
 def test_the_verb_ends_with_the_result(tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runner = CliRunner()
-    arguments = ["qualify", "--key", str(key), "--only", "oq-6-statistics", "-o", str(tmp_path / "out")]
+    arguments = ["qualify", "--key", str(key), "--by", "b", "--only", "oq-6-statistics", "-o", str(tmp_path / "out")]
     done = runner.invoke(app, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["record"]["checks"][0]["id"] == "OQ-6-STATISTICS"
-    monkeypatch.setattr("leadwire.qualify.run.run_checks", lambda watcher, only: (result(equal("a", 1, 2)),))
+    verify = ["qualify", "--verify", str(tmp_path / "out"), "--key", str(key)]
+    told = runner.invoke(app, verify).stdout
+    assert f"partial: 1 of {len(checks())} checks ran" in told and "OQ-8-EC57" in told
+    read = json.loads(runner.invoke(app, [*verify, "--json"]).stdout)
+    assert (read["verdict"], read["ran"]) == ("partial", ["OQ-6-STATISTICS"]) and "OQ-8-EC57" in read["not_run"]
+    for text in ("", " , "):
+        done = runner.invoke(app, [*arguments, "--only", text])
+        assert isinstance(done.exception, BadInputError) and "no check is named" in str(done.exception)
+    monkeypatch.setattr("leadwire.qualify.run.run_checks", lambda watcher, wanted: (result(equal("a", 1, 2)),))
     done = runner.invoke(app, arguments)
     assert done.exit_code == 7
-    done = runner.invoke(app, ["qualify", "--verify", str(tmp_path / "out"), "--key", str(key), "--json"])
+    done = runner.invoke(app, [*verify, "--json"])
     assert done.exit_code == 0 and json.loads(done.stdout)["verdict"] == "fail"
 
 

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from leadwire.compress.recipe import Fraction, NotNegative, StepSettings
+from leadwire.compress.recipe import UNDOES_LEVELS, Fraction, NotNegative, StepSettings, family_mistakes
 from leadwire.compress.work import Keras, StepOutcome, Work
 from leadwire.errors import BadInputError
 
 if TYPE_CHECKING:
     from leadwire.compress.training import Loss
 
+LayerName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^*?\[]*$")]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturePair:
-    student: str
-    teacher: str
+    """Two layers by name, not by pattern."""
+
+    student: LayerName
+    teacher: LayerName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,34 @@ class Settings(StepSettings):
     features: Annotated[tuple[FeaturePair, ...], Field(max_length=16)] = ()
     feature_weight: NotNegative = 1.0
     larger: bool = False
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        found = family_mistakes(self.family, self.settings)
+        if self.student and self.family:
+            found = (*found, "student: a student file and a family are given; give one of the two, or neither")
+        if not (self.student or self.family or self.teachers):
+            found = (*found, "student: neither a teacher nor a student is given; name a family, a file, or teachers")
+        return found
+
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        return UNDOES_LEVELS if self.leaves == "" else {}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (*self.teachers, *((self.student,) if self.student else ()))
+
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        students, teachers = (tuple(getattr(pair, role) for pair in self.features) for role in ("student", "teacher"))
+        if self.leaves == "":
+            return ("", students), (self.teachers[0], teachers)
+        return (*(((self.student, students),) if self.student else ()), ("", teachers))
+
+    @property
+    def leaves(self) -> str | None:
+        return self.student or (None if self.family else "")
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
@@ -80,10 +112,6 @@ def _parts(settings: Settings, work: Work) -> tuple[list[Keras], Keras]:
     from leadwire.tensorflow_process.keras_files import load_keras
 
     teachers = [load_keras(work.base / path) for path in settings.teachers]
-    if settings.student and settings.family:
-        raise BadInputError(
-            f"step '{settings.label}' names a student file and a family", hint="give one of the two, or neither"
-        )
     if settings.student:
         return [work.model, *teachers], load_keras(work.base / settings.student)
     if settings.family:
@@ -92,11 +120,6 @@ def _parts(settings: Settings, work: Work) -> tuple[list[Keras], Keras]:
         shapes = {name: one.shape[1:] for name, one in zip(work.train.input_names, work.train.inputs, strict=True)}
         classes = len(work.train.label_names)
         return [work.model, *teachers], zoo.build_for(settings.family, settings.settings, shapes, classes)
-    if not teachers:
-        raise BadInputError(
-            f"step '{settings.label}' has neither a teacher nor a student",
-            hint="name the student (family, or student = 'file.keras'), or teachers for the network so far",
-        )
     return teachers, work.model
 
 

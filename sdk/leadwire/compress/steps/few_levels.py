@@ -7,7 +7,7 @@ the levels are is told in `leadwire.weight_levels`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -15,22 +15,41 @@ import numpy as np
 from pydantic import Field
 
 from leadwire import weight_levels
-from leadwire.compress.recipe import StepSettings
+from leadwire.compress.layer_names import LayerNames, chosen_layers
+from leadwire.compress.masks import sparsity_of
+from leadwire.compress.recipe import UNDOES_LEVELS, StepSettings
 from leadwire.compress.work import Keras, StepOutcome, Work
 from leadwire.errors import BadInputError
+
+_TAKE_ONE = "take one of the two steps: neither keeps what the other made"
+_LEAVE_PRUNED_OUT = "take ternary or four_bit, or leave the pruned layers out (except_layers)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(StepSettings):
     """`levels`: clusters of each layer's own (`count` of them), or 4-bit, ternary or binary weights. `layers` alone are
-    moved, () means all with a kernel; `except_layers` are not. `train` false moves them and trains nothing.
+    moved, by name or pattern, () means all with a kernel; `except_layers` are not. `train` false moves them and trains
+    nothing.
     """
 
     levels: Literal["cluster", "four_bit", "ternary", "binary"] = "cluster"
     count: Annotated[int, Field(ge=3, le=255)] = 16
-    layers: tuple[str, ...] = ()
-    except_layers: tuple[str, ...] = ()
+    layers: LayerNames = ()
+    except_layers: LayerNames = ()
     train: bool = True
+
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        found = {"quantization_aware": f"it would move the weights off those that were learnt; {_TAKE_ONE}"}
+        if self.train:
+            found |= UNDOES_LEVELS
+        if self.levels == "binary" and not (self.layers or self.except_layers):
+            found["prune_weights"] = f"binary weights have no zero; {_LEAVE_PRUNED_OUT}"
+        return found
+
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("", (*self.layers, *self.except_layers)),)
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
@@ -45,9 +64,14 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
     if aware.has_ranges(model):
         raise BadInputError(
             f"step '{settings.label}': the network was trained quantization-aware already",
-            hint="move its weights to few levels before that step",
+            hint=_TAKE_ONE,
         )
-    chosen = _chosen(settings, model, aware)
+    able = {layer.name: layer for layer in model.layers if aware.channel_axes(layer)}
+    chosen = [able[name] for name in chosen_layers(able, settings.layers, settings.except_layers, model.name)]
+    if not chosen:
+        raise BadInputError(f"step '{settings.label}' leaves no layer to work on", hint="name fewer except_layers")
+    if settings.levels == "binary":
+        _check_zeros(settings, chosen)
     before = tune_score(model, work)
 
     def projected(layer: Any) -> Any:
@@ -86,16 +110,11 @@ def _levels(settings: Settings, channels: tuple[int, ...]) -> Callable[[Any], An
     return lambda kernel: move[settings.levels](kernel, channels=channels)
 
 
-def _chosen(settings: Settings, model: Keras, aware: Any) -> list[Any]:
-    """The layers whose weights are moved; BadInputError for a name that no layer with a kernel has."""
-    able = {layer.name: layer for layer in model.layers if aware.channel_axes(layer)}
-    unknown = [name for name in (*settings.layers, *settings.except_layers) if name not in able]
-    if unknown:
+def _check_zeros(settings: Settings, layers: list[Any]) -> None:
+    """BadInputError where binary weights would undo a pruning."""
+    pruned = [layer.name for layer in layers if 0 < sparsity_of([layer.kernel]) < 1]
+    if pruned:
         raise BadInputError(
-            f"step '{settings.label}': network '{model.name}' has no layer {', '.join(unknown)} with a kernel",
-            hint=f"layers that have one: {', '.join(able)}",
+            f"step '{settings.label}': weights of {', '.join(pruned)} were pruned, and binary weights have no zero",
+            hint=_LEAVE_PRUNED_OUT,
         )
-    found = [able[name] for name in settings.layers or able if name not in settings.except_layers]
-    if not found:
-        raise BadInputError(f"step '{settings.label}' leaves no layer to work on", hint="name fewer except_layers")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leadwire.compress.recipe import StepSettings
@@ -10,7 +11,9 @@ from leadwire.compress.work import StepOutcome, Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(StepSettings):
-    pass
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        return {}
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:

@@ -6,13 +6,14 @@ constant, for every training beat can go, and the network answers as before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from leadwire.compress.layer_names import LayerNames
-from leadwire.compress.recipe import Fraction, NotNegative, StepSettings
+from leadwire.compress.recipe import UNDOES_LEVELS, Fraction, NotNegative, StepSettings
 from leadwire.compress.work import Facts, StepOutcome, Work
 from leadwire.errors import BadInputError
 
@@ -31,6 +32,14 @@ class Settings(StepSettings):
     layers: LayerNames = ()
     skip: LayerNames = ()
 
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        return {**UNDOES_LEVELS, "quantization_aware": "ranges were learnt for all channels; let channels go before"}
+
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("", (*self.layers, *self.skip)),)
+
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
     import numpy as np
@@ -40,10 +49,17 @@ def apply(settings: Settings, work: Work) -> StepOutcome:
     from leadwire.compress.channels.coupling import couple_channels
     from leadwire.compress.channels.rebuild import without_channels
     from leadwire.compress.layer_names import chosen_layers
+    from leadwire.compress.quantized_training import has_ranges
     from leadwire.compress.training import check_classifier, probabilities, tune_score
 
     model = work.model
     check_classifier(model, work.train)
+    if has_ranges(model):
+        raise BadInputError(
+            f"step '{settings.label}': network '{model.name}' was trained quantization-aware already, with a range for "
+            "all channels of a layer together",
+            hint="let channels go before that step",
+        )
     coupling = couple_channels(model)
     sources = rectified(coupling)
     chosen = chosen_layers(coupling.producers, settings.layers, settings.skip, model.name)

@@ -5,13 +5,14 @@ What a layer loses, all layers that take its channels lose too: the network is b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from leadwire.compress.layer_names import LayerNames
-from leadwire.compress.recipe import Count, StepSettings
+from leadwire.compress.recipe import UNDOES_LEVELS, Count, StepSettings
 from leadwire.compress.work import Facts, StepOutcome, Work
 
 Part = Annotated[float, Field(gt=0, lt=1)]
@@ -43,6 +44,14 @@ class Settings(StepSettings):
         if (self.keep_macs is None) == (self.keep_channels is None):
             return ("keep_macs: give one of keep_macs and keep_channels",)
         return ()
+
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        return {**UNDOES_LEVELS, "quantization_aware": "ranges were learnt for all channels; let channels go before"}
+
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("", (*self.layers, *self.skip)),)
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:

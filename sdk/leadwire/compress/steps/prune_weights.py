@@ -39,6 +39,10 @@ class Settings(StepSettings):
             return (f"begin: must lie before end, found {self.begin:g} and {self.end:g}",)
         return ()
 
+    @property
+    def named_layers(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("", (*self.layers, *self.skip)),)
+
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
     from leadwire.compress.layer_names import chosen_layers

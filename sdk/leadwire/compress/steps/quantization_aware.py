@@ -6,10 +6,11 @@ leaves is a float Keras model with its learnt ranges in it, which the converter 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leadwire.compress.recipe import Fraction, StepSettings
+from leadwire.compress.recipe import UNDOES_LEVELS, Fraction, StepSettings
 from leadwire.compress.work import StepOutcome, Work
 
 
@@ -22,6 +23,17 @@ class Settings(StepSettings):
 
     freeze_after: Fraction = 0.5
     follow: Fraction = 0.5
+
+    @property
+    def cannot_follow(self) -> Mapping[str, str]:
+        return {
+            **UNDOES_LEVELS,
+            "quantization_aware": "it has its ranges; let this be the last step that trains",
+        }
+
+    @property
+    def leaves(self) -> str | None:
+        return None  # batch normalization is folded, and ranges are layers
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
