@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from typer.testing import CliRunner
 
+from leadwire.cli import app
 from leadwire.ec57 import score_paths
-from leadwire.errors import LeadwireError
+from leadwire.errors import BadInputError, LeadwireError
 
 HEADER = "r1 1 360 216000\nr1.dat 212 200\n"
 
@@ -74,6 +77,7 @@ def test_the_verb_ends_with_2_and_a_remedy(folder: Path) -> None:
         ("r1.hea", b"r1 1 0 216000\nr1.dat 212 200\n", "cannot be read|sampling rate"),
         ("r1.hea", b"\x00\x01", "cannot be read"),
         ("r1.hea", b"r1 1 -5 216000\nr1.dat 212 200\n", "cannot be read|sampling rate"),
+        ("r1.hea", b"r1 1 0.001 216000\nr1.dat 212 200\n", "the sampling rate is 0.001 Hz"),
     ],
 )
 def test_broken_files(folder: Path, name: str, content: bytes, said: str) -> None:
@@ -93,6 +97,22 @@ def test_a_record_without_a_known_rate(folder: Path) -> None:
     with pytest.raises(LeadwireError, match="sampling rate is not known"):
         score_paths(folder, folder)
     assert score_paths(folder, folder, sample_rate_hz=360.0).gross[0].denominator == 307
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.99, -360.0, 2e6, float("nan"), float("inf")])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_rate_that_is_none_is_refused(folder: Path, rate: float, header: bool) -> None:
+    if not header:
+        (folder / "r1.hea").unlink()
+    with pytest.raises(BadInputError, match=re.escape(f"a sampling rate of {rate:g} Hz")):
+        score_paths(folder, folder, sample_rate_hz=rate)
+    with pytest.raises(BadInputError, match="a sampling rate of"):
+        CliRunner().invoke(app, ["ec57", str(folder), str(folder), "--rate", str(rate)], catch_exceptions=False)
+
+
+def test_the_least_rate_is_scored(folder: Path) -> None:
+    (folder / "r1.hea").unlink()
+    assert score_paths(folder, folder, sample_rate_hz=1.0).gross[0].denominator == 334
 
 
 def test_a_test_without_a_reference_is_refused(folder: Path) -> None:

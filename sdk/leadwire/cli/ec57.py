@@ -28,7 +28,9 @@ def ec57(
     ] = 300.0,
     end: Annotated[float | None, typer.Option("--end", help="Scored until here, in s: NON-STANDARD.")] = None,
     paced: Annotated[bool, typer.Option("--paced", help="Score paced records as well: NON-STANDARD.")] = False,
-    rate: Annotated[float, typer.Option("--rate", help="Samples/s where neither a .hea nor the file says it.")] = 0.0,
+    rate: Annotated[
+        float | None, typer.Option("--rate", help="Samples/s where neither a .hea nor the file says it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score WFDB annotations by EC57: beats, runs, fibrillation; record by record, gross and average."""

@@ -12,6 +12,7 @@ from leadwire.errors import BadInputError
 from .app import BackendName, BoardId, Json, Port, Toolchain, Work, app, options_of, show, watcher
 
 if TYPE_CHECKING:
+    from leadwire.energy.battery import Quantity
     from leadwire.pipeline.energy import Battery
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST_RATE_HZ, LARGEST_RATE_HZ = 1.0, 1e6
+"""A sampling rate outside is a mistake: EC57 counts in whole seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:

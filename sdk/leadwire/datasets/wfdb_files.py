@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from leadwire.datasets.annotations import Annotation, AnnotationFile
+from leadwire.datasets.annotations import LARGEST_RATE_HZ, LEAST_RATE_HZ, Annotation, AnnotationFile
 from leadwire.datasets.recording import Recording
 from leadwire.datasets.source import WfdbRecord, WfdbSource
 from leadwire.errors import DatasetError, FileMissingError
@@ -123,12 +123,14 @@ def age_and_sex(comments: Sequence[str]) -> tuple[float | None, str]:
     return (float(age) if age.isdigit() else None), sex
 
 
-def read_annotations(path: Path, *, headers: Sequence[Path] = (), sample_rate_hz: float = 0.0) -> AnnotationFile:
+def read_annotations(
+    path: Path, *, headers: Sequence[Path] = (), sample_rate_hz: float | None = None
+) -> AnnotationFile:
     """A WFDB annotation file ('mitdb/100.atr'). Rate and length of the record are those of the first of `headers`
     (.hea) that exists; without one the rate is the file's own, or `sample_rate_hz`. Times are rounded to samples of the
     record.
 
-    FileMissingError, or DatasetError for what is no annotation file or has no known rate.
+    FileMissingError, or DatasetError for what is no annotation file or has no known rate of 1 Hz or more.
     """
     import wfdb
 
@@ -145,11 +147,12 @@ def read_annotations(path: Path, *, headers: Sequence[Path] = (), sample_rate_hz
     except Exception as error:  # wfdb raises whatever its parsers meet: any of it is a bad file
         raise DatasetError(record, f"'{path.name}' or its header cannot be read: {error}") from error
     stated = head is not None and header is not None and _states_rate(header)
-    rate = float(head.fs) if head is not None and stated else float((notes.fs if head is None else 0) or sample_rate_hz)
-    if not 0.0 < rate < 1e6:
+    own = head.fs if head is not None and stated else notes.fs if head is None else None
+    rate = float(own or sample_rate_hz or 0.0)
+    if not LEAST_RATE_HZ <= rate <= LARGEST_RATE_HZ:
         raise DatasetError(
             record,
-            f"'{path.name}': the sampling rate is not known",
+            f"'{path.name}': the sampling rate is {f'{rate:g} Hz' if rate else 'not known'}",
             hint="put the record's .hea beside it, or give --rate",
         )
     scale = rate / notes.fs if notes.fs and stated else 1.0

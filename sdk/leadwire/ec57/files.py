@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leadwire.artifacts import Ec57Result
 from leadwire.datasets import read_annotations
+from leadwire.datasets.annotations import LARGEST_RATE_HZ, LEAST_RATE_HZ
 from leadwire.errors import BadInputError, FileMissingError
 
 from .scoring import Rule, score
@@ -22,13 +23,19 @@ def score_paths(
     *,
     reference_extension: str = "atr",
     test_extension: str = "tst",
-    sample_rate_hz: float = 0.0,
+    sample_rate_hz: float | None = None,
 ) -> Ec57Result:
     """Score what is found under both paths: a folder with `*.extension`, a text file (RECORDS or *.txt) with a record
-    name per line, relative to its own folder, an annotation file, or a record without its extension.
+    name per line, relative to its own folder, an annotation file, or a record without its extension. `sample_rate_hz`
+    is that of files which do not say it, from 1 Hz on.
 
     FileMissingError, BadInputError or DatasetError name what cannot be used.
     """
+    if sample_rate_hz is not None and not LEAST_RATE_HZ <= sample_rate_hz <= LARGEST_RATE_HZ:
+        raise BadInputError(
+            f"a sampling rate of {sample_rate_hz:g} Hz",
+            hint=f"give --rate from {LEAST_RATE_HZ:g} to {LARGEST_RATE_HZ:g}, or leave it out where a .hea says it",
+        )
     references = find_annotations(reference, reference_extension, role="reference")
     tests = find_annotations(test, test_extension, role="test")
     common = sorted(references.keys() & tests.keys())
