@@ -8,6 +8,7 @@ import pytest
 
 from leadwire.errors import ConfigError, FileMissingError
 from leadwire.protocols import load_protocol
+from leadwire.stats import fixed_sequence, holm
 
 VALID = """
 name = "valid"
@@ -161,6 +162,43 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     found = mistakes_of(tmp_path / "p.toml", text)
     for sentence in ("endpoints[0].margin", "classes[0].not_false_positive", "title: missing", "colour: unknown key"):
         assert any(mistake.startswith(sentence) for mistake in found), (sentence, found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "alpha", "endpoints", "least"),
+    [
+        ("all", 0.0005, 1, 2001),
+        ("hierarchical", 0.0005, 9, 2001),
+        ("all", 0.001, 100, 1001),
+        ("holm", 0.0005, 1, 2001),
+        ("holm", 0.0005, 7, 14_007),
+        ("holm", 0.025, 100, 4102),
+        ("holm", 0.0005, 49, 98_049),
+    ],
+)
+def test_so_many_resamples_that_a_p_can_be_below_alpha(
+    tmp_path: Path, rule: str, alpha: float, endpoints: int, least: int
+) -> None:
+    path = tmp_path / "p.toml"
+    head, one = VALID.split("[[endpoints]]")
+    text = head.replace("0.025", f'{alpha}\nmultiplicity = "{rule}"') + "".join(
+        "[[endpoints]]" + one.replace("VEB sens", f"{number} VEB sens") for number in range(endpoints)
+    )
+    (found,) = mistakes_of(path, text.replace("resamples = 2000", f"resamples = {least - 1}"))
+    assert found.startswith(f"statistics.resamples: {least - 1} cannot show a p")
+    assert f"below {alpha:g}; set {least} or more, or a larger one_sided_alpha" in found
+    path.write_text(text.replace("resamples = 2000", f"resamples = {least}"))
+    load_protocol(path)
+    smallest = 1 / (least * (1 - alpha) + 1)  # of an interval with as many undefined resamples as there may be
+    assert max(holm([smallest] * endpoints) if rule == "holm" else fixed_sequence([smallest] * endpoints)) < alpha
+
+
+def test_more_endpoints_than_any_resamples_can_show(tmp_path: Path) -> None:
+    head, one = VALID.split("[[endpoints]]")
+    text = head.replace("0.025", '0.0005\nmultiplicity = "holm"').replace("resamples = 2000", "resamples = 100000")
+    text += "".join("[[endpoints]]" + one.replace("VEB sens", f"{number} VEB sens") for number in range(50))
+    (found,) = mistakes_of(tmp_path / "p.toml", text)
+    assert "of 50 endpoints by Holm below 0.0005; take fewer endpoints, or a larger one_sided_alpha" in found
 
 
 def test_no_endpoint_means_nothing_is_judged(tmp_path: Path) -> None:

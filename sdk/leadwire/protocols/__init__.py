@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import floor
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,7 @@ positives.
 EC57_EXCUSED = {"V": ("F", "Q"), "S": ("Q",)}
 """Beats that EC57 counts as no false positive of a class: fusion and unknown ones called V, unknown ones called S."""
 EC57_START_S = 300.0
+MOST_RESAMPLES = 100_000
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -137,7 +139,7 @@ class StatisticsRule:
     """
 
     one_sided_alpha: Annotated[float, Field(ge=0.0005, le=0.2)] = 0.025
-    resamples: Annotated[int, Field(ge=1000, le=100_000)] = 2000
+    resamples: Annotated[int, Field(ge=1000, le=MOST_RESAMPLES)] = 2000
     method: Literal["percentile", "bca", "bootstrap-t"] = "bootstrap-t"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     power: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
@@ -231,6 +233,7 @@ def load_protocol(reference: str | Path) -> Protocol:
         raise ConfigError(path, [*error.mistakes, *mistakes]) from error
     mistakes += scope.contradictions(protocol.exclusions, protocol.populations, protocol.subgroups)
     mistakes += stress.contradictions(protocol.stress)
+    mistakes += _too_few_resamples(protocol.statistics, len(protocol.endpoints))
     if mistakes:
         raise ConfigError(path, mistakes)
     return protocol
@@ -304,6 +307,21 @@ def beyond_ec57(key: str, rule: Mapping[str, Any]) -> Iterator[str]:
     label = rule.get("label")
     if str(rule.get("measure")).startswith("ec57_") and isinstance(label, str) and label and label not in EC57_EXCUSED:
         yield f"{key}.label: EC57 has this figure for {' and '.join(EC57_EXCUSED)}, not for '{label}'"
+
+
+def _too_few_resamples(rule: StatisticsRule, endpoints: int) -> Iterator[str]:
+    """With D resamples no p is below 1 / (D + 1), and Holm multiplies the least by the number of endpoints. An interval
+    is given where the figure is defined in D of 1 - alpha of the resamples or more.
+    """
+    alpha, share = rule.one_sided_alpha, 1 - rule.one_sided_alpha
+    times = endpoints if rule.multiplicity == "holm" else 1
+    if times < alpha * (share * rule.resamples + 1):
+        return
+    needed = floor((times / alpha - 1) / share) + 1
+    of = f" of {endpoints} endpoints by Holm" if rule.multiplicity == "holm" else ""
+    remedy = f"set {needed} or more" if needed <= MOST_RESAMPLES else "take fewer endpoints"
+    shown = f"{rule.resamples} cannot show a p{of} below {alpha:g}"
+    yield f"statistics.resamples: {shown}; {remedy}, or a larger one_sided_alpha"
 
 
 def _macro(key: str, endpoint: Mapping[str, Any], labels: list[str]) -> Iterator[str]:
