@@ -56,6 +56,8 @@ NEEDED = (
     "sbom.cdx.json", "vex.cdx.json", "soup.csv",
     "manifest.sha256", "signer.pem", RESULT[0], MADE[0],
 )  # fmt: skip
+METHODS = {"percentile": "percentile", "bca": "BCa", "bootstrap-t": "t"}
+DELTA = "delta method, half a beat added to each kind of change"
 STRESS_SIDES = ("float", "int8", "device", "tflm", "tflite")
 NORMAL = NormalDist()
 
@@ -983,6 +985,7 @@ class Figures:
         self.level = 1 - 2 * rule.get("one_sided_alpha", 0.025)
         self.resamples, self.seed = rule.get("resamples", 2000), rule.get("seed", 1)
         self.method = rule.get("method", "bootstrap-t")
+        self.resampling = f"patient bootstrap {METHODS[self.method]}, B={self.resamples}, seed {self.seed}"
         self.z = NORMAL.inv_cdf(0.5 + self.level / 2)
         self.compared = 0
         self.drawn: dict[int, list[array]] = {}
@@ -996,12 +999,13 @@ class Figures:
         need(same, f"{what} is {found!r} by this verifier and {stated!r} in evidence.json")
         self.compared += 1
 
-    def limits(self, stated: dict | None, found: tuple[float, float] | None, what: str) -> None:
+    def interval(self, stated: dict | None, found: tuple[float, float] | None, method: str, what: str) -> None:
         need((stated is None) == (found is None), f"{what} is {'missing' if stated is None else 'too much'}")
         if stated is not None and found is not None:
             self.agree(stated["low"], found[0], f"the lower limit of {what}")
             self.agree(stated["high"], found[1], f"the upper limit of {what}")
             self.agree(stated["level"], self.level, f"the level of {what}")
+            self.agree(stated["method"], method, f"the method of {what}")
 
     # ---- what a beat adds to a figure
 
@@ -1085,15 +1089,16 @@ class Figures:
 
     # ---- figures of one runtime
 
-    def proportion(self, stated: dict, pair: list[list[int]], sums: list | None, what: str) -> None:
+    def proportion(self, stated: dict, name: str, pair: list[list[int]], sums: list | None, what: str) -> None:
         total, limits = self.bootstrapped(pair, share_of, sums)
-        part, whole = total
+        (part, whole), method = total, self.resampling
+        self.agree(stated["name"], name, f"the name of {what}")
         self.agree(stated["numerator"], part, f"the numerator of {what}")
         self.agree(stated["denominator"], whole, f"the denominator of {what}")
         self.agree(stated["estimate"], ratio(part, whole), what)
         if whole and (limits is None or limits[0] == limits[1]):
-            limits = wilson(part, whole, self.z)
-        self.limits(stated["interval"], limits if whole else None, f"the interval of {what}")
+            limits, method = wilson(part, whole, self.z), "Wilson score over beats"
+        self.interval(stated["interval"], limits if whole else None, method, f"the interval of {what}")
 
     def metrics(self, stated: dict) -> None:
         name, size = stated["runtime"], len(self.labels)
@@ -1107,12 +1112,13 @@ class Figures:
             named += [(kind, label, stated[kind][place]) for place, label in enumerate(self.labels)]
         rows = self.by_patient([(kind, label) for kind, label, _ in named], decided, paired=False)
         sums = resampled(rows, self.draws(len(rows)))
+        titles = [f"{label} {kind}".replace("_", " ").strip() for kind, label, _ in named]
+        titles.append("same decision, float and INT8")
         agreement = [("agreement of float and", "INT8", self.validation["agreement_float_int8"])]
         for place, (kind, label, one) in enumerate(named + agreement * (name == self.validation["judged_runtime"])):
             cut = slice(2 * place, 2 * place + 2)
-            self.proportion(
-                one, [row[cut] for row in rows], [row[cut] for row in sums], f"the {kind} {label} of {name}"
-            )
+            own, drawn = [row[cut] for row in rows], [row[cut] for row in sums]
+            self.proportion(one, titles[place], own, drawn, f"the {kind} {label} of {name}")
 
     def comparison(self, stated: dict) -> None:
         one, other = stated["runtimes"]
@@ -1216,11 +1222,13 @@ class Figures:
         self.agree(stated["int8_value"], value_of(total, 2), f"the INT8 value of {name}")
         self.agree(stated["loss"]["estimate"], loss, f"the loss of {name}")
         self.agree(stated["margin"], rule["margin"], f"the margin of {name}")
-        self.limits(stated["loss"]["interval"], by_patient, f"the patient interval of {name}")
+        self.agree(stated["loss"]["name"], f"loss of {rule['name']}", f"the name of the loss of {name}")
+        self.interval(stated["loss"]["interval"], by_patient, self.resampling, f"the patient interval of {name}")
         by_beat, p_beats, equality = self.by_beat(kinds, beats, loss, rule["margin"])
         self.agree(len(stated["beat_level"]), len(by_beat), f"the number of beat-level intervals of {name}")
-        for number, found in enumerate(by_beat):
-            self.limits(stated["beat_level"][number], found, f"beat-level interval {number + 1} of {name}")
+        methods = [DELTA] if len(by_beat) == 1 else ["Tango score", "Newcombe method 10"]
+        for one, found, method in zip(stated["beat_level"], by_beat, methods, strict=True):
+            self.interval(one, found, method, f"the beat-level interval ({method}) of {name}")
         self.agree(stated["mcnemar_mid_p"], equality[0], f"McNemar's mid-p of {name}")
         self.agree(stated["mcnemar_exact"], equality[1], f"McNemar's exact p of {name}")
         one_sided = [row[0] - row[2] for row in rows if row[1]]
@@ -1229,7 +1237,8 @@ class Figures:
         p_value = max(over_patients[1], p_beats) if over_patients and math.isfinite(loss) else None
         self.agree(stated["p_value"], p_value, f"the p of {name}")
         judged = by_patient and (min(by_patient[0], by_beat[0][0]), max(by_patient[1], by_beat[0][1]))
-        self.limits(stated["judged"], judged, f"the judged interval of {name}")
+        hull = f"hull of {self.resampling} and {methods[0]}"
+        self.interval(stated["judged"], judged, hull, f"the judged interval of {name}")
         if judged is None or not math.isfinite(loss):
             verdict = "inconclusive"
         elif judged[0] > rule["margin"]:
@@ -1410,12 +1419,13 @@ class Figures:
                     row[:] = [one + part for one, part in zip(row, (hits[0], 1, hits[1], 1), strict=True)]
             rows = list(sums.values())
             total, limits = self.bootstrapped(rows, loss_of)
-            for side, cut in (("float", slice(0, 2)), ("int8", slice(2, 4))):
-                self.proportion(
-                    stated[f"{side}_{what}"], [row[cut] for row in rows], None, f"the {side} {what} of {name}"
-                )
-            self.agree(stated[f"{what}_loss"]["estimate"], loss_of(total), f"the loss of {what} of {name}")
-            self.limits(stated[f"{what}_loss"]["interval"], limits, f"the loss of {what} of {name}")
+            for side, cut in (("float", slice(0, 2)), ("INT8", slice(2, 4))):
+                title, own = f"{side} {what}", [row[cut] for row in rows]
+                self.proportion(stated[f"{side.lower()}_{what}"], title, own, None, f"the {title} of {name}")
+            loss, title = stated[f"{what}_loss"], f"loss of {what}"
+            self.agree(loss["name"], title, f"the name of the {title} of {name}")
+            self.agree(loss["estimate"], loss_of(total), f"the {title} of {name}")
+            self.interval(loss["interval"], limits, self.resampling, f"the {title} of {name}")
         owner = {patient: number for number, patient in enumerate(patients)}
         sides = []
         for value in (float_of.__getitem__, lambda beat: real(byte_of[beat])):
@@ -1432,7 +1442,9 @@ class Figures:
         enough = len(patients) > 1 and len(drawn) >= (1 - tail) * self.resamples
         drawn.sort()
         found = (quantile(drawn, tail), quantile(drawn, 1 - tail)) if enough else None
-        self.limits(stated["drift"]["interval"], found, f"the drift of {name}")
+        method = f"patient bootstrap percentile, B={self.resamples}, seed {self.seed}"
+        self.agree(stated["drift"]["name"], "drift of the threshold", f"the name of the drift of {name}")
+        self.interval(stated["drift"]["interval"], found, method, f"the drift of {name}")
 
     # ---- equivalence of outputs
 
@@ -1461,8 +1473,8 @@ class Figures:
                 inside = rule["margin"] - abs(mean)
                 p_value = student_above(inside / error, patients - 1) if error else float(inside <= 0)
             self.agree(one["difference"]["estimate"], mean, name)
-            self.agree(one["difference"]["interval"]["low"], found[0], f"the lower limit of {name}")
-            self.agree(one["difference"]["interval"]["high"], found[1], f"the upper limit of {name}")
+            self.agree(one["difference"]["name"], f"difference of {rule['name']}", f"the name of {name}")
+            self.interval(one["difference"]["interval"], found, "t over patients", name)
             self.agree(one["p_value"], p_value, f"the p of {name}")
             self.agree([one["margin"], one["label"]], [rule["margin"], rule["label"]], f"the margin of {name}")
             verdict = "pass" if p_value < alpha and patients >= self.protocol["minimum_patients"] else "inconclusive"
@@ -1512,6 +1524,8 @@ class Figures:
                 for key in ("sensitivity", "positive_predictivity"):
                     table = [[runs[members, key, r, t] for t in range(7)] for r in range(7)]
                     self.agree(kind[key], table, f"all {kind['kind']} runs of {who}")
+            averaged = [one["name"] for one in stated["average"]]
+            self.agree(averaged, [one["name"] for one in stated["gross"]], f"the averages of {who}")
             for place, one in enumerate(stated["average"]):
                 defined = [ratio(*share[place]) for share in shares if share[place][1]]
                 mean = math.fsum(defined) / len(defined) if defined else math.nan
@@ -1757,11 +1771,13 @@ class Figures:
             name = f"{one['endpoint']} under {what}"
             half = 4 * len(kinds[place])
             for key, width, statistic in (("loss", half, loss_of), ("excess", 2 * half, excess_of)):
+                title = f"{'excess ' * (key == 'excess')}loss of {one['endpoint']}"
+                self.agree(one[key]["name"], title, f"the name of the {key} of {name}")
                 cut = slice(starts[place], starts[place] + width)
                 drawn = None if sums is None else [row[cut] for row in sums]
                 total, limits = self.bootstrapped([row[cut] for row in rows], statistic, drawn)
                 self.agree(one[key]["estimate"], statistic(total), f"the {key} of {name}")
-                self.limits(one[key]["interval"], limits, f"the {key} of {name}")
+                self.interval(one[key]["interval"], limits, self.resampling, f"the {key} of {name}")
             self.agree(one["float_value"], value_of(total[:half], 0), f"the float value of {name}")
             self.agree(one["int8_value"], value_of(total[:half], 2), f"the INT8 value of {name}")
 

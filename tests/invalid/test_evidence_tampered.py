@@ -243,6 +243,19 @@ def all_good_news(validation: ValidationResult) -> ValidationResult:
     )
 
 
+def renamed(validation: ValidationResult, name: str) -> ValidationResult:
+    """One class's sensitivity under another's name."""
+    first, *others = validation.metrics[0].sensitivity
+    return figures(validation, sensitivity=(dataclasses.replace(first, name=name), *others))
+
+
+def redrawn(validation: ValidationResult, **change: Any) -> ValidationResult:
+    """The judged interval with its limits, and another level or method."""
+    judged = validation.endpoints[0].judged
+    assert judged is not None
+    return endpoint(validation, judged=dataclasses.replace(judged, **change))
+
+
 NARROW = Interval(low=-0.001, high=0.0015, level=0.95, method="narrower than the data allow")
 FORGERIES: dict[str, tuple[Forgery, str]] = {
     "all good news": (all_good_news, "N sensitivity of 'float' is not"),
@@ -271,6 +284,15 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     ),
     "one interval less": (lambda v: endpoint(v, beat_level=v.endpoints[0].beat_level[:1]), "has not 2 beat-level"),
     "judged interval": (lambda v: endpoint(v, judged=NARROW), "judged interval of endpoint 'accuracy' does not follow"),
+    "judged interval's level": (
+        lambda v: redrawn(v, level=0.999),
+        "judged interval of endpoint 'accuracy' does not follow",
+    ),
+    "judged interval's method": (
+        lambda v: redrawn(v, method="hull of patient bootstrap BCa, B=100000, seed 7 and Tango score"),
+        "judged interval of endpoint 'accuracy' does not follow",
+    ),
+    "a figure's name": (lambda v: renamed(v, "V sensitivity"), "named 'V sensitivity' in the place of 'N sensitivity'"),
     "no judged interval": (
         lambda v: endpoint(v, judged=None),
         "judged interval of endpoint 'accuracy' does not follow",

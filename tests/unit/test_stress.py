@@ -189,6 +189,8 @@ CHANGES = (
     "loss",
     "excess",
     "interval",
+    "method",
+    "name",
     "device",
     "witness",
     "specification",
@@ -210,6 +212,8 @@ def changed(result: StressResult, what: str) -> StressResult:
         "loss": change(figure, loss=change(figure.loss, estimate=figure.loss.estimate + 0.01)),
         "excess": change(figure, excess=change(figure.excess, estimate=0.0)),
         "interval": change(figure, excess=change(figure.excess, interval=change(interval, low=interval.low - 0.01))),
+        "method": change(figure, excess=change(figure.excess, interval=change(interval, method="patient bootstrap"))),
+        "name": change(figure, loss=change(figure.loss, name=figure.excess.name)),
     }
     if what in moved:
         last = change(last, figures=(last.figures[0], moved[what], *last.figures[2:]))

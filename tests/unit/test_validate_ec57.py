@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from scipy.stats import t as student
 
 from evidence_example import BEATS, FIRMWARE, LABELS, MODEL, example_dataset, example_protocol, simulate
-from leadwire.artifacts import Ec57Result, ValidationResult, sha256_hex
+from leadwire.artifacts import Ec57Result, EquivalenceResult, ValidationResult, sha256_hex
 from leadwire.datasets.dataset import Dataset
 from leadwire.errors import ConfigError
 from leadwire.evidence.derived import derive
@@ -375,6 +375,12 @@ def better(matrix: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, rows))
 
 
+def with_interval(one: EquivalenceResult, **change: Any) -> EquivalenceResult:
+    assert one.difference.interval is not None
+    interval = dataclasses.replace(one.difference.interval, **change)
+    return dataclasses.replace(one, difference=dataclasses.replace(one.difference, interval=interval))
+
+
 FALSE: dict[str, tuple[Callable[[ValidationResult], dict[str, Any]], str]] = {
     "a missing runtime": (lambda v: {"ec57": v.ec57[1:]}, "are of 2 runtime"),
     "another order": (lambda v: {"ec57": v.ec57[::-1]}, "are of 3 runtime"),
@@ -416,6 +422,12 @@ FALSE: dict[str, tuple[Callable[[ValidationResult], dict[str, Any]], str]] = {
         },
         "the average VEB sensitivity is",
     ),
+    "an average's name": (
+        lambda v: {
+            "ec57": first(v, average=(dataclasses.replace(v.ec57[0].average[0], name="V"), *v.ec57[0].average[1:]))
+        },
+        "other averages than EC57 asks for",
+    ),
     "a p value": (
         lambda v: {"endpoints": (dataclasses.replace(v.endpoints[0], p_value=1e-6), *v.endpoints[1:])},
         "the p value of endpoint 'accuracy'",
@@ -441,6 +453,14 @@ FALSE: dict[str, tuple[Callable[[ValidationResult], dict[str, Any]], str]] = {
                 ),
             )
         },
+        "the figures of equivalence 'probability of V'",
+    ),
+    "another level": (
+        lambda v: {"equivalences": (with_interval(v.equivalences[0], level=0.999),)},
+        "the figures of equivalence 'probability of V'",
+    ),
+    "another method": (
+        lambda v: {"equivalences": (with_interval(v.equivalences[0], method="t over beats"),)},
         "the figures of equivalence 'probability of V'",
     ),
     "another margin": (

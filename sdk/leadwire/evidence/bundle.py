@@ -233,7 +233,7 @@ def _derive(evidence: Evidence, files: Mapping[str, bytes], *, source: Path) -> 
     table = read_predictions(files[PREDICTIONS], validation.labels, source=source)
     figures = derive(validation, protocol_of(files[PROTOCOL], source), table)
     if wrong := [figure for figure in figures if not figure.agrees]:
-        said = "; ".join(f"{one.what} is {one.derived:.6g}, not {one.stated:.6g}" for one in wrong[:4])
+        said = "; ".join("{0} is {2}, not {1}".format(one.what, *one.texts) for one in wrong[:4])
         raise EvidenceError(source, f"{len(wrong)} of {len(figures)} statistics do not follow: {said}")
     return figures
 

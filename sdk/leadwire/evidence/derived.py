@@ -16,29 +16,38 @@ import numpy as np
 
 from leadwire.artifacts import EndpointResult, Interval, Statistic, ValidationResult
 from leadwire.protocols import Endpoint, Protocol
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, clusters_needed, ratio, wilson
+from leadwire.stats import Bootstrap, Floats, bootstrap_sums, clusters_needed
 
 from .judgement import Expected, corrected, expected
 from .predictions import Table
-from .recompute import same
-from .scope import parts_of
+from .recompute import same, share
+from .scope import interval_of_share, parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DerivedFigure:
-    """A figure as evidence.json states it and as predictions.csv gives it; NaN where it is not defined."""
+    """A figure as evidence.json states it and as predictions.csv gives it; NaN where it is not defined. Of an interval
+    also its level and method, as text."""
 
     what: str
-    stated: float
-    derived: float
+    stated: float | str
+    derived: float | str
 
     @property
     def agrees(self) -> bool:
+        if isinstance(self.stated, str) or isinstance(self.derived, str):
+            return self.stated == self.derived
         return same(self.stated, self.derived)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Stated and derived, as they are shown."""
+        one, other = (value if isinstance(value, str) else f"{value:.6g}" for value in (self.stated, self.derived))
+        return one, other
 
 
 def derive(validation: ValidationResult, protocol: Protocol, table: Table) -> tuple[DerivedFigure, ...]:
-    """All estimates, interval limits, p values and planning figures. The validation is one that `judgement` accepts."""
+    """All estimates, intervals, p values and planning figures. The validation is one that `judgement` accepts."""
     figures: list[DerivedFigure] = []
     for metrics in validation.metrics:
         who = metrics.runtime
@@ -99,21 +108,24 @@ def _of_runtime(
     for number, statistic in enumerate(stated):
         pair = slice(2 * number, 2 * number + 2)
         part, whole = (int(total) for total in per_patient[:, pair].sum(axis=0))
-        interval = bootstrap_interval(per_patient[:, pair], ratio, bootstrap, rule.level, sums=sums[:, pair])
-        if interval is None or interval.low == interval.high:
-            interval = wilson(part, whole, rule.level)
+        interval = interval_of_share(per_patient[:, pair], bootstrap, rule.level, sums[:, pair])
         what = f"{statistic.name} of '{runtime}'"
-        yield DerivedFigure(what=what, stated=statistic.estimate, derived=part / whole if whole else nan)
-        yield from _limits(what, statistic.interval, interval if whole else None)
+        yield DerivedFigure(what=what, stated=statistic.estimate, derived=share(part, whole))
+        yield from _interval(what, statistic.interval, interval)
 
 
-def _limits(what: str, stated: Interval | None, derived: Interval | None) -> Iterator[DerivedFigure]:
+def _interval(what: str, stated: Interval | None, derived: Interval | None) -> Iterator[DerivedFigure]:
     for side in ("low", "high"):
         yield DerivedFigure(
             what=f"{what}, {side}",
             stated=nan if stated is None else getattr(stated, side),
             derived=nan if derived is None else getattr(derived, side),
         )
+    yield DerivedFigure(what=f"{what}, interval", stated=_made_by(stated), derived=_made_by(derived))
+
+
+def _made_by(interval: Interval | None) -> str:
+    return "none" if interval is None else f"{100 * interval.level:.9g} %, {interval.method}"
 
 
 def _of_endpoint(
@@ -143,10 +155,10 @@ def _of_endpoint(
             stated=nan if stated is None else stated,
             derived=nan if found is None else found,
         )
-    yield from _limits(f"{name}, loss by patient", item.loss.interval, right.by_patient)
+    yield from _interval(f"{name}, loss by patient", item.loss.interval, right.by_patient)
     for number, found_interval in enumerate(right.by_beat):
-        yield from _limits(f"{name}, loss by beat {number + 1}", item.beat_level[number], found_interval)
-    yield from _limits(f"{name}, judged", item.judged, right.judged)
+        yield from _interval(f"{name}, loss by beat {number + 1}", item.beat_level[number], found_interval)
+    yield from _interval(f"{name}, judged", item.judged, right.judged)
 
 
 def _needed(endpoint: Endpoint, right: Expected, protocol: Protocol, table: Table, beats: dict[int, int]) -> int | None:

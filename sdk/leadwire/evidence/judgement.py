@@ -31,7 +31,7 @@ from leadwire.stats import (
 )
 
 from .predictions import Table
-from .recompute import false_figures, same, share
+from .recompute import false_figures, same, same_interval, share
 from .recount import false_ec57
 from .scope import false_equivalences, false_operating_points, false_scope, parts_of
 
@@ -205,7 +205,7 @@ def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iter
         ),
     )
     for what, interval, recomputed in intervals:
-        if not _same_interval(interval, recomputed):
+        if not same_interval(interval, recomputed):
             yield f"the {what} of endpoint '{name}' does not follow from predictions.csv"
     if len(item.beat_level) != len(right.by_beat):
         yield f"endpoint '{name}' has not {len(right.by_beat)} beat-level interval(s)"
@@ -226,12 +226,6 @@ def _endpoint(item: EndpointResult, endpoint: Endpoint, right: Expected) -> Iter
         yield f"the worst records of endpoint '{name}' do not follow from predictions.csv"
     if item.verdict != right.verdict:
         yield f"the verdict of endpoint '{name}' is '{item.verdict}' where its figures say '{right.verdict}'"
-
-
-def _same_interval(one: Interval | None, other: Interval | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
 def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[int, int]) -> Expected:
@@ -275,7 +269,7 @@ def expected(endpoint: Endpoint, protocol: Protocol, table: Table, beats: dict[i
         low=min(by_patient.low, by_beat[0].low),
         high=max(by_patient.high, by_beat[0].high),
         level=rule.level,
-        method="hull",
+        method=f"hull of {by_patient.method} and {by_beat[0].method}",
     )
     loss = float_value - int8_value
     short = _too_small(endpoint, protocol, table, int8_decided)

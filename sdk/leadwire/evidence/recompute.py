@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isclose, isnan, nan
 
-from leadwire.artifacts import Divergence, Reliability, RuntimeMetrics, Statistic, ValidationResult
+from leadwire.artifacts import Divergence, Interval, Reliability, RuntimeMetrics, Statistic, ValidationResult
 from leadwire.protocols import Protocol
 
 from .predictions import Table
@@ -18,6 +18,14 @@ from .predictions import Table
 def same(one: float, other: float) -> bool:
     """Equal to 1e-9, far below one beat; two undefined figures are equal."""
     return (isnan(one) and isnan(other)) or isclose(one, other, rel_tol=0.0, abs_tol=1e-9)
+
+
+def same_interval(one: Interval | None, other: Interval | None) -> bool:
+    """The same limits, at the same level, by the same method."""
+    if one is None or other is None:
+        return one is other
+    numbers = ((one.low, other.low), (one.high, other.high), (one.level, other.level))
+    return one.method == other.method and all(same(*pair) for pair in numbers)
 
 
 def share(part: float, whole: float) -> float:
@@ -42,6 +50,32 @@ def false_figures(validation: ValidationResult, protocol: Protocol, table: Table
     yield from _records(validation, table)
     yield from _changed(validation, table)
     yield from _margins(validation, table)
+    for statistic, name in _names(validation):
+        if statistic.name != name:
+            yield f"a statistic is named '{statistic.name}' in the place of '{name}'"
+
+
+def _names(validation: ValidationResult) -> Iterator[tuple[Statistic, str]]:
+    """The statistics with the name that each has by its place; those by EC57 are in `recount`."""
+    yield validation.agreement_float_int8, "same decision, float and INT8"
+    for metrics in validation.metrics:
+        yield metrics.accuracy, "accuracy"
+        for label, hits, calls in zip(
+            validation.labels, metrics.sensitivity, metrics.positive_predictivity, strict=False
+        ):
+            yield hits, f"{label} sensitivity"
+            yield calls, f"{label} positive predictivity"
+    for endpoints in (validation.endpoints, *(part.endpoints for part in validation.subgroups)):
+        yield from ((one.loss, f"loss of {one.endpoint}") for one in endpoints)
+    yield from ((one.difference, f"difference of {one.name}") for one in validation.equivalences)
+    for point in validation.operating_points:
+        yield point.float_sensitivity, "float sensitivity"
+        yield point.int8_sensitivity, "INT8 sensitivity"
+        yield point.float_specificity, "float specificity"
+        yield point.int8_specificity, "INT8 specificity"
+        yield point.sensitivity_loss, "loss of sensitivity"
+        yield point.specificity_loss, "loss of specificity"
+        yield point.drift, "drift of the threshold"
 
 
 def _metrics(metrics: RuntimeMetrics, protocol: Protocol, table: Table) -> Iterator[str]:

@@ -7,16 +7,17 @@ group, and what follows, is derived again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
 
 from leadwire.artifacts import Interval, OperatingPointResult, ValidationResult
 from leadwire.protocols import OperatingPoint, Protocol, Subgroup
-from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio_loss, tost
+from leadwire.stats import Bootstrap, Floats, bootstrap_interval, bootstrap_sums, ratio, ratio_loss, tost, wilson
 
 from .predictions import Table
-from .recompute import same, share
+from .recompute import same, same_interval, share
 
 
 def false_scope(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
@@ -95,11 +96,8 @@ def false_equivalences(validation: ValidationResult, protocol: Protocol, table: 
             mine[0] += floats.outputs[beat][place] - stated.scale * (row[place] - stated.zero_point)
             mine[1] += 1
         found = tost(np.array([sums[patient] for patient in sorted(sums)]), rule.margin, alpha)
-        interval = stated.difference.interval
-        pairs = [(stated.difference.estimate, found.estimate), (stated.p_value, found.p_value)]
-        if interval is not None:
-            pairs += [(interval.low, found.interval.low), (interval.high, found.interval.high)]
-        if interval is None or not all(same(one, other) for one, other in pairs):
+        numbers = ((stated.difference.estimate, found.estimate), (stated.p_value, found.p_value))
+        if not (same_interval(stated.difference.interval, found.interval) and all(same(*pair) for pair in numbers)):
             yield f"the figures of equivalence '{rule.name}' do not follow from predictions.csv"
         verdict = "inconclusive"
         if found.interval.low > rule.margin or found.interval.high < -rule.margin:
@@ -111,6 +109,20 @@ def false_equivalences(validation: ValidationResult, protocol: Protocol, table: 
 
 
 # ---------------------------------------------------------------------------------------------- operating points
+
+
+def interval_of_share(
+    per_patient: Floats, bootstrap: Bootstrap, level: float, sums: Floats | None = None
+) -> Interval | None:
+    """Interval of a share, from its numerators and denominators by patient: float64 [patients, 2]. Over the beats where
+    resampling tells nothing, None where the denominator is 0. `sums` as `bootstrap_interval` takes them."""
+    part, whole = (int(total) for total in per_patient.sum(axis=0))
+    if not whole:
+        return None
+    interval = bootstrap_interval(per_patient, ratio, bootstrap, level, sums=sums)
+    if interval is None or interval.low == interval.high:
+        return replace(wilson(part, whole, level), method="Wilson score over beats")
+    return interval
 
 
 def false_operating_points(validation: ValidationResult, protocol: Protocol, table: Table) -> Iterator[str]:
@@ -181,6 +193,9 @@ def _operating_point(
         sums = np.stack([np.bincount(owner, weights=one, minlength=len(names)) for one in columns], axis=1).astype(
             np.float64
         )
+        for place, runtime in enumerate(("float", "INT8")):
+            of_runtime = interval_of_share(sums[:, 2 * place : 2 * place + 2], bootstrap, rule.level)
+            intervals.append((f"{runtime} {what}", both[place].interval, of_runtime))
         found = bootstrap_interval(sums, ratio_loss, bootstrap, rule.level)
         intervals.append((f"loss of {what}", loss.interval, found))
     intervals.append(
@@ -192,10 +207,7 @@ def _operating_point(
         if not same(value, right):
             yield f"the {what} of operating point '{point.name}' is {right:.6g}, not {value:.6g}"
     for what, interval, derived in intervals:
-        if interval is None or derived is None:
-            if interval is not derived:
-                yield f"the interval of the {what} of operating point '{point.name}' does not follow"
-        elif not (same(interval.low, derived.low) and same(interval.high, derived.high)):
+        if not same_interval(interval, derived):
             yield f"the interval of the {what} of operating point '{point.name}' does not follow"
 
 
@@ -227,4 +239,5 @@ def _drift(
     if patients < 2 or len(drawn) < (1 - tail) * len(times):
         return None
     low, high = np.quantile(drawn, (tail, 1 - tail))
-    return Interval(low=float(low), high=float(high), level=level, method="")
+    method = replace(bootstrap, method="percentile").describe()
+    return Interval(low=float(low), high=float(high), level=level, method=method)

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwire.artifacts import Interval, StressCondition, StressResult, StressWitness
+from leadwire.artifacts import StressCondition, StressResult, StressWitness
 from leadwire.errors import EvidenceError
 from leadwire.protocols import Endpoint, Protocol
 from leadwire.stats import Bootstrap, bootstrap_interval, excess_loss, ratio_loss
 
-from .recompute import same, share
+from .recompute import same, same_interval, share
 
 STRESS = "stress.csv"
 _FIXED = ("record", "patient", "reference")
@@ -216,18 +216,14 @@ def _condition(stated: StressCondition, column: _Column, table: _Table, protocol
         ):
             if not same(one, right):
                 yield f"stress '{name}': the {what} of '{endpoint.name}' is {right:.6g}, not {one:.6g}"
+        if (figure.loss.name, figure.excess.name) != (f"loss of {endpoint.name}", f"excess loss of {endpoint.name}"):
+            yield f"stress '{name}': the figures of '{endpoint.name}' have other names"
         for what, interval, statistic, width in (
             ("loss", figure.loss.interval, ratio_loss, half),
             ("excess", figure.excess.interval, excess_loss, 2 * half),
         ):
-            if not _same(interval, bootstrap_interval(sums[:, :width], statistic, bootstrap, rule.level)):
+            if not same_interval(interval, bootstrap_interval(sums[:, :width], statistic, bootstrap, rule.level)):
                 yield f"stress '{name}': the interval of the {what} of '{endpoint.name}' does not follow"
-
-
-def _same(one: Interval | None, other: Interval | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return same(one.low, other.low) and same(one.high, other.high) and same(one.level, other.level)
 
 
 def _parts(endpoint: Endpoint, label: str, protocol: Protocol, reference: int, decision: int) -> tuple[int, int]:

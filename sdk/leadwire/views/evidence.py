@@ -35,7 +35,7 @@ def verified(result: VerifiedBundle) -> None:
         table_of(
             f"{len(result.derived)} statistics derived again from predictions.csv, all as stated",
             ["statistic", "stated", "derived"],
-            [(one.what, f"{one.stated:.6g}", f"{one.derived:.6g}") for one in result.derived],
+            [(one.what, *one.texts) for one in result.derived],
             left=1,
         )
 

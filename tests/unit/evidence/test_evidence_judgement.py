@@ -10,6 +10,7 @@ import json
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +24,12 @@ from evidence_example import (
     simulate,
 )
 from leadwire.artifacts import Predictions, ValidationResult, sha256_hex
+from leadwire.evidence.derived import derive
 from leadwire.evidence.judgement import disagreements
 from leadwire.evidence.predictions import Table, read_predictions, write_predictions
+from leadwire.evidence.recompute import false_figures
 from leadwire.evidence.record import Attachments, Beat
+from leadwire.evidence.scope import false_operating_points
 from leadwire.protocols import Protocol, load_protocol
 from leadwire.validate import run_validation
 
@@ -159,6 +163,93 @@ def test_the_verifier_that_travels_reads_int8_and_int16(tmp_path: Path, root: Pa
     stated["operating_points"][0]["int8_step"] += 1
     with pytest.raises(verifier.RefusedError, match="INT8 step"):
         verifier.Figures(stated, rules, beats).check()
+
+
+def with_value(record: Any, path: str, value: object) -> Any:
+    """The record, or the dictionary that stands for it, with `value` where `path` leads."""
+    key, _, rest = path.partition("/")
+    if isinstance(record, (list, tuple)):
+        return type(record)(
+            with_value(one, rest, value) if place == int(key) else one for place, one in enumerate(record)
+        )
+    was = record[key] if isinstance(record, dict) else getattr(record, key)
+    change = {key: with_value(was, rest, value) if rest else value}
+    return {**record, **change} if isinstance(record, dict) else dataclasses.replace(record, **change)
+
+
+OTHER = "patient bootstrap BCa, B=100000, seed 7"
+
+
+def test_both_derive_the_intervals_of_an_operating_point(tmp_path: Path, root: Path) -> None:
+    """Limits, level and method of each of its figures."""
+    verifier = travelling(root)
+    validation, protocol, table = judged(tmp_path, rules=RULES + POINT)
+    assert not list(false_operating_points(validation, protocol, table))
+    stated = json.loads(json.dumps(dataclasses.asdict(validation)))
+    rules = tomllib.loads((tmp_path / "protocol.toml").read_text())
+    beats = verifier.Beats((tmp_path / "predictions.csv").read_bytes(), list(LABELS))
+    verifier.Figures(stated, rules, beats).operating_points("host_c")
+    for figure, side, value, named in (
+        ("float_sensitivity", "low", 0.999, "float sensitivity"),
+        ("float_specificity", "high", 0.5, "float specificity"),
+        ("int8_sensitivity", "low", 0.999, "INT8 sensitivity"),
+        ("int8_sensitivity", "method", OTHER, "INT8 sensitivity"),
+        ("int8_specificity", "level", 0.999, "INT8 specificity"),
+        ("sensitivity_loss", "level", 0.999, "loss of sensitivity"),
+        ("specificity_loss", "method", OTHER, "loss of specificity"),
+        ("drift", "level", 0.999, "drift"),
+        ("drift", "method", OTHER, "drift"),
+    ):
+        path = f"operating_points/0/{figure}/interval/{side}"
+        found = list(false_operating_points(with_value(validation, path, value), protocol, table))
+        assert found == [f"the interval of the {named} of operating point 'VEB at 95 %' does not follow"]
+        with pytest.raises(verifier.RefusedError, match=named):
+            verifier.Figures(with_value(stated, path, value), rules, beats).operating_points("host_c")
+
+
+def test_both_derive_levels_methods_and_names(tmp_path: Path, root: Path) -> None:
+    """A 99.9 % interval that is one of 95 %, another way of drawing, one class's sensitivity called another's."""
+    verifier = travelling(root)
+    validation, protocol, table = judged(tmp_path, rules=RULES + POINT)
+    stated = json.loads(json.dumps(dataclasses.asdict(validation)))
+    rules = tomllib.loads((tmp_path / "protocol.toml").read_text())
+    beats = verifier.Beats((tmp_path / "predictions.csv").read_bytes(), list(LABELS))
+    assert all(figure.agrees for figure in derive(validation, protocol, table))
+    for path, value in (
+        ("metrics/0/accuracy/interval/level", 0.999),
+        ("metrics/1/sensitivity/2/interval/method", OTHER),
+        ("metrics/0/positive_predictivity/1/interval/level", 0.999),
+        ("agreement_float_int8/interval/level", 0.999),
+    ):
+        forged = with_value(validation, path, value)
+        (wrong,) = [figure for figure in derive(forged, protocol, table) if not figure.agrees]
+        assert wrong.what.endswith("interval") and str(value).removeprefix("0.")[:2] in wrong.texts[0]
+        again = with_value(stated, path, value)
+        with pytest.raises(verifier.RefusedError, match=path.rpartition("/")[2]):
+            for one in again["metrics"]:
+                verifier.Figures(again, rules, beats).metrics(one)
+    for path in ("loss/interval/method", "judged/method", "beat_level/0/method", "beat_level/1/level", "loss/name"):
+        value = 0.5 if path.endswith("level") else OTHER
+        assert disagreements(with_value(validation, f"endpoints/0/{path}", value), protocol, table)
+        with pytest.raises(verifier.RefusedError, match=r"accuracy is "):
+            again = with_value(stated, f"endpoints/0/{path}", value)
+            verifier.Figures(again, rules, beats).endpoints(beats.decided["host_c"])
+    for path in (
+        "metrics/0/accuracy",
+        "metrics/1/sensitivity/2",
+        "metrics/1/positive_predictivity/0",
+        "agreement_float_int8",
+        "operating_points/0/int8_specificity",
+        "operating_points/0/sensitivity_loss",
+        "operating_points/0/drift",
+    ):
+        (found,) = false_figures(with_value(validation, f"{path}/name", "S sensitivity"), protocol, table)
+        assert found.startswith("a statistic is named 'S sensitivity' in the place of '")
+        again = with_value(stated, f"{path}/name", "S sensitivity")
+        with pytest.raises(verifier.RefusedError, match="the name of the"):
+            for one in again["metrics"]:
+                verifier.Figures(again, rules, beats).metrics(one)
+            verifier.Figures(again, rules, beats).operating_points("host_c")
 
 
 def test_the_verifier_that_travels_judges_alike(tmp_path: Path, root: Path) -> None:
