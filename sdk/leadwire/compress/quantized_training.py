@@ -38,6 +38,8 @@ _KEEPS_SCALE: Final = (
 _RANGED: Final = ("InputLayer", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "LeakyReLU", "PReLU", "Concatenate")
 _FUSED: Final = ("linear", "relu", "relu6")
 _FIXED_SCALE: Final = ("softmax", "sigmoid", "tanh")
+_MERGING_OPERATIONS: Final = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+_ACTIVATION_OPERATIONS: Final = ("Relu", "Relu6", "Softmax", "Sigmoid", "Tanh")
 
 
 def prepared(model: Keras) -> Keras:
@@ -106,15 +108,15 @@ def has_ranges(model: Keras) -> bool:
 
 
 class _Plan:
-    """What becomes of each layer, known before the first is built."""
+    """What becomes of each layer, and of each operation of keras.ops, known before the first is built."""
 
     def __init__(self, model: Keras) -> None:
         self.model = model
         self._inputs: dict[str, Any] = {}
-        self._layers = {layer.name: layer for layer in model.layers}
+        self._layers = {layer.name: layer for layer in model.operations}
         self._consumers: dict[str, list[Any]] = {name: [] for name in self._layers}
         self._producers: dict[str, list[Any]] = {name: [] for name in self._layers}
-        for layer in model.layers:
+        for layer in model.operations:
             for node in layer._inbound_nodes:
                 for parent in node.parent_nodes:
                     if parent.operation.name in self._layers:
@@ -126,9 +128,11 @@ class _Plan:
 
     def _check(self) -> None:
         wrong = []
-        for layer in self.model.layers:
+        for layer in self.model.operations:
             kind, activation = type(layer).__name__, _activation(layer)
-            if kind == "BatchNormalization":
+            if not isinstance(layer, keras.Layer):
+                wrong += self._wrong_operation(layer)
+            elif kind == "BatchNormalization":
                 before = self.folded[layer.name]
                 if (
                     type(before).__name__ not in _WEIGHTED
@@ -150,6 +154,17 @@ class _Plan:
                 f"network '{self.model.name}' cannot be trained quantization-aware:{listed}",
                 hint=f"layers that can: {', '.join((*_WEIGHTED, *_MERGED, *_RANGED, *_KEEPS_SCALE))}",
             )
+
+    def _wrong_operation(self, operation: Any) -> list[str]:
+        """What is the matter with an operation of keras.ops: one such as `x + y` has the form of its layer."""
+        kind = type(operation).__name__
+        if kind in _MERGING_OPERATIONS and len(self._producers[operation.name]) != 2:
+            kind += " with a constant"
+        elif kind == "Softmax" and operation.axis != -1:
+            kind += f" over axis {operation.axis}"
+        elif kind in (*_MERGING_OPERATIONS, *_ACTIVATION_OPERATIONS):
+            return []
+        return [f"operation '{operation.name}' ({kind}) has no quantization-aware form"]
 
     def clone(self, layer: Any) -> Any:
         config = layer.get_config()
@@ -193,7 +208,8 @@ class _Plan:
         if len(consumers) == 1 and activation == "linear" and kind in (*_WEIGHTED, *_MERGED, "BatchNormalization"):
             after = consumers[0]
             if type(after).__name__ == "BatchNormalization" or (
-                type(after).__name__ in ("Activation", "ReLU") and _activation(after) in ("relu", "relu6")
+                type(after).__name__ in ("Activation", "ReLU", "Relu", "Relu6")
+                and _activation(after) in ("relu", "relu6")
             ):
                 return False
         return not self._only_into_concatenation(layer)
@@ -227,8 +243,8 @@ class _Plan:
 
 def _activation(layer: Any) -> str:
     kind = type(layer).__name__
-    if kind == "Softmax":
-        return "softmax"
+    if kind in _ACTIVATION_OPERATIONS:  # Softmax is a layer's name as well
+        return kind.lower()
     if kind == "ReLU":
         plain = not layer.negative_slope and not layer.threshold
         if plain and layer.max_value in (None, 6):

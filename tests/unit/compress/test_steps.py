@@ -241,6 +241,61 @@ def test_what_training_leaves_is_on_the_devices_grid(trained: dict[str, object])
     assert "layer 'loop' (GRU) has no quantization-aware form" in trained["odd"][1]  # type: ignore[index]
 
 
+def test_operations_of_keras_have_the_ranges_of_their_layers(tmp_path: Path) -> None:
+    found = run(
+        """
+        def joined(operations):
+            keras.utils.set_random_seed(1)
+            beat = keras.Input((16, 2), name="beat")
+            x = layers.Conv1D(8, 3, padding="same", use_bias=False, name="first")(beat)
+            x = layers.BatchNormalization(name="first_norm")(x)
+            x = keras.ops.relu6(x) if operations else layers.ReLU(6.0, name="relu6")(x)
+            y = layers.Conv1D(8, 3, padding="same", name="second")(x)
+            x = keras.ops.relu(x + y) if operations else layers.ReLU(name="relu")(layers.Add(name="add")([x, y]))
+            w = layers.Dense(8, name="gate")(x)
+            w = keras.ops.sigmoid(w) if operations else layers.Activation("sigmoid", name="sigmoid")(w)
+            x = x * w if operations else layers.Multiply(name="multiply")([x, w])
+            x = layers.Dense(3, name="scores")(layers.GlobalAveragePooling1D(name="pool")(x))
+            x = keras.ops.softmax(x) if operations else layers.Softmax(name="softmax")(x)
+            return keras.Model(beat, x, name="net")
+
+        def prepared(operations):
+            given = joined(operations)
+            for _ in range(2):  # the network stays as it was
+                model = aware.prepared(given)
+            for layer in aware.ranges_of(model):
+                layer.low.assign(-1.0)
+                layer.high.assign(1.0)
+            return model
+
+        x = data().inputs[0]
+        own, layered = prepared(True), prepared(False)
+        found["ranges"] = [sorted(one.name for one in aware.ranges_of(model)) for model in (own, layered)]
+        save_keras(own, Path("own.keras"))
+        answers = [one.predict(x, verbose=0) for one in (own, layered, load_keras(Path("own.keras")))]
+        found["equal"] = [bool((answers[0] == one).all()) for one in answers]
+
+        beat = keras.Input((16, 2), name="beat")
+        y = layers.Conv1D(8, 3, name="first")(beat) * 0.5 + 1.0
+        y = keras.ops.mean(keras.ops.softmax(keras.ops.gelu(y), axis=1), axis=1)
+        odd = keras.Model(beat, layers.Dense(3, activation="softmax", name="scores")(y))
+        found["odd"] = refused(lambda: aware.prepared(odd))
+        """,
+        tmp_path,
+    )
+    own, layered = found["ranges"]  # type: ignore[misc]
+    assert own == layered
+    assert found["equal"] == [True, True, True]
+    for words in (
+        "operation 'multiply_1' (Multiply with a constant) has",
+        "operation 'add_1' (Add with a constant) has",
+        "operation 'gelu' (Gelu) has",
+        "operation 'softmax_1' (Softmax over axis 1) has",
+        "operation 'mean' (Mean) has",
+    ):
+        assert f"{words} no quantization-aware form" in found["odd"][1]  # type: ignore[index]
+
+
 def test_a_network_with_ranges_is_the_same_file_from_every_process(tmp_path: Path) -> None:
     code = """
         import hashlib
