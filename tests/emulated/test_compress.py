@@ -73,6 +73,7 @@ def test_steps_on_the_board(root: Path, tmp_path: Path) -> None:
     [
         ('source = "synthetic-ecg"', 'source = "synthetic-ecg"\ntest_split = "train"', "are in both"),
         ('classes = ["N", "S", "V"]', 'classes = ["N", "W"]', "has no class W"),
+        ("epochs = 1", "epochs = 1\nclass_factors = { N = 2.0, Zebra = 5.0 }", "has no class Zebra"),
         ("[training]", '[target]\nboard = "stm32f103-bluepill"\n[training]', "is not emulated"),
         ("epochs = 1", "epoch = 1", "training.epoch: unknown key"),
     ],

@@ -18,7 +18,7 @@ def _run(request: dict[str, Any], progress: Progress) -> list[tuple[str, str | i
 
     from leadwire.tensorflow_process.keras_files import load_keras, save_keras
 
-    from .data import restore_dataset
+    from .data import class_indices, restore_dataset
     from .steps import apply_step
     from .training import check_classifier
 
@@ -30,7 +30,6 @@ def _run(request: dict[str, Any], progress: Progress) -> list[tuple[str, str | i
     train, tune = (restore_dataset(Path(request[name])) for name in ("train", "tune"))
     model = load_keras(Path(source)) if source else _from_zoo(recipe, train)
     check_classifier(model, train)
-    classes = tuple(train.label_names.index(name) for name in recipe.dataset.classes or train.label_names)
     outcome = apply_step(
         recipe.steps[index],
         Work(
@@ -38,7 +37,7 @@ def _run(request: dict[str, Any], progress: Progress) -> list[tuple[str, str | i
             train=train,
             tune=tune,
             training=recipe.training,
-            classes=classes,
+            classes=class_indices(train, recipe.dataset.classes),
             seed=seed,
             folder=out.parent,
             base=recipe.base,

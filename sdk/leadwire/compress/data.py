@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from leadwire.datasets import Dataset, dataset_of, load_dataset, read_source
 from leadwire.datasets.shortened import shortened_recordings
+from leadwire.errors import BadInputError
 from leadwire.workspace import write_atomically
 
 from .recipe import Recipe, Training
@@ -30,7 +32,9 @@ def load_training(recipe: Recipe, split: Dataset | None = None) -> tuple[Dataset
 
 
 def with_shortened(dataset: Dataset, training: Training) -> Dataset:
-    """The data set with the shortened recordings that the settings ask for; as it is where it has no recordings."""
+    """The data set with the shortened recordings that the settings ask for; as it is where it has no recordings.
+    BadInputError (2) for factors of classes that it has not."""
+    check_class_factors(training, dataset)
     shortened = shortened_recordings(dataset.recordings, training.shortened)
     if not shortened:
         return dataset
@@ -38,6 +42,22 @@ def with_shortened(dataset: Dataset, training: Training) -> Dataset:
         [*dataset.recordings, *shortened],
         name=dataset.name, split=dataset.split, basis=dataset.basis, licence=dataset.licence,
     )  # fmt: skip
+
+
+def class_indices(dataset: Dataset, names: Iterable[str]) -> tuple[int, ...]:
+    """The indices of the data set's classes of these names, of all if there are none; BadInputError (2)."""
+    given = tuple(names)
+    if unknown := [name for name in given if name not in dataset.label_names]:
+        raise BadInputError(
+            f"dataset '{dataset.name}' has no class {', '.join(unknown)}",
+            hint=f"its classes: {' '.join(dataset.label_names)}",
+        )
+    return tuple(dataset.label_names.index(name) for name in given or dataset.label_names)
+
+
+def check_class_factors(training: Training, dataset: Dataset) -> None:
+    """BadInputError (2) for a factor of a class that the data set has not."""
+    class_indices(dataset, training.class_factors)
 
 
 def store_dataset(dataset: Dataset, path: Path) -> None:

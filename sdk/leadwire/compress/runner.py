@@ -14,16 +14,23 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from leadwire.datasets import Dataset
 from leadwire.tensorflow_process.worker import ask_worker
 from leadwire.workspace import file_digest, write_atomically
 
-from .data import load_training, store_dataset
+from .data import class_indices, load_training, store_dataset
 from .networks import start_model, step_files
 from .recipe import Recipe, StepSettings
 from .work import Facts
+
+_TRAINING_CODE = (
+    "compress", "model/keras_graph.py", "tensorflow_process/fake_quant.py", "tensorflow_process/keras_files.py",
+    "weight_levels.py", "zoo",
+)  # fmt: skip
+_TRAINS_WITH = ("keras", "numpy", "tensorflow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ def run_recipe(
     source = start_model(recipe)
     digest = file_digest(source) if source else ""
     train, tune = data if data is not None else load_training(recipe)
+    class_indices(train, recipe.dataset.classes)
     data_key = hashlib.sha256(f"{train.digest} {tune.digest}".encode()).hexdigest()
     done: list[FinishedStep] = []
     for index, settings in enumerate(recipe.steps):
@@ -113,11 +121,12 @@ def step_seed(recipe: Recipe, index: int) -> int:
 
 @functools.cache
 def code_digest() -> str:
-    """SHA-256 over the code that trains: another one, another result."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for file in sorted((*package.rglob("*.py"), *(package.parent / "zoo").rglob("*.py"))):
-        digest.update(file.relative_to(package.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    """SHA-256 over the code that trains, and the versions of what it trains with: another one, another result."""
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in _TRAINS_WITH).encode())
+    package = Path(__file__).parents[1]
+    parts = [package / part for part in _TRAINING_CODE]
+    for file in sorted(file for part in parts for file in ((part,) if part.is_file() else part.rglob("*.py"))):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

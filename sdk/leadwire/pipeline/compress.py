@@ -22,12 +22,11 @@ from leadwire.artifacts import (
     Interval,
 )
 from leadwire.compress import FinishedStep, Recipe, run_recipe
-from leadwire.compress.data import load_training
+from leadwire.compress.data import class_indices, load_training
 from leadwire.compress.networks import start_model
 from leadwire.compress.scores import class_counts, macro_f1, paired_f1
 from leadwire.compress.work import split_patients
 from leadwire.datasets import Dataset, check_disjoint, load_dataset, read_source
-from leadwire.errors import BadInputError
 from leadwire.stats import Bootstrap, bootstrap_interval, ratio, ratio_loss
 from leadwire.strict import parse_table, read_json
 from leadwire.workspace import Workspace, file_digest
@@ -69,7 +68,7 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
     check_disjoint(given, test)
     train, tune = load_training(recipe, given)
     calibration, _ = split_patients(given, recipe.dataset.tune_patients)
-    classes = _classes(recipe, test)
+    classes = class_indices(test, recipe.dataset.classes)
     options = emulated_target(recipe.target)
     workspace = Workspace(recipe.output, fresh=fresh, on_stage=watcher.stage)
     judge = _Judge(
@@ -111,16 +110,6 @@ def compress_model(recipe: Recipe, watcher: Watcher, *, fresh: bool = False) -> 
 def read_compression(path: Path) -> CompressionResult:
     """What `leadwire compress` left (`compression.json`); FileMissingError, or ConfigError with every mistake."""
     return parse_table(CompressionResult, read_json(path, "compression record"), path)
-
-
-def _classes(recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
-    unknown = [name for name in recipe.dataset.classes if name not in dataset.label_names]
-    if unknown:
-        raise BadInputError(
-            f"dataset '{dataset.name}' has no class {', '.join(unknown)}",
-            hint=f"its classes: {' '.join(dataset.label_names)}",
-        )
-    return tuple(dataset.label_names.index(name) for name in recipe.dataset.classes or dataset.label_names)
 
 
 def _judge(

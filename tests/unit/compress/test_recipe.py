@@ -9,10 +9,11 @@ import pytest
 
 from leadwire.compress import kinds, load_recipe, split_patients
 from leadwire.compress.batches import Batches
+from leadwire.compress.data import class_indices, with_shortened
 from leadwire.compress.recipe import Augment, Training
 from leadwire.compress.scores import class_counts, macro_f1
 from leadwire.datasets import Dataset
-from leadwire.errors import ConfigError, DatasetError, FileMissingError
+from leadwire.errors import BadInputError, ConfigError, DatasetError, FileMissingError
 
 GOOD = """
 name = "small"
@@ -110,6 +111,18 @@ def test_an_epoch_is_a_function_of_its_number() -> None:
     assert not np.array_equal(first[0].inputs[0], next(iter(one.epoch(2))).inputs[0])
     plain = next(iter(Batches(beats(), Training(majority_per_epoch=0), 1).epoch(0)))
     assert set(map(bytes, plain.inputs[0])) <= set(map(bytes, beats().inputs[0]))
+
+
+def test_classes_that_the_data_has() -> None:
+    data = beats()
+    assert class_indices(data, ()) == (0, 1)
+    assert class_indices(data, ("V",)) == (1,)
+    for names in (["W"], {"V": 2.0, "Zebra": 5.0}):
+        with pytest.raises(BadInputError, match=r"dataset 'noise' has no class (W|Zebra)$") as caught:
+            class_indices(data, names)
+        assert caught.value.hint == "its classes: N V"
+    with pytest.raises(BadInputError, match="has no class Zebra"):
+        with_shortened(data, Training(class_factors={"Zebra": 5.0}))
 
 
 def test_macro_f1_by_hand() -> None:

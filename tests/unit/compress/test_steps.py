@@ -24,6 +24,7 @@ from leadwire.compress.recipe import StepSettings
 from leadwire.compress.steps import (
     distill, few_levels, fine_tune, prune_activations, prune_channels, quantization_aware,
 )
+from leadwire import zoo
 from leadwire.datasets import Dataset
 from leadwire.errors import LeadwireError
 
@@ -178,6 +179,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             Path("broken.keras").write_bytes(b"PK nothing")
             found[name] = refused(lambda: apply_step(settings, work(whole, "refused")))
 
+        # the seed of the work decides where a student begins, and its projections
+        def student(seed):
+            keras.utils.set_random_seed(next(folders) + 100)
+            settings = distill.Settings(family="cnn", settings={"positions": 2}, epochs=1, larger=True, features=(
+                distill.FeaturePair(student=zoo_layer, teacher="join_relu"),))
+            return apply_step(settings, work(whole, f"seed{next(folders)}", seed=seed)).model.get_weights()
+        folders = iter(range(9))
+        cnn = zoo.build_for("cnn", {"positions": 2}, {"beat": (16, 2), "features": (3,)}, 3)
+        zoo_layer = next(layer.name for layer in cnn.layers if isinstance(layer, layers.Conv1D))
+        one, same, other = student(5), student(5), student(6)
+        found["same seed"] = all(np.array_equal(a, b) for a, b in zip(one, same))
+        found["other seed"] = all(np.array_equal(a, b) for a, b in zip(one, other))
+        zebra = Training(class_factors={"N": 1.0, "Zebra": 5.0})
+        found["zebra"] = refused(lambda: apply_step(fine_tune.Settings(), work(whole, "zebra", training=zebra)))
+
         for levels in ("cluster", "four_bit", "ternary", "binary"):
             model = network()
             model.set_weights(whole.get_weights())
@@ -205,6 +221,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         """,
         folder,
     )
+
+
+def test_a_student_begins_where_the_seed_says(trained: dict[str, object]) -> None:
+    assert trained["same seed"] is True
+    assert trained["other seed"] is False
+
+
+def test_a_factor_of_no_class(trained: dict[str, object]) -> None:
+    assert "has no class Zebra" in trained["zebra"][1]  # type: ignore[index]
 
 
 def test_it_trains_and_says_how_far(trained: dict[str, object]) -> None:

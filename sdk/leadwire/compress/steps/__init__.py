@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from leadwire.compress.data import check_class_factors
 from leadwire.compress.recipe import StepSettings
 from leadwire.compress.work import StepOutcome, Work
 from leadwire.errors import BadInputError
@@ -30,10 +31,15 @@ def settings_of(kind: str) -> type[StepSettings] | None:
 
 
 def apply_step(settings: StepSettings, work: Work) -> StepOutcome:
-    """Run one step in this process, on the model in `work`. Errors are those of the step; TrainingError (2) for a loss
-    that is no number, BadInputError (2) for settings that contradict each other."""
+    """Run one step in this process, on the model in `work`. Keras' random numbers begin at `work.seed`: the same work
+    gives the same model. Errors are those of the step; TrainingError (2) for a loss that is no number, BadInputError
+    (2) for settings that contradict each other, and for factors of classes that the data has not."""
+    from keras.utils import set_random_seed
+
     if settings.mistakes:
         raise BadInputError(f"step '{settings.label}': {'; '.join(settings.mistakes)}")
+    check_class_factors(work.training, work.train)
+    set_random_seed(work.seed)
     outcome: StepOutcome = _module(settings.kind).apply(settings, work)
     return outcome
 
