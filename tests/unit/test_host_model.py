@@ -168,6 +168,31 @@ def test_two_inputs(tmp_path: Path) -> None:
         model.predict([rows[:, :2], rows[1:, 2:]])
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 6), (6,), (1, 6), (1, 1, 6), (1,)])
+def test_a_leading_1_alone_is_no_dimension_of_a_sample(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    pytest.importorskip("tflite_micro")
+    last = shape[-1]
+    tensors = [
+        T(shape=shape, scale=0.5, zero_point=1),
+        T(shape=(last,), array=np.arange(last, dtype=np.int8), scale=0.5, zero_point=0),
+        T(shape=shape, scale=0.7, zero_point=-4),
+    ]
+    path = tmp_path / "add.tflite"
+    path.write_bytes(
+        write_tflite(tensors, [Op(kind="ADD", inputs=(0, 1), outputs=(2,), options="AddOptions")], [0], [2])
+    )
+    model = HostModel.from_tflite(path, threads=1)
+    rows = random_rows(20, model.model.input_bytes)
+    expected = reference.run_tflm(path, rows)
+    sample = shape[1:] if shape[0] == 1 else shape
+    for batch in (rows, rows.reshape(20, *sample)):
+        assert np.array_equal(model.predict_quantized(batch), expected)
+    assert model.predict(rows[:0].reshape(0, *sample)).shape == (0, model.model.input_bytes)
+    for wrong in (rows.reshape(20, *sample, 1, 1), rows[0], rows[:1].reshape(1, 1, *sample, 1)):
+        with pytest.raises(BadInputError, match="takes a batch of shape"):
+            model.predict(wrong)
+
+
 def test_order_gaps_and_nothing(host: HostModel) -> None:
     rows = random_rows(300)
     expected = host.predict_quantized(rows)
@@ -189,6 +214,9 @@ def test_order_gaps_and_nothing(host: HostModel) -> None:
         (np.zeros((2, INPUT_BYTES - 1), np.float32), BadInputError, r"found \[2, 127\]"),
         (np.zeros((2, 1, INPUT_BYTES), np.float32), BadInputError, r"found \[2, 1, 128\]"),
         ([], BadInputError, "given 0 array"),
+        (None, BadInputError, "takes arrays, found NoneType"),
+        (3, BadInputError, "takes arrays, found int"),
+        ("x", BadInputError, "found str"),
         (np.where(np.eye(3, INPUT_BYTES)[::-1] > 0, np.nan, 0.0), DatasetError, "3 of 3 samples hold NaN"),
         (np.where(np.arange(3)[:, None] == 1, np.inf, np.zeros((3, INPUT_BYTES))), DatasetError, "1 of 3 .* number 1"),
     ],
@@ -244,9 +272,9 @@ def test_pool_refuses(host: HostModel, tmp_path: Path) -> None:
     (tmp_path / "text.so").write_text("not a library")
     with pytest.raises(PortError):
         HostPool(tmp_path / "text.so", 1)
-    for threads in (0, -1, 257):
-        with pytest.raises(BadInputError, match=f"{threads} threads"):
-            HostPool(host.library, threads)
+    for threads in (0, -1, 257, 1.5, 2.0, "2", True, float("nan")):
+        with pytest.raises(BadInputError, match=f"{threads!r} threads"):
+            HostPool(host.library, threads)  # type: ignore[arg-type]
     pool = HostPool(host.library, 1)
     with pytest.raises(DeviceError, match=r"found int8 \[2, 5\]"):
         pool.run(random_rows(2, 5))

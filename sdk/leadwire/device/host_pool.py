@@ -38,8 +38,9 @@ class HostPool:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.threads = threads if threads is not None else usable_cores()
-        if not 1 <= self.threads <= MAX_THREADS:
-            raise BadInputError(f"{self.threads} threads cannot be", hint=f"use 1 to {MAX_THREADS}")
+        whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
+        if not whole or not 1 <= self.threads <= MAX_THREADS:
+            raise BadInputError(f"{self.threads!r} threads cannot be", hint=f"use a whole number, 1 to {MAX_THREADS}")
         if not path.is_file():
             raise FileMissingError(path, role="host library")
         self._idle: SimpleQueue[HostLibrary] = SimpleQueue()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -122,9 +122,9 @@ class HostModel:
         """Answers [n, output values], those of several outputs one after the other, in the order of the batch: int8, or
         int16 where the model puts out that.
 
-        The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b]: the input's own type, int8 or
-        int16, is taken as it is, float32 or float64 quantized as TFLite does. A model with several inputs takes a
-        sequence of such arrays, in its order.
+        The batch of an input of shape [1, a, b] is an array [n, a, b] or [n, a * b], that of [a, b], where a is not 1,
+        the same: the input's own type, int8 or int16, is taken as it is, float32 or float64 quantized as TFLite does.
+        A model with several inputs takes a sequence of such arrays, in its order.
         BadInputError (2) for another type, shape or number of arrays, DatasetError (2) for NaN or infinity,
         KernelMismatchError (6) where the portable kernels, asked again for a sample, give other bytes.
         """
@@ -132,8 +132,13 @@ class HostModel:
 
     def _answers(self, batch: Batch) -> reference.Rows:
         """Rows of bytes."""
-        arrays = [batch] if isinstance(batch, np.ndarray) else list(batch)
         tensors = self.model.input_tensors
+        if not isinstance(batch, Iterable):
+            raise BadInputError(
+                f"model '{self.model.name}' takes arrays, found {type(batch).__name__}",
+                hint="give a numpy array, or a list of one for each input",
+            )
+        arrays = [batch] if isinstance(batch, np.ndarray) else list(batch)
         if len(arrays) != len(tensors):
             raise BadInputError(
                 f"model '{self.model.name}' has {len(tensors)} input(s), given {len(arrays)} array(s)",
@@ -168,7 +173,8 @@ class HostModel:
 
 def _rows(array: npt.NDArray[Any], tensor: Tensor) -> npt.NDArray[np.int8]:
     """An input's samples as int8 [n, bytes]."""
-    shape, own = tuple(tensor.shape[1:]), tensor.dtype.numpy
+    shape = tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape  # a leading 1 is the model's own batch
+    own = tensor.dtype.numpy
     if not isinstance(array, np.ndarray) or array.dtype not in (own, np.float32, np.float64):
         found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise BadInputError(
