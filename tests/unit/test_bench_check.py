@@ -19,8 +19,8 @@ sys.modules[_SPEC.name] = models
 _SPEC.loader.exec_module(models)
 
 RESULT = models.Result(
-    model="m", variant="size", macs=1, instructions=1000, constant=True, cycles=1, arena=2000, lower_bound=1, flash=3000,
-    beyond_weights=1, stack=800, bytes_equal=True, layers=(),
+    model="m", variant="size", macs=1, instructions=1000, constant=True, cycles=1, arena=2000, lower_bound=1,
+    flash=3000, beyond_weights=1, stack=800, bytes_equal=True, layers=(),
 )  # fmt: skip
 TABLE = [dataclasses.asdict(RESULT)]
 
