@@ -40,7 +40,8 @@ class Band:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """A published figure and its forecast from the others. None: its software ran on no other board."""
+    """A published figure and its forecast from the others. None: its software is on no other board of
+    the table."""
 
     board: str
     core: str

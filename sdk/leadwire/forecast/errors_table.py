@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .calibration import COVERAGE, HeldOut, calibrate, conformal, group_scores, leave_one_out, usable
-from .tables import published
+from .tables import Published, published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreErrors:
-    """Errors in percent of the published figure; `unknown` counts figures whose software ran on no other board."""
+    """Errors in percent of the published figure; `unknown` counts figures whose software is on no other board of
+    the table."""
 
     core: str
     boards: int
@@ -40,10 +41,16 @@ class ForecastErrors:
     blind_largest_factor: float
     """Forecasts that take no account of the software: median error, and the largest times or divided by."""
     not_used: tuple[str, ...]
+    """Submissions that no error is of, and why."""
 
 
 def percent(one: HeldOut) -> float | None:
     return None if one.log_error is None else 100 * math.expm1(one.log_error)
+
+
+def title(row: Published | HeldOut) -> str:
+    """Software and round; a software without a version of its own is named with its round."""
+    return row.software if row.software.endswith(row.round) else f"{row.software}, {row.round}"
 
 
 def forecast_errors() -> ForecastErrors:
@@ -66,10 +73,17 @@ def forecast_errors() -> ForecastErrors:
         boards=len(scores),
         blind_median_percent=statistics.median(100 * abs(math.expm1(error)) for error in blind),
         blind_largest_factor=math.exp(max(abs(error) for error in blind)),
-        not_used=tuple(
-            f"{row.board}, {row.software} {row.round}: {row.beyond or 'no timing for ' + row.core}"
-            for row in published()[1]
-            if not usable(row)
+        not_used=(
+            *(
+                f"{row.board}, {title(row)}: {row.beyond or 'no timing for ' + row.core}"
+                for row in published()[1]
+                if not usable(row)
+            ),
+            *dict.fromkeys(
+                f"{one.board}, {title(one)}: its software is on no other board of this table"
+                for one in by_board
+                if one.log_error is None
+            ),
         ),
     )
 
@@ -121,8 +135,6 @@ def errors_markdown() -> str:
         if None in errors:
             continue
         cells = " | ".join(f"{error:+.0f}" for error in errors if error is not None)
-        lines.append(f"| {row[0].board} | {row[0].core} | {row[0].software}, {row[0].round} | {cells} |")
-    lines += ["", "Not calibrated with:", "", *(f"- {text}" for text in found.not_used)]
-    alone = dict.fromkeys(f"{one.board}, {one.software} {one.round}" for one in found.held_out if one.log_error is None)
-    lines += [*(f"- {text}: software that ran on no other board" for text in alone)]
+        lines.append(f"| {row[0].board} | {row[0].core} | {title(row[0])} | {cells} |")
+    lines += ["", "Not used:", "", *(f"- {text}" for text in found.not_used)]
     return "\n".join(lines) + "\n"

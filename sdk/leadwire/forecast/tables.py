@@ -27,13 +27,15 @@ class CoreTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One submission. `beyond` names units of the chip that leadwire's kernels do not use."""
+    """One submission, in folder `submission` of the results of its round. `beyond` names units of the chip that
+    leadwire's kernels do not use."""
 
     board: str
     core: str
     clock_hz: int
     software: str
     round: str
+    submission: str
     milliseconds: tuple[float, ...]
     beyond: str = ""
 
