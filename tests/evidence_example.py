@@ -323,15 +323,24 @@ def example_plan() -> MemoryPlan:
     )
 
 
-def budget(basis: str, flash: float, ram: float, latency: float) -> BudgetReport:
+def budget(basis: str, flash: float, ram: float, *latency: float) -> BudgetReport:
     return BudgetReport(
         board_id="virtual-stm32f405",
-        subject_digest=sha256_hex(FIRMWARE),
+        subject_digest=sha256_hex(MODEL if basis == "planned" else FIRMWARE),
         basis=basis,
         lines=(
-            BudgetLine(resource="flash", used=flash, limit=131072, unit="B", basis=basis),
+            BudgetLine(
+                resource="flash",
+                used=flash,
+                limit=131072,
+                unit="B",
+                basis="planned" if basis == "planned" else "linked",
+            ),
             BudgetLine(resource="ram", used=ram, limit=32768, unit="B", basis=basis),
-            BudgetLine(resource="latency", used=latency, limit=20000, unit="us", basis=basis, note="99th percentile"),
+            *(
+                BudgetLine(resource="latency", used=us, limit=20000.0, unit="us", basis=basis, required_basis=basis)
+                for us in latency
+            ),
         ),
         peak="op 2 CONV_2D 'block1/pointwise'",
     )
@@ -373,7 +382,7 @@ def example_bench() -> BenchmarkResult:
         arena_bytes=6208,
         flash_bytes=33_920,
         ram_bytes=7_410,
-        stack_high_water_bytes=612,
+        stack_high_water_bytes=690,
         output_crc32="61e23c25",
         io_digest=sha256_hex(b"bench"),
         device=DeviceInfo(
@@ -524,9 +533,9 @@ def example_evidence(
             stack=StackBound(bytes=880, path=("main", "link_poll", "lw_infer", "lw_conv_2d_s8")),
         ),
         budgets=(
-            budget("planned", 31_000, 6_208, 6_400),
-            budget("linked", 33_920, 7_600, 6_400),
-            budget("emulated", 33_920, 7_410, 4_836.1),
+            budget("planned", 31_000, 6_208),
+            budget("linked", 33_920, 7_600),
+            budget("emulated", 33_920, 7_410, 4_836.2),
         ),
         bench=example_bench(),
         validation=example_validation(reference, patient, predictions, folder / "protocol.toml"),

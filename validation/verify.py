@@ -468,8 +468,13 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
         ("board of the benchmark", bench["board_id"], board),
         ("board that answered", bench["device"]["board_id"], board),
         *(("board of a budget", one["board_id"], board) for one in evidence["budgets"]),
+        *(
+            ("size of the model", evidence[one]["size_bytes"], len(files["model.tflite"]))
+            for one in ("quantized", "model")
+        ),
     ):
         need(found == expected, f"the {who} is {found}, not {expected}")
+    check_budgets(evidence, model, image)
     listed = read_json(files["sources/leadwire-project.json"], "the list of sources")["files"]
     held = {
         name.removeprefix("sources/"): sha256(data)
@@ -496,6 +501,46 @@ def check_joins(evidence: dict[str, object], files: dict[str, bytes]) -> None:
     chosen = evidence["quantized"]["calibration"]["indices"]
     lines = ["position,index", *(f"{place},{index}" for place, index in enumerate(chosen))]
     need(files["calibration.csv"] == ("\n".join(lines) + "\n").encode(), "calibration.csv is another set")
+
+
+def check_budgets(evidence: dict[str, object], model: str, image: str) -> None:
+    """The checkpoints in their order: limits from the board, what is used from plan, image and benchmark. The planned
+    flash of a generated model is taken as stated."""
+    plan, build, bench, board = (evidence[part] for part in ("plan", "image", "bench", "board"))
+    stated, emulation = evidence["budgets"], board["emulation"]
+    basis = "emulated" if emulation and emulation["engine"] != "host" else "measured"
+    need(bench["basis"] == basis, f"the basis of the benchmark is {bench['basis']}, not {basis}")
+    fast = plan["fast"] or {"arena_bytes": 0, "tables": [], "limit_bytes": None}
+    limits = {**board["budget"], "fast_bytes": fast["limit_bytes"]}
+
+    def line(resource: str, used: float | None, basis: str) -> list[object]:
+        return [resource, used, basis, limits[f"{resource}_bytes"], "B", None]
+
+    flash, ram = build["model_flash_bytes"], build["model_ram_bytes"]
+    linked_fast = line("fast", build["model_fast_bytes"], "linked")
+    taken = next((one["used"] for budget in stated[:1] for one in budget["lines"][:1]), None)
+    slowest, latency = bench["latency_us"]["max"], ["us", basis]
+    if emulation and emulation["engine"] == "qemu" and slowest <= (limits["latency_us"] or 0):
+        limits["latency_us"], latency = None, ["us", None]  # a lower bound can break the limit and not keep it
+    planned = [
+        line("flash", evidence["quantized"]["size_bytes"] if plan["resident_bytes"] else taken, "planned"),
+        line("ram", plan["arena_bytes"] - fast["arena_bytes"], "planned"),
+        line("fast", fast["arena_bytes"] + sum(table["size_bytes"] for table in fast["tables"]), "planned"),
+    ]
+    linked = [line("flash", flash, "linked"), line("ram", ram + build["stack"]["bytes"], "linked"), linked_fast]
+    run = [line("flash", flash, "linked"), line("ram", ram + bench["stack_high_water_bytes"], basis), linked_fast]
+    run.append(["latency", slowest, basis, limits["latency_us"], *latency])
+    checkpoints = (("planned", model, planned), ("linked", image, linked), (basis, image, run))
+    need(len(stated) <= len(checkpoints), "there are more budgets than checkpoints")
+    for budget, (name, subject, lines) in zip(stated, checkpoints, strict=False):
+        need(budget["basis"] == name, f"a budget is {budget['basis']} where the {name} one must be")
+        need(budget["subject_digest"] == subject, f"the {name} budget is of {budget['subject_digest']}, not {subject}")
+        keys = ("resource", "used", "basis", "limit", "unit", "required_basis")
+        found = [[one[key] for key in keys] for one in budget["lines"]]
+        wanted = [one for one in lines if one[0] != "fast" or plan["fast"]]
+        need(len(found) == len(wanted), f"the {name} budget has {len(found)} lines, not {len(wanted)}")
+        for one, other in zip(found, wanted, strict=True):
+            need(one == other, f"the {name} budget's {other[0]} is {other} by this verifier and {one} in evidence.json")
 
 
 def result_of(evidence: dict[str, object], verdict: str) -> str:

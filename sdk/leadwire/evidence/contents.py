@@ -23,6 +23,7 @@ from leadwire.resources import VALIDATION
 
 from .archive import MAX_BUNDLE_BYTES
 from .bom import bom_mistakes, make_bom, make_vex
+from .budgets import false_budgets
 from .document import FIRMWARE_FILE, MODEL_FILE, read_document, schema_text, write_document
 from .judgement import disagreements
 from .predictions import read_predictions, write_predictions
@@ -127,10 +128,12 @@ def check_content(evidence: Evidence, files: Mapping[str, bytes], *, source: Pat
         (PROTOCOL, evidence.validation.protocol_digest),
         (f"{SOURCES}/{PROJECT_LIST}", evidence.project.digest),
     )
-    wrong = list(chain_breaks(evidence))
+    wrong = [*chain_breaks(evidence), *false_budgets(evidence)]
     wrong += [
         f"'{name}' is not the file the records name" for name, digest in named if sha256_hex(files[name]) != digest
     ]
+    if not len(files[MODEL_FILE]) == evidence.quantized.size_bytes == evidence.model.size_bytes:
+        wrong.append(f"'{MODEL_FILE}' has {len(files[MODEL_FILE])} bytes, and the records say another number")
     if files[CALIBRATION] != _calibration(evidence):
         wrong.append(f"'{CALIBRATION}' is not the calibration set of the model")
     wrong += _false_sources(evidence, files)

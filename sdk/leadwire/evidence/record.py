@@ -275,7 +275,17 @@ def chain_breaks(evidence: Evidence) -> tuple[str, ...]:
         ("the firmware image", "board", evidence.image.board_id, board),
         ("the benchmark", "board", bench.board_id, board),
         ("the device", "board", bench.device.board_id, board),
+        ("the benchmark", "basis", bench.basis, evidence.board.basis),
         *(("the budget", "board", budget.board_id, board) for budget in evidence.budgets),
+        *(
+            (
+                f"the {budget.basis} budget",
+                "subject",
+                budget.subject_digest,
+                model if budget.basis == "planned" else image,
+            )
+            for budget in evidence.budgets
+        ),
         *_comparison_links(evidence),
         *_energy_links(evidence),
         *_compression_links(evidence),
