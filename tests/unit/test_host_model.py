@@ -188,7 +188,8 @@ def test_a_leading_1_alone_is_no_dimension_of_a_sample(tmp_path: Path, shape: tu
     for batch in (rows, rows.reshape(20, *sample)):
         assert np.array_equal(model.predict_quantized(batch), expected)
     assert model.predict(rows[:0].reshape(0, *sample)).shape == (0, model.model.input_bytes)
-    for wrong in (rows.reshape(20, *sample, 1, 1), rows[:1].reshape(1, 1, *sample, 1)):
+    one_sample = (rows[0],) if sample else ()
+    for wrong in (rows.reshape(20, *sample, 1, 1), rows[:1].reshape(1, 1, *sample, 1), *one_sample):
         with pytest.raises(BadInputError, match="takes a batch of shape"):
             model.predict(wrong)
 
