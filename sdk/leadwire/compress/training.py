@@ -27,6 +27,8 @@ from .work import Keras, Work
 Loss = Callable[[Keras, Any, Any, Any], Any]
 """(model, inputs, labels [n], weights [n]) to a scalar tensor; it calls the model with training=True."""
 _PREDICT_BATCH = 2048
+_TRIED = 32
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +76,23 @@ def inputs_for(model: Keras, dataset: Dataset, inputs: Sequence[npt.NDArray[np.f
 
 
 def check_classifier(model: Keras, dataset: Dataset) -> None:
-    """BadInputError unless the model gives one probability for each label of the dataset."""
+    """BadInputError unless the model takes the dataset's inputs and gives one probability for each of its labels: a few
+    beats show it. Answers that are no number are left to the training, which tells where they come from."""
     shape = tuple(model.outputs[0].shape[1:])
     if len(model.outputs) != 1 or shape != (len(dataset.label_names),):
         raise BadInputError(
             f"model '{model.name}' puts out {[tuple(one.shape[1:]) for one in model.outputs]}, dataset "
             f"'{dataset.name}' has {len(dataset.label_names)} classes ({' '.join(dataset.label_names)})",
             hint="give a classifier with one softmax output of these classes",
+        )
+    given = np.asarray(model(inputs_for(model, dataset, [one[:_TRIED] for one in dataset.inputs]), training=False))
+    sums = given.sum(axis=1)
+    if np.any(given < 0) or np.any(np.abs(sums - 1) > _ROUNDING):
+        raise BadInputError(
+            f"model '{model.name}' does not put out probabilities: its answers to the first {len(given)} beats of "
+            f"'{dataset.name}' go from {given.min():.3g} to {given.max():.3g}, their sums from {sums.min():.3g} to "
+            f"{sums.max():.3g}",
+            hint="give a network that ends in softmax; 'leadwire import --softmax' puts one behind what it imports",
         )
 
 

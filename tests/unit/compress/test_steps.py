@@ -44,7 +44,7 @@ def data(classes=3, count=240):
     )
 
 
-def network(width=8, classes=3, name="net"):
+def network(width=8, classes=3, name="net", end="softmax"):
     beat, features = keras.Input((16, 2), name="beat"), keras.Input((3,), name="features")
     x = layers.Conv1D(width, 3, padding="same", use_bias=False, name="first")(beat)
     x = layers.ReLU(name="first_relu")(layers.BatchNormalization(name="first_norm")(x))
@@ -53,7 +53,7 @@ def network(width=8, classes=3, name="net"):
     x = layers.ReLU(name="join_relu")(layers.Add(name="add")([x, y]))
     x = layers.GlobalAveragePooling1D(name="pool")(layers.Dropout(0.1, seed=1, name="drop")(x))
     x = layers.Concatenate(name="join")([x, layers.Dense(4, activation="relu", name="rhythm")(features)])
-    return keras.Model([beat, features], layers.Dense(classes, activation="softmax", name="scores")(x), name=name)
+    return keras.Model([beat, features], layers.Dense(classes, activation=end, name="scores")(x), name=name)
 
 
 def work(model, folder, **changes):
@@ -120,6 +120,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         wild = Training(epochs=3, batch=32, learning_rate=0.9, majority_per_epoch=0, keep="best")
         found["best"] = dict(apply_step(fine_tune.Settings(), work(best, "best", training=wild)).facts)
 
+        for end in ("linear", "sigmoid"):
+            other = network(end=end)
+            for step in (fine_tune, quantization_aware):
+                found[f"{step.__name__.rpartition('.')[2]} of {end}"] = refused(
+                    lambda: apply_step(step.Settings(), work(other, "other"))
+                )
+
         x = [data().inputs[0], data().inputs[1]]
         prepared = aware.prepared(whole)
         for layer in aware.ranges_of(prepared):
@@ -164,8 +171,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         found["taught"] = dict(taught.facts)
         found["student"] = [layer.name for layer in taught.model.layers] == [layer.name for layer in small.layers]
         save_keras(network(4, classes=2), Path("two.keras"))
+        save_keras(network(4, name="logits", end=None), Path("logits.keras"))
         for name, settings in {
             "other classes": distill.Settings(teachers=("two.keras",)),
+            "logits of a teacher": distill.Settings(teachers=("logits.keras",)),
             "larger": distill.Settings(student="wide.keras"),
             "no layer": distill.Settings(
                 student="small.keras", features=(distill.FeaturePair(student="nowhere", teacher="add"),)
@@ -238,6 +247,14 @@ def test_it_trains_and_says_how_far(trained: dict[str, object]) -> None:
     assert facts["epochs"] == facts["kept epoch"] == 3
     assert facts["macro F1 on held-out patients after"] > facts["macro F1 on held-out patients before"]
     assert trained["learnt"] > 0.01  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("end", ["linear", "sigmoid"])
+def test_a_network_that_puts_out_no_probabilities_is_refused(end: str, trained: dict[str, object]) -> None:
+    for step in ("fine_tune", "quantization_aware"):
+        kind, message = trained[f"{step} of {end}"]  # type: ignore[misc]
+        assert kind == "BadInputError"
+        assert "model 'net' does not put out probabilities: its answers to the first 32 beats of 'waves' go" in message
 
 
 def test_a_training_that_was_cut_goes_on_to_the_same_weights(trained: dict[str, object]) -> None:
@@ -349,6 +366,7 @@ def test_distillation(trained: dict[str, object]) -> None:
     ("case", "words"),
     [
         ("other classes", "the data has 3 classes"),
+        ("logits of a teacher", "model 'logits' does not put out probabilities"),
         ("larger", "its teacher"),
         ("no layer", "has no layer 'nowhere'"),
         ("nobody", "neither a teacher nor a student"),

@@ -80,13 +80,12 @@ class Settings(StepSettings):
 
 
 def apply(settings: Settings, work: Work) -> StepOutcome:
-    from leadwire.compress.training import check_classifier, fit, inputs_for, tune_score
+    from leadwire.compress.training import check_classifier, fit, tune_score
 
     teachers, student = _parts(settings, work)
     for model in (*teachers, student):
         _check_answers(settings, model, work)
-        inputs_for(model, work.train)
-    check_classifier(student, work.train)
+        check_classifier(model, work.train)
     sizes = student.count_params(), teachers[0].count_params()
     if sizes[0] > sizes[1] and not settings.larger:
         raise BadInputError(
