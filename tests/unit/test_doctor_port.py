@@ -16,13 +16,15 @@ import pytest
 from fake_device import FakeDevice
 from firmware_process import BUILD, SMALL_MODEL_C, compile_firmware, device
 from smp import packet
+from typer.testing import CliRunner
 
 from leadwire.board import Board, load_board
+from leadwire.cli import app
 from leadwire.device.client import DeviceClient
 from leadwire.device.faults import Faults
 from leadwire.device.proxy import FaultProxy
 from leadwire.doctor import Expected, diagnose_port
-from leadwire.errors import DeviceSilentError
+from leadwire.errors import BadInputError, DeviceSilentError
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual" / "doctor.md"
 ANYTHING = Expected()
@@ -144,10 +146,12 @@ def test_firmware_foreign() -> None:
         assert codes(stock.port) == ["firmware-foreign"]
 
 
-def test_wrong_board_model_and_build(port: str, board: Board, tmp_path: Path) -> None:
-    (tmp_path / "m.tflite").write_bytes(b"another")
-    expected = Expected(board=board, model=tmp_path / "m.tflite", build_id="0" * 32)
+def test_wrong_board_model_and_build(port: str, board: Board) -> None:
+    expected = Expected(board=board, model_digest="a" * 64, build_id="0" * 32)
     assert codes(port, expected) == ["board-wrong", "model-wrong", "firmware-wrong"]
+    said = {check.code: check.found for check in diagnose_port(port, expected)}
+    assert f"expected '{board.id}'" in said["board-wrong"], "names are told whole"
+    assert f"expected '{'a' * 16}...'" in said["model-wrong"]
     assert codes(port, Expected(build_id=BUILD.hex())) == []
 
 
@@ -178,6 +182,23 @@ def test_tool_missing_and_unusable(port: str, board: Board, monkeypatch: pytest.
     found = codes(port, Expected(board=real))
     assert found[0] == "tool-missing"
     assert codes(port, Expected(board=replace(board, flash_tool="openocd", flash={})))[0] == "tool-unusable"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(("--port", ""), "--port is empty"), (("--port", "", "--board", "host"), "--port is empty"),
+     (("--port", "p", "--model", "trace.csv"), "trace.csv"),
+     (("--port", "p", "--model", "none.tflite"), "does not exist"),
+     (("--port", "p", "--build", "zzz"), "no build id"), (("--board", "host"), "about a port")],
+)  # fmt: skip
+def test_what_is_no_model_build_or_port_is_bad_input(
+    options: tuple[str, ...], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any port is opened: the board is not to blame."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trace.csv").write_text("time_s,current_a\n")
+    error = CliRunner().invoke(app, ["doctor", *options]).exception
+    assert isinstance(error, BadInputError) and reason in error.message
 
 
 def test_the_manual_has_no_code_that_no_test_provokes() -> None:

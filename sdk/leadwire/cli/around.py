@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from leadwire import __version__
-from leadwire.errors import BadInputError, DeviceError, FileMissingError
+from leadwire.errors import BadInputError, DeviceError
 
 from .app import BoardId, Json, app, end, print_line, show
 
@@ -91,8 +92,9 @@ def doctor(
         Path | None, typer.Argument(help="leadwire.toml or a .tflite file: are its operators in TFLite Micro?")
     ] = None,
     port: Annotated[
-        str, typer.Option("--port", "-p", help="Look at this port and the board behind it instead.", show_default=False)
-    ] = "",
+        str | None,
+        typer.Option("--port", "-p", help="Look at this port and the board behind it instead.", show_default=False),
+    ] = None,
     board: Annotated[
         str, typer.Option("--board", "-b", help="With --port: the board that should be there.", show_default=False)
     ] = "",
@@ -107,16 +109,23 @@ def doctor(
     """Say what this installation has; or, with --port, what is the matter with a port, its line and its board."""
     from leadwire import doctor as doctors
     from leadwire.board import load_board
+    from leadwire.pipeline.sources import read_model
     from leadwire.views import around as views
 
-    if not port:
+    if port is None:
         if board or model or build:
             raise BadInputError("--board, --model and --build are about a port", hint="add --port")
         show(doctors.diagnose(source), as_json, views.diagnosis)
         return
-    if model is not None and not model.is_file():
-        raise FileMissingError(model, role="model")
-    expected = doctors.Expected(board=load_board(board) if board else None, model=model, build_id=build)
+    if not port:
+        raise BadInputError("--port is empty", hint="name the port, or leave --port out to look at the installation")
+    if build and not re.fullmatch(r"[0-9a-fA-F]{32}", build):
+        raise BadInputError(f"--build '{build}' is no build id: 32 hex digits", hint="see 'leadwire build --json'")
+    expected = doctors.Expected(
+        board=load_board(board) if board else None,
+        model_digest="" if model is None else read_model(model).digest,
+        build_id=build.lower(),
+    )
     found = doctors.Diagnosis(version=__version__, checks=doctors.diagnose_port(port, expected))
     show(found, as_json, views.diagnosis)
     if codes := [check.code for check in found.checks if not check.ok]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import getpass
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -41,10 +40,10 @@ _SELF_TEST_FAILED = "its start ended with"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What should be there: a board, a model file (.tflite), a build id; None or empty where anything will do."""
+    """What should be there: a board, a model (SHA-256), a build id; None or empty where anything will do."""
 
     board: Board | None = None
-    model: Path | None = None
+    model_digest: str = ""
     build_id: str = ""
 
 
@@ -223,25 +222,31 @@ def _nobody(heard_bytes: int) -> Check:
 
 
 def _identity(info: DeviceInfo, expected: Expected) -> Iterator[Check]:
-    model = None if expected.model is None else hashlib.sha256(expected.model.read_bytes()).hexdigest()
-    board = None if expected.board is None else expected.board.id
+    board = "" if expected.board is None else expected.board.id
     wrong = False
-    for what, found, wanted, remedy in (
-        ("board", info.board_id, board, "choose the port of the right board ('leadwire rig check'), or flash this one"),
-        ("model", info.model_digest, model, "flash the firmware of this model: 'leadwire flash MODEL.tflite'"),
-        ("firmware", info.build_id, expected.build_id or None, "flash the image again: 'leadwire flash'"),
-    ):
-        if wanted is not None and found != wanted:
+    for what, found, wanted, shown, remedy in (
+        (
+            "board", info.board_id, board, None,
+            "choose the port of the right board ('leadwire rig check'), or flash this one",
+        ),
+        (
+            "model", info.model_digest, expected.model_digest, 16,
+            "flash the firmware of this model: 'leadwire flash MODEL.tflite'",
+        ),
+        ("firmware", info.build_id, expected.build_id, 16, "flash the image again: 'leadwire flash'"),
+    ):  # fmt: skip
+        if wanted and found != wanted:
             wrong = True
-            said = f"the {what} is {_short(found)}, expected {_short(wanted)}"
+            said = f"the {what} is {_quoted(found, shown)}, expected {_quoted(wanted, shown)}"
             yield Check(name=what, ok=False, code=f"{what}-wrong", found=said, remedy=remedy)
     if not wrong:
         said = f"{info.model_name} on {info.board_id}, {info.firmware_version}, build {info.build_id[:12]}"
         yield Check(name="identity", ok=True, found=said)
 
 
-def _short(text: str) -> str:
-    return f"'{text[:16]}{'...' if len(text) > 16 else ''}'"
+def _quoted(text: str, digits: int | None) -> str:
+    """A digest by its first `digits`; None: a name, whole."""
+    return f"'{text}'" if digits is None or len(text) <= digits else f"'{text[:digits]}...'"
 
 
 def _bytes_arrive(port: str, baud: int) -> Check:
