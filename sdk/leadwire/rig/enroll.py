@@ -31,7 +31,8 @@ class Enrolled:
 
 def look_around(*, port: str = "", board: str = "", name: str = "") -> tuple[Enrolled, ...]:
     """The boards on all USB serial ports, or the one on `port`, each asked who it is. `board` says which kind it is,
-    `name` what it is called; BadInputError where they would hold for several."""
+    `name` what it is called; BadInputError where they would hold for several, PortError where `port` does not open, or
+    nothing says which board is behind it."""
     known = {canonical_port(one.device): one for one in usb_ports()}
     if port:
         places = [Place(port=port, adapter=known.get(canonical_port(port)))]
@@ -43,14 +44,24 @@ def look_around(*, port: str = "", board: str = "", name: str = "") -> tuple[Enr
             hint=f"add --port, one of {', '.join(place.port for place in places)}",
         )
     chosen = load_board(board) if board else None
-    return tuple(_enrolled(place, chosen, name) for place in places)
+    found = tuple(_enrolled(place, chosen, name, named=bool(port)) for place in places)
+    if port and not found[0].board_id:
+        raise PortError(
+            port,
+            "no bench firmware answers that says which board this is",
+            hint=f"say it with --board ({', '.join(found[0].candidates) or 'leadwire boards lists them'}), or flash it "
+            "first: 'leadwire flash MODEL.tflite'",
+        )
+    return found
 
 
-def _enrolled(place: Place, chosen: Board | None, name: str) -> Enrolled:
+def _enrolled(place: Place, chosen: Board | None, name: str, *, named: bool) -> Enrolled:
     note = ""
     try:
         info = ask(place.port, chosen.link.baud if chosen else _BAUD)
     except PortError as error:
+        if named:
+            raise
         info, note = None, error.message
     identity = identity_of(place, info)
     candidates = () if chosen or info else _by_usb_id(place)

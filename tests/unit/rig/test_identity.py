@@ -150,6 +150,18 @@ def test_enrolled_boards_make_a_rig_file(tmp_path: Path, plug) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["rig.toml"]
 
 
+def test_a_named_port_that_does_not_answer_is_no_board(plug, tmp_path: Path) -> None:
+    plug(ONE)
+    with pytest.raises(PortError, match="nope"):
+        enroll.look_around(port=str(tmp_path / "nope"))
+    with FakeDevice(deaf=True) as mute:
+        with pytest.raises(PortError, match="no bench firmware answers") as caught:
+            enroll.look_around(port=mute.port)
+        assert "--board" in caught.value.hint and "--port" not in caught.value.hint
+        (found,) = enroll.look_around(port=mute.port, board="qemu-stm32f405")
+    assert found.board_id == "qemu-stm32f405" and found.note
+
+
 def test_usb_adapters_are_enrolled_by_serial_and_location(plug) -> None:
     plug(ONE)
     (found,) = enroll.look_around(board="qemu-stm32f405")
