@@ -221,17 +221,31 @@ def verify_log(path: Path, anchors: tuple[tuple[str, str], ...] = (), head: str 
     for name, run in anchors:
         if run not in begun:
             raise EvidenceError(
-                path, f"the run that made '{name}' is not in it: lines at its end were taken or altered"
+                path,
+                f"the run that made '{name}' is not in it: lines at its end were taken or altered",
+                hint="compare with a copy; where the bundle was made elsewhere, give the log of that folder",
             )
     kept = _head_path(path)
     last = kept.read_text(encoding="ascii", errors="replace").strip()[:64] if kept.is_file() else ""
     if not last and entries:
-        raise EvidenceError(path, f"'{kept.name}' is missing beside it: its last line cannot be checked")
+        raise EvidenceError(
+            path,
+            f"'{kept.name}' is missing beside it: its last line cannot be checked",
+            hint="bring the file back from a copy of the log's folder",
+        )
     for known in filter(None, (head, last)):
         if known not in digests:
-            raise EvidenceError(path, f"it holds no line {known[:16]}: lines at its end were taken or altered")
+            raise EvidenceError(
+                path,
+                f"it holds no line {known[:16]}: lines at its end were taken or altered",
+                hint="compare with a copy; lines up to the run of a bundle that it still holds (--bundle) are sound",
+            )
     if last and len(digests) - digests.index(last) > 2:
-        raise EvidenceError(path, "lines were added after its head without leadwire")
+        raise EvidenceError(
+            path,
+            "lines were added after its head without leadwire",
+            hint=f"compare with a copy; lines up to the head {last[:16]} are sound",
+        )
     ended = {entry.run for entry in entries if entry.event in ("end", "fail", "interrupted")}
     open_ = [entry for entry in entries if entry.digest in begun - ended]
     return AuditReport(

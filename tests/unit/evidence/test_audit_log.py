@@ -135,10 +135,12 @@ def test_an_end_that_was_altered_with_its_head_file_is_missed_by_the_bundle(log:
     log.write_bytes(b"".join(lines[:6]))
     log.with_name("audit.jsonl.head").write_text(sha256_hex(lines[5].rstrip(b"\n")) + "\n")
     assert verify_log(log).runs == 2
-    with pytest.raises(EvidenceError, match=r"the run that made 'b\.zip' is not in it"):
+    with pytest.raises(EvidenceError, match=r"the run that made 'b\.zip' is not in it") as caught:
         verify_log(log, (("b.zip", run),))
-    with pytest.raises(EvidenceError, match="it holds no line"):
+    assert "give the log of that folder" in caught.value.hint
+    with pytest.raises(EvidenceError, match="it holds no line") as caught:
         verify_log(log, (), head)
+    assert "the run of a bundle that it still holds" in caught.value.hint
     with pytest.raises(EvidenceError, match="is not in it"):
         verify_log(log, (("no run named", ""),))
 
@@ -164,11 +166,13 @@ def test_a_head_that_lags_by_one_line_is_a_crash_and_by_more_is_not(log: Path) -
     head.write_text(digests[-2])
     assert verify_log(log).entries == 9
     head.write_text(digests[-3])
-    with pytest.raises(EvidenceError, match="without leadwire"):
+    with pytest.raises(EvidenceError, match="without leadwire") as caught:
         verify_log(log)
+    assert "lines up to the head" in caught.value.hint
     head.unlink()
-    with pytest.raises(EvidenceError, match=r"'audit\.jsonl\.head' is missing"):
+    with pytest.raises(EvidenceError, match=r"'audit\.jsonl\.head' is missing") as caught:
         verify_log(log)
+    assert "from a copy of the log's folder" in caught.value.hint
 
 
 def test_many_processes_write_one_chain(tmp_path: Path) -> None:
