@@ -38,7 +38,12 @@ def energy(
     ] = False,
     marker: Annotated[str, typer.Option("--marker", help="Digital input (number), or column of a trace.")] = "",
     marking: Annotated[str, typer.Option("--marking", help="level, edges or clock.")] = "level",
-    inferences: Annotated[int, typer.Option("--inferences", "-n", help="How many.", min=1, max=1_000_000)] = 20,
+    inferences: Annotated[
+        int | None,
+        typer.Option(
+            "--inferences", "-n", help="How many, with edges in each run; with a meter 20.", min=1, max=1_000_000
+        ),
+    ] = None,
     trace: Annotated[Path | None, typer.Option("--trace", help="A trace from a file (CSV) instead of a meter.")] = None,
     windows: Annotated[Path | None, typer.Option("--windows", help="start_us,end_us by the device's clock.")] = None,
     sync: Annotated[Path | None, typer.Option("--sync", help="device_us,meter_us of at least three moments.")] = None,
@@ -66,7 +71,12 @@ def energy(
     if trace is not None:
         if meter:
             raise BadInputError("--trace and --meter are two sources", hint="give one of them")
-        found = Marking(by=marking, per_window=inferences if marking == "edges" else 1, windows=windows, sync=sync)
+        if marking == "edges" and inferences is None:
+            raise BadInputError(
+                "how many inferences lie between two edges is not in the trace", hint="give -n, as the board ran them"
+            )
+        per_window = inferences if inferences and marking == "edges" else 1
+        found = Marking(by=marking, per_window=per_window, windows=windows, sync=sync)
         result = energy_of_trace(
             trace, limits, found, voltage_v=voltage_v, marker=marker, model=model, battery=on_battery
         )
@@ -89,7 +99,7 @@ def energy(
                 meter,
                 settings,
                 progress,
-                inferences=inferences,
+                inferences=inferences or 20,
                 marking=Marking(by=marking),
                 battery=on_battery,
                 keep=keep,

@@ -77,7 +77,7 @@ def estimate_energy(
         UncertaintyPart(name="edges of the windows", kind="B", standard_j=edges),
     )
     combined = sqrt(sum(part.standard_j**2 for part in parts))
-    degrees = inf if scatter == 0 else combined**4 / (scatter**4 / (len(windows) - 1))
+    degrees = inf if scatter <= 1e-9 * combined else (len(windows) - 1) * (combined / scatter) ** 4
     factor = _coverage_factor(level, degrees)
     return EnergyEstimate(
         energy_j=mean,

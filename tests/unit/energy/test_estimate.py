@@ -153,6 +153,15 @@ def test_scatter_alone_is_students_interval() -> None:
     assert only.expanded_j >= (high - low) / 2 * 0.98
 
 
+def test_the_smallest_scatter_has_degrees_too() -> None:
+    trace = square()
+    assert trace.marker is not None
+    smallest = np.where(np.cumsum(trace.marker) == 50, 1e-3 + 1e-18, 1e-3)
+    for scale in (1.0, 1e-90):
+        found = estimate_energy(*_marked(replace(trace, current_a=scale * smallest)))
+        assert found.degrees is None or found.degrees > 0
+
+
 @pytest.mark.requirement("LW-PWR-001")
 def test_the_stated_interval_holds_the_true_value() -> None:
     """Meters drawn from their limits of error, runs that scatter: the interval holds in about 95 of 100."""

@@ -21,7 +21,24 @@ fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[Hea
 SPEC = Accuracy(gain=0.1)
 IDENTITY = MeterIdentity(kind="x", serial="", simulated=True, accuracy=SPEC)
 CELLS = st.sampled_from(
-    ["0", "1", "0.001", "0.002", "-3", "nan", "1e999", "x", "", '"', "time_s", "current_a", "marker", "#"]
+    [
+        "0",
+        "1",
+        "0.001",
+        "0.002",
+        "-3",
+        "nan",
+        "1e999",
+        "1e308",
+        "1e-320",
+        "x",
+        "",
+        '"',
+        "time_s",
+        "current_a",
+        "marker",
+        "#",
+    ]
 )
 TABLE = st.lists(st.lists(CELLS, max_size=5).map(",".join), max_size=12).map("\n".join).map(str.encode)
 HEADED = TABLE.map(lambda body: b"time_s,current_a,marker\n" + body)

@@ -73,6 +73,26 @@ def test_files_that_are_no_trace_are_refused(tmp_path: Path, text: bytes) -> Non
         read_csv(write(tmp_path, text), SPEC)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (GOOD + "\n3,x,3,0\n", "line 6: 'x' is not a number"),
+        (GOOD + "3,1e308,3,0\n", r"line 5: a current of 1e\+308 A is more than 1000 A"),
+        (GOOD + "3,1,3e300,0\n", r"line 5: a voltage of 3e\+300 V is more than 1000 V"),
+        (GOOD + "1e300,1,3,0\n", r"line 5: a time of 1e\+300 s is more than 1e\+10 s"),
+        (GOOD + "3,1,3,2\n", "line 5: the marker is '2', neither 0 nor 1"),
+        ("# x\n\n" + GOOD + "\n\n5,1,3,0\n", "line 9: the sample is 3.000000000 s after"),
+        (GOOD + "3,1,3\n", "line 5 has 3 columns, the header 4"),
+        (GOOD + '3,"1,3,0\n', "line 5 is no list of commas"),
+        (HEAD + "0,1,3,0\n1e-300,1,3,0\n2e-300,1,3,0\n", "rise by 1e-300 s a sample"),
+        (b"time_s,current_a\n\xff\n", "is not UTF-8 text after line "),
+    ],
+)
+def test_what_is_wrong_in_a_trace_is_told_with_its_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    with pytest.raises(BadInputError, match=f"^trace '.*{reason}"):
+        read_csv(write(tmp_path, text), SPEC, voltage_v=3.0)
+
+
 def test_what_is_simulated_stays_so_through_a_file(tmp_path: Path) -> None:
     meter = MeterIdentity(kind="x", serial="", simulated=True, accuracy=SPEC)
     current = np.random.default_rng(0).uniform(1e-6, 1e-2, 50)
@@ -89,6 +109,15 @@ def test_pairs_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInputError):
         read_pairs(write(tmp_path, text), "sync file")
     assert read_pairs(write(tmp_path, "a,b\n1000000,2500000\n"), "sync file") == [(1.0, 2.5)]
+
+
+def test_pairs_need_no_header(tmp_path: Path) -> None:
+    """Only a line that is none of numbers is one."""
+    assert read_pairs(write(tmp_path, "0,1000000\n\n1000000,2000000\n"), "sync file") == [(0.0, 1.0), (1.0, 2.0)]
+    with pytest.raises(BadInputError, match=r"windows file '.*line 1: 'x' is not a number"):
+        read_pairs(write(tmp_path, "0,x\n1,2\n"), "windows file")
+    with pytest.raises(BadInputError, match="line 2 has a time of more than"):
+        read_pairs(write(tmp_path, "a,b\n0,1e308\n"), "windows file")
 
 
 def accuracy(tmp_path: Path, text: str = 'gain = 0.02\nvoltage_gain = 0.001\nsource = "data sheet"\n') -> Path:
@@ -221,6 +250,16 @@ def test_lost_samples_are_seen_at_any_time_of_day(tmp_path: Path) -> None:
     rows = [f"{1.7e9 + index * 1e-3:.6f},1,3" for index in (*range(50), *range(51, 90))]
     with pytest.raises(BadInputError, match="after the one before"):
         read_csv(write(tmp_path, "\n".join(["time_s,current_a,voltage_v", *rows]) + "\n"), SPEC)
+
+
+def test_how_many_inferences_lie_between_edges_must_be_said(tmp_path: Path) -> None:
+    path, spec = kept(tmp_path), accuracy(tmp_path)
+    on = ("--trace", path, "--accuracy", spec, "--marking", "edges", "--json")
+    _, _, error = ask(*on)
+    assert isinstance(error, BadInputError) and "-n" in error.hint
+    five, ten = (json.loads(ask(*on, "-n", count)[1])["estimate"] for count in (5, 10))
+    assert (five["inferences_per_window"], ten["inferences_per_window"]) == (5, 10)
+    assert five["energy_j"] == pytest.approx(2 * ten["energy_j"])
 
 
 def test_a_trace_of_a_real_meter_is_a_measurement(tmp_path: Path) -> None:
