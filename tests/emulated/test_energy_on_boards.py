@@ -95,6 +95,22 @@ def test_what_no_meter_can_see_is_refused(dense: Path) -> None:
             )  # fmt: skip
 
 
+class Stages(Silent):
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def stage(self, name: str, skipped: bool) -> None:
+        self.seen.append(name)
+
+
+@pytest.mark.parametrize(("meter", "reason"), [("nope", "no meter 'nope'"), ("ppk2", "voltage is not given")])
+def test_what_a_meter_lacks_is_known_before_anything_is_built(dense: Path, meter: str, reason: str) -> None:
+    stages = Stages()
+    with pytest.raises(BadInputError, match=reason):
+        measure_energy(dense, OPTIONS, meter, MeterSettings(), stages, inferences=9, marking=Marking(), battery=None)
+    assert stages.seen == ["meter"]
+
+
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     path = tmp_path / "network.tflite"

@@ -106,14 +106,20 @@ def tools() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name != "tool"))
 
 
+def require_tool(target: Target) -> None:
+    """BadInputError where the target's tool is none, with who named it."""
+    if target.flash_tool not in tools():
+        who = "--tool" if target.tool else f"board '{target.board.id}'"
+        raise BadInputError(
+            f"{who} names the flash tool '{target.flash_tool}', which does not exist",
+            hint=f"flash tools: {', '.join(tools())}",
+        )
+
+
 def load(target: Target) -> ModuleType:
     """The module of the target's tool. BadInputError where there is none, or where the target lacks what it needs."""
     name = target.flash_tool
-    if name not in tools():
-        raise BadInputError(
-            f"board '{target.board.id}' names the flash tool '{name}', which does not exist",
-            hint=f"flash tools: {', '.join(tools())}",
-        )
+    require_tool(target)
     module = importlib.import_module(f"leadwire.flash.{name}")
     known: Mapping[str, str] = getattr(module, "ARGUMENTS", {})
     given = {**target.board.flash.get(name, {}), **target.arguments}

@@ -33,6 +33,7 @@ from leadwire.device.running import Flashed
 from leadwire.device.target import Target
 from leadwire.errors import BadInputError, BuildError
 from leadwire.flash import flash_image
+from leadwire.flash.tool import require_tool
 from leadwire.generate import backends
 from leadwire.generate.project import BackendOptions
 from leadwire.model.graph import Model
@@ -155,8 +156,11 @@ def choose(
             "personality, goal and toolchain are of images that leadwire builds, and board 'host' has none",
             hint="leave them out with --image",
         )
+    target = Target(board=loaded, port=port, **place)
+    if target.tool:
+        require_tool(target)
     return Options(
-        target=Target(board=loaded, port=port, **place),
+        target=target,
         backend=backend,  # type: ignore[arg-type]
         toolchain=toolchain,  # type: ignore[arg-type]
         work=work,

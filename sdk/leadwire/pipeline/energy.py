@@ -111,24 +111,25 @@ def measure_energy(
     battery: Battery | None,
     keep: Path | None = None,
 ) -> EnergyResult:
-    """Build, flash, and record while the board runs `inferences`. With 'level' the bench firmware marks each; with
-    'edges' MLPerf Tiny's energy mode marks five runs of `inferences` each."""
+    """Open the meter (what it lacks is known first), build, flash, and record while the board runs `inferences`.
+
+    With 'level' the bench firmware marks each; with 'edges' MLPerf Tiny's energy mode marks five runs of `inferences`.
+    """
     if is_host(options.board):
         raise BadInputError("board 'host' is not fed by a meter", hint="choose a board")
     if marking.by == "clock":
         raise BadInputError("--marking clock is for traces from files", hint="use level or edges")
     options = replace(options, personality="mlperf-energy" if marking.by == "edges" else "bench")
-    with work_folder(options) as folder:
+    watcher.stage("meter", False)
+    with open_meter(meter, settings) as opened, work_folder(options) as folder:
         built = build_model(path, options, folder, watcher)
         image = require_image(built)
-        watcher.stage("meter", False)
-        with open_meter(meter, settings) as opened:
-            watcher.stage("flash", False)
-            with flash_image(image, options.target) as running:
-                opened.follow(running)
-                watcher.stage("energy", False)
-                record = _record_edges if marking.by == "edges" else _record_level
-                trace, runs = record(opened, running.port, options, image, built.model, inferences)
+        watcher.stage("flash", False)
+        with flash_image(image, options.target) as running:
+            opened.follow(running)
+            watcher.stage("energy", False)
+            record = _record_edges if marking.by == "edges" else _record_level
+            trace, runs = record(opened, running.port, options, image, built.model, inferences)
     if keep is not None:
         write_csv(trace, keep)
     per_window = inferences if marking.by == "edges" else 1

@@ -87,7 +87,7 @@ def meters() -> tuple[str, ...]:
 def open_meter(name: str, settings: MeterSettings) -> Meter:
     """BadInputError for an unknown meter or a missing library, DeviceError where the meter does not answer."""
     if name not in meters():
-        raise BadInputError(f"there is no meter '{name}'", hint=f"meters: {', '.join(meters())}")
+        raise BadInputError(f"there is no meter '{name}'", hint=f"--meter is one of {', '.join(meters())}")
     module = importlib.import_module(f"{__name__}.{name}")
     opened: Meter = module.open_meter(settings)
     return opened
