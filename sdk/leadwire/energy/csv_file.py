@@ -77,6 +77,8 @@ def read_csv(
             if line.strip() and not line.startswith("#"):
                 header = line
                 break
+        if not header:
+            raise BadInputError(f"{file} is empty")
         names = next((row for _, row in _rows(iter([header]), file, number - 1)), [])
         columns = _columns([name.strip().lower() for name in names], file, number, marker)
         if "voltage" not in columns and voltage_v is None:

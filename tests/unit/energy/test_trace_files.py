@@ -85,6 +85,7 @@ def test_files_that_are_no_trace_are_refused(tmp_path: Path, text: bytes) -> Non
         (GOOD + "3,1,3\n", "line 5 has 3 columns, the header 4"),
         (GOOD + '3,"1,3,0\n', "line 5 is no list of commas"),
         (HEAD + "0,1,3,0\n1e-300,1,3,0\n2e-300,1,3,0\n", "rise by 1e-300 s a sample"),
+        ("# x\n\n", "is empty"),
         (b"time_s,current_a\n\xff\n", "is not UTF-8 text after line "),
     ],
 )
